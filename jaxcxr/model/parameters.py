@@ -1,0 +1,49 @@
+"""Parameters as plain data: a nested dict of arrays, or a flat dict keyed by `/`-joined paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from flax import nnx, traverse_util
+
+Params = dict[str, Any]
+Apply = Callable[[Params, jax.Array], tuple[jax.Array | None, dict[str, jax.Array]]]
+
+
+def flatten(params: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return `{"blocks/0/norm1/scale": array, ...}` in sorted order of the paths."""
+    flat = traverse_util.flatten_dict(dict(params))
+    return {"/".join(map(str, path)): flat[path] for path in sorted(flat, key=_natural)}
+
+
+def _natural(path: tuple) -> list[tuple[int, str]]:
+    """Sort `blocks/2` before `blocks/10`."""
+    return [(int(part), "") if str(part).isdigit() else (-1, str(part)) for part in path]
+
+
+def unflatten(flat: Mapping[str, Any]) -> Params:
+    """Return the nested dict of a flat one; every key is a string."""
+    return traverse_util.unflatten_dict(dict(flat), sep="/")
+
+
+def split(model: nnx.Module) -> tuple[Apply, Params]:
+    """Separate a model into a pure function and its parameters.
+
+    Returns:
+      `apply(params, images)` -> `(logits, out)`, to be differentiated and compiled as any
+      function, and `params`, a nested dict of arrays with strings as keys.
+    """
+    graph, state = nnx.split(model, nnx.Param)
+    template = dict(nnx.to_flat_state(state))
+
+    def apply(params: Params, images: jax.Array) -> tuple[jax.Array | None, dict[str, jax.Array]]:
+        flat = flatten(params)
+        filled = {
+            path: variable.replace(flat["/".join(map(str, path))])
+            for path, variable in template.items()
+        }
+        return nnx.merge(graph, nnx.from_flat_state(filled))(images)
+
+    return apply, unflatten(flatten(nnx.to_pure_dict(state)))

@@ -1,0 +1,204 @@
+"""The weights file: parameters under their Flax paths, and what one must know to use them.
+
+`NAME.safetensors` holds the tensors, and in its metadata, as JSON under the key `jaxcxr`, the
+model's `spec` and the `provenance` of the weights. `NAME.json` beside it repeats that metadata for
+people. Tensors under `extra/` belong to the source checkpoint but not to the model (DINOv2's
+`mask_token`); they are kept so that nothing is lost on the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from jaxcxr.errors import InputError
+from jaxcxr.files import atomic_path, write_json
+from jaxcxr.model.parameters import flatten
+from jaxcxr.model.position import resample_table
+from jaxcxr.model.spec import ViTSpec
+from jaxcxr.model.vit import ViT, new_head
+
+FORMAT = 1
+EXTRA = "extra/"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a weights file says of itself.
+
+    Attributes:
+      spec: the model.
+      provenance: where the weights come from: source, sha256, licence, tool version, ...
+      shapes: of every tensor, by path.
+    """
+
+    spec: ViTSpec
+    provenance: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def write_weights(
+    path: str | os.PathLike[str],
+    spec: ViTSpec,
+    tensors: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write a weights file and the `.json` beside it, each whole or not at all."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path}: a weights file is named NAME.safetensors")
+    described = {"format": FORMAT, "spec": spec.to_dict(), "provenance": dict(provenance)}
+    contiguous = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata={"jaxcxr": json.dumps(described)})
+    write_json(path.with_suffix(".json"), described)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read what a weights file says of itself, without its tensors.
+
+    Raises:
+      InputError: there is no such file, or it is not a weights file.
+    """
+    with _open(path) as file:
+        metadata = (file.metadata() or {}).get("jaxcxr")
+        if metadata is None:
+            raise InputError(
+                f"{path}: a safetensors file, but not a weights file of this project; "
+                f"convert it first: python -m convert import {path} --out FILE"
+            )
+        described = json.loads(metadata)
+        if described["format"] != FORMAT:
+            raise InputError(
+                f"{path}: weights file of format {described['format']}, but this version reads "
+                f"{FORMAT}; convert the source again"
+            )
+        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    return Header(ViTSpec.from_dict(described["spec"]), described["provenance"], shapes)
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read every tensor of a weights file, by path."""
+    with _open(path) as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+def _open(path: str | os.PathLike[str]) -> Any:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such weights file; python -m convert import makes one")
+    try:
+        return safe_open(path, framework="numpy")
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); convert it again"
+        ) from None
+
+
+def load(
+    weights_file: str | os.PathLike[str],
+    *,
+    num_labels: int | None = None,
+    image_size: int = 224,
+    resample_at: str = "load",
+    dtype: jnp.dtype = jnp.float32,
+    seed: int = 0,
+) -> ViT:
+    """Build the model of a weights file.
+
+    Args:
+      weights_file: written by `python -m convert import`, or by a training run.
+      num_labels: outputs of a fresh linear head, drawn from `seed`, in place of any head that the
+        file has. None keeps the file's head, or its lack of one.
+      image_size: side of the images in pixels.
+      resample_at: `load` resamples the position table once to the grid of `image_size`; `forward`
+        keeps its native size and resamples in each forward pass, so that training moves the
+        native table through the resampling, as in the study. At the first step both are the same
+        function.
+      dtype: of the computation.
+      seed: of a fresh head.
+
+    Raises:
+      InputError: the file is missing or damaged, or its tensors are not those of its spec; the
+        message lists every missing, extra and misshapen one.
+    """
+    header = read_header(weights_file)
+    tensors: dict[str, Any] = {
+        k: v for k, v in read_tensors(weights_file).items() if not k.startswith(EXTRA)
+    }
+    spec = header.spec
+    if resample_at not in ("load", "forward"):
+        raise InputError(f"resample_at is {resample_at!r}; choose load or forward")
+    kept_head = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
+    labels = kept_head if num_labels is None else num_labels
+    if num_labels is not None:
+        tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
+    build = _builder(spec, labels, image_size, dtype)
+    check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
+    if resample_at == "load" and spec.grid(image_size) != spec.native_grid:
+        class_row = spec.position_table == "class_and_patches"
+        tensors["position_table"] = resample_table(
+            tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
+        )
+        spec = replace(spec, native_image_size=image_size)
+        build = _builder(spec, labels, image_size, dtype)
+    if num_labels is not None:
+        head = new_head(spec.width, num_labels, nnx.Rngs(seed))
+        tensors |= {"head/kernel": head.kernel[...], "head/bias": head.bias[...]}
+    graph, state = nnx.split(nnx.eval_shape(lambda: build(0)), nnx.Param)
+    filled = {
+        path: variable.replace(jnp.asarray(tensors["/".join(map(str, path))], jnp.float32))
+        for path, variable in nnx.to_flat_state(state)
+    }
+    return nnx.merge(graph, nnx.from_flat_state(filled))
+
+
+def _builder(spec: ViTSpec, labels: int | None, image_size: int, dtype: jnp.dtype) -> Any:
+    return lambda seed: ViT(
+        spec, num_labels=labels, image_size=image_size, dtype=dtype, rngs=nnx.Rngs(seed)
+    )
+
+
+def expected_shapes(spec: ViTSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter of a model, by path, at its native image size."""
+    build = _builder(spec, num_labels, spec.native_image_size, jnp.dtype(jnp.float32))
+    _, state = nnx.split(nnx.eval_shape(lambda: build(0)), nnx.Param)
+    leaves = flatten(nnx.to_pure_dict(state))
+    return {path: tuple(jax.numpy.shape(leaf)) for path, leaf in leaves.items()}
+
+
+def check_tensors(
+    source: str, tensors: Mapping[str, np.ndarray], spec: ViTSpec, num_labels: int | None
+) -> None:
+    """Stop unless `tensors` are exactly the parameters of the model.
+
+    Raises:
+      InputError: lists every missing, extra and misshapen tensor of `source`.
+    """
+    expected = expected_shapes(spec, num_labels)
+    missing = [path for path in expected if path not in tensors]
+    extra = [path for path in tensors if path not in expected]
+    misshapen = [
+        f"{path} is {tensors[path].shape}, not {shape}"
+        for path, shape in expected.items()
+        if path in tensors and tuple(tensors[path].shape) != shape
+    ]
+    if missing or extra or misshapen:
+        found = [
+            f"{name}: {', '.join(paths)}"
+            for name, paths in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
+            if paths
+        ]
+        raise InputError(
+            f"{source}: its tensors are not those of the model it describes; " + "; ".join(found)
+        )
