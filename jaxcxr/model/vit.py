@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -125,6 +127,7 @@ class ViT(nnx.Module):
         so that training reaches it through the resampling, as in the study;
         `jaxcxr.model.load` resamples once instead unless told otherwise.
       dtype: of the computation; parameters stay float32.
+      remat: recompute each block in the backward pass instead of keeping its intermediates.
       rngs: draws the initial parameters.
     """
 
@@ -135,11 +138,13 @@ class ViT(nnx.Module):
         num_labels: int | None,
         image_size: int,
         dtype: jnp.dtype = jnp.float32,
+        remat: bool = False,
         rngs: nnx.Rngs,
     ):
         self.spec = spec
         self.grid = spec.grid(image_size)
         self.dtype = dtype
+        self.remat = remat
         rows = spec.native_grid**2 + (spec.position_table == "class_and_patches")
         self.patch_embedding = PatchEmbedding(spec, rngs)
         self.class_token = nnx.Param(_weights(rngs.params(), (1, spec.width)))
@@ -176,7 +181,8 @@ class ViT(nnx.Module):
         # whole residual chain, which costs 40 % of the step.
         x = x.reshape(-1, width)
         for index, block in enumerate(self.blocks):
-            x, probabilities = block(x, batch)
+            run = partial(block, batch=batch)
+            x, probabilities = jax.checkpoint(run)(x) if self.remat else run(x)
             out[f"block{index:02}"] = x.reshape(batch, -1, width)
             out[f"attention{index:02}"] = probabilities
         tokens = out["tokens"] = self.norm(x).reshape(batch, -1, width)

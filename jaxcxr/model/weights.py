@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -112,6 +111,7 @@ def load(
     image_size: int = 224,
     resample_at: str = "load",
     dtype: jnp.dtype = jnp.float32,
+    remat: bool = False,
     seed: int = 0,
 ) -> ViT:
     """Build the model of a weights file.
@@ -126,6 +126,7 @@ def load(
         native table through the resampling, as in the study. At the first step both are the same
         function.
       dtype: of the computation.
+      remat: recompute blocks in the backward pass, to save memory.
       seed: of a fresh head.
 
     Raises:
@@ -143,7 +144,7 @@ def load(
     labels = kept_head if num_labels is None else num_labels
     if num_labels is not None:
         tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
-    build = _builder(spec, labels, image_size, dtype)
+    build = _builder(spec, labels, image_size, dtype, remat)
     check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
     if resample_at == "load" and spec.grid(image_size) != spec.native_grid:
         class_row = spec.position_table == "class_and_patches"
@@ -151,11 +152,11 @@ def load(
             tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
         )
         spec = replace(spec, native_image_size=image_size)
-        build = _builder(spec, labels, image_size, dtype)
+        build = _builder(spec, labels, image_size, dtype, remat)
     if num_labels is not None:
         head = new_head(spec.width, num_labels, nnx.Rngs(seed))
         tensors |= {"head/kernel": head.kernel[...], "head/bias": head.bias[...]}
-    graph, state = nnx.split(nnx.eval_shape(lambda: build(0)), nnx.Param)
+    graph, state = nnx.split(nnx.eval_shape(build), nnx.Param)
     filled = {
         path: variable.replace(jnp.asarray(tensors["/".join(map(str, path))], jnp.float32))
         for path, variable in nnx.to_flat_state(state)
@@ -163,18 +164,29 @@ def load(
     return nnx.merge(graph, nnx.from_flat_state(filled))
 
 
-def _builder(spec: ViTSpec, labels: int | None, image_size: int, dtype: jnp.dtype) -> Any:
-    return lambda seed: ViT(
-        spec, num_labels=labels, image_size=image_size, dtype=dtype, rngs=nnx.Rngs(seed)
+def _builder(
+    spec: ViTSpec,
+    labels: int | None,
+    image_size: int,
+    dtype: jnp.dtype = jnp.float32,
+    remat: bool = False,
+) -> Callable[[], ViT]:
+    return lambda: ViT(
+        spec,
+        num_labels=labels,
+        image_size=image_size,
+        dtype=dtype,
+        remat=remat,
+        rngs=nnx.Rngs(0),
     )
 
 
 def expected_shapes(spec: ViTSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter of a model, by path, at its native image size."""
-    build = _builder(spec, num_labels, spec.native_image_size, jnp.dtype(jnp.float32))
-    _, state = nnx.split(nnx.eval_shape(lambda: build(0)), nnx.Param)
+    build = _builder(spec, num_labels, spec.native_image_size)
+    _, state = nnx.split(nnx.eval_shape(build), nnx.Param)
     leaves = flatten(nnx.to_pure_dict(state))
-    return {path: tuple(jax.numpy.shape(leaf)) for path, leaf in leaves.items()}
+    return {path: tuple(leaf.shape) for path, leaf in leaves.items()}
 
 
 def check_tensors(

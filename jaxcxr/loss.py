@@ -1,0 +1,43 @@
+"""Binary cross-entropy over labels, weighted by inverse label frequency."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def positive_weights(labels: np.ndarray) -> np.ndarray:
+    """Weight of a positive of each label: negatives / positives (the study's code, section 1.3).
+
+    Args:
+      labels: `[images, labels]` of the training split only: 1, 0, or -1 where unknown.
+
+    Returns:
+      `[labels]` float32. A label without positives gets 1: no image uses its weight.
+    """
+    positives = (labels == 1).sum(0)
+    negatives = (labels == 0).sum(0)
+    weights = np.divide(negatives, positives, out=np.ones(len(positives)), where=positives > 0)
+    return weights.astype(np.float32)
+
+
+def weighted_bce_sum(
+    logits: jax.Array, labels: jax.Array, mask: jax.Array, pos_weight: jax.Array
+) -> jax.Array:
+    """Sum over images and known labels of the weighted binary cross-entropy.
+
+    Equals PyTorch's `BCEWithLogitsLoss(pos_weight=...)` with `reduction="sum"` where all is known.
+
+    Args:
+      logits: `[batch, labels]` float32.
+      labels: `[batch, labels]`, 0 or 1.
+      mask: `[batch, labels]`, 1 where the label is known and 0 where it is left out.
+      pos_weight: `[labels]`.
+
+    Returns:
+      A scalar; divide it by `mask.sum()` of the whole batch for the mean.
+    """
+    log_p, log_not_p = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
+    losses = -(pos_weight * labels * log_p + (1 - labels) * log_not_p)
+    return jnp.sum(losses * mask)

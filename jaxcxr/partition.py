@@ -1,0 +1,87 @@
+"""How arrays lie over devices: a mesh of `data` x `fsdp`.
+
+The batch is split over all devices. Parameters and optimizer state are whole on every device of
+the `data` axis and split over the `fsdp` axis (fully-sharded data parallelism, arXiv 2004.13336).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxcxr.errors import InputError
+
+BATCH_AXES = ("data", "fsdp")
+
+
+def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:
+    """Arrange all devices as `data` x `fsdp`; a -1 takes what the other leaves.
+
+    Raises:
+      InputError: the axes do not cover the devices, or the batch does not divide over them.
+    """
+    devices = jax.device_count()
+    known = [axis for axis in (data, fsdp) if axis > 0]
+    left, rest = divmod(devices, int(np.prod(known)))
+    if len(known) == 1 and not rest:
+        data, fsdp = (left, fsdp) if data < 0 else (data, left)
+    if data * fsdp != devices or data < 1:
+        raise InputError(
+            f"config.mesh is data={data}, fsdp={fsdp}, but there are {devices} devices; their "
+            "product must be that number (-1 for one of them takes the rest)"
+        )
+    if batch_size % devices:
+        raise InputError(
+            f"config.batch_size {batch_size} does not divide over {devices} devices; use "
+            f"{max(batch_size // devices, 1) * devices}"
+        )
+    return jax.make_mesh((data, fsdp), BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Split the first axis over all devices."""
+    return NamedSharding(mesh, P(BATCH_AXES))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Whole on every device."""
+    return NamedSharding(mesh, P())
+
+
+def state_shardings(mesh: Mesh, state: Any) -> Any:
+    """Sharding of each array of the training state.
+
+    An array is split over `fsdp` along its longest axis that divides, or kept whole.
+
+    Args:
+      mesh: of `make_mesh`.
+      state: a tree of arrays or of their shapes.
+    """
+    shards = mesh.shape["fsdp"]
+
+    def place(leaf: Any) -> NamedSharding:
+        divisible = [axis for axis, size in enumerate(leaf.shape) if size % shards == 0]
+        if shards == 1 or not divisible:
+            return replicated(mesh)
+        longest = max(divisible, key=lambda axis: leaf.shape[axis])
+        return NamedSharding(mesh, P(*(None,) * longest, "fsdp"))
+
+    return jax.tree.map(place, state)
+
+
+def put_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    """Make the global batch of every process's own rows."""
+    sharding = batch_sharding(mesh)
+    return {
+        name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()
+    }
+
+
+def to_host(mesh: Mesh, tree: Any) -> Any:
+    """Bring arrays to this host whole, wherever their parts lie."""
+    gathered = jax.jit(lambda x: x, out_shardings=replicated(mesh))(tree)
+    return jax.tree.map(np.asarray, gathered)
