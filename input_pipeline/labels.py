@@ -1,0 +1,216 @@
+"""The one vocabulary of findings: a stable id for each, its name in the paper, and who uses which.
+
+Ids are snake_case and never change; the names are those of Table 3 (and of Table 2 for findings
+that the study counts and does not train on). The order of a label set is the study's own order,
+so that a head trained on one list can be loaded beside a head trained on the same list.
+"""
+
+from __future__ import annotations
+
+from jaxcxr.errors import InputError
+
+DATASETS = ("vindr_cxr", "chestxray14", "chexpert", "mimic_cxr", "uka_cxr", "padchest")
+
+PAPER_DATASETS = {
+    "vindr_cxr": "VinDr-CXR",
+    "chestxray14": "ChestX-ray14",
+    "chexpert": "CheXpert",
+    "mimic_cxr": "MIMIC-CXR",
+    "uka_cxr": "UKA-CXR",
+    "padchest": "PadChest",
+}
+
+NAMES = {
+    # Trained on in at least one dataset (Table 3).
+    "cardiomegaly": "Cardiomegaly",
+    "pleural_effusion": "Pleural effusion",
+    "pneumonia": "Pneumonia",
+    "atelectasis": "Atelectasis",
+    "no_finding": "No finding (healthy)",
+    "consolidation": "Consolidation",
+    "pneumothorax": "Pneumothorax",
+    "pleural_thickening": "Pleural thickening",
+    "lung_opacity": "Lung opacity",
+    "pulmonary_fibrosis": "Fibrosis",
+    "nodule_mass": "Nodule/Mass",
+    "lung_lesion": "Lung lesion",
+    "fracture": "Fracture",
+    "emphysema": "Emphysema",
+    "hernia": "Hernia",
+    "edema": "Edema",
+    "nodule": "Nodule",
+    "mass": "Mass",
+    "scoliosis": "Scoliosis",
+    "congestion": "Congestion",
+    "aortic_elongation": "Aortic elongation",
+    "kyphosis": "Kyphosis",
+    "copd": "COPD",
+    "infiltrates": "Infiltrates",
+    "pleural_effusion_right": "Pleural effusion right",
+    "pleural_effusion_left": "Pleural effusion left",
+    "pneumonia_right": "Pneumonia right",
+    "pneumonia_left": "Pneumonia left",
+    "atelectasis_right": "Atelectasis right",
+    "atelectasis_left": "Atelectasis left",
+    # Counted in Table 2 and not trained on.
+    "air_trapping": "Air trapping",
+    "aortic_enlargement": "Aortic enlargement",
+    "bronchiectasis": "Bronchiectasis",
+    "calcification": "Calcification",
+    "cavitation": "Cavitation",
+    "chronic_changes": "Chronic changes",
+    "enlarged_cardiomediastinum": "Enlarged cardiomediastinum",
+    "enlarged_pulmonary_artery": "Enlarged pulmonary artery",
+    "interstitial_lung_disease": "Interstitial lung disease",
+    "lung_cavity": "Lung cavity",
+    "lung_cyst": "Lung cyst",
+    "lung_tumor": "Lung tumor",
+    "mediastinal_shift": "Mediastinal shift",
+    "pacemaker": "Pacemaker",
+    "pleural_other": "Pleural other",
+    "sternotomy": "Sternotomy",
+    "support_devices": "Support devices",
+    "tuberculosis": "Tuberculosis",
+    "volume_loss": "Volume loss",
+    # In the release of UKA-CXR and in neither table.
+    "pneumothorax_right": "Pneumothorax right",
+    "pneumothorax_left": "Pneumothorax left",
+}
+
+# Table 2 spells two findings otherwise than Table 3 (or than English) does.
+TABLE2_NAMES = {
+    "pulmonary_fibrosis": "Pulmonary fibrosis",
+    "enlarged_cardiomediastinum": "Enlarged cardiomedastinum",
+}
+
+_SEVEN = (
+    "cardiomegaly",
+    "pleural_effusion",
+    "pneumonia",
+    "atelectasis",
+    "no_finding",
+    "consolidation",
+    "pneumothorax",
+)
+_CHEXPERT = (*_SEVEN, "lung_opacity", "lung_lesion", "fracture")
+
+# Table 3, each list in the order of the study's own loaders.
+TRAINED = {
+    "vindr_cxr": (
+        *_SEVEN,
+        "pleural_thickening",
+        "lung_opacity",
+        "pulmonary_fibrosis",
+        "nodule_mass",
+    ),
+    "chestxray14": (
+        *_SEVEN,
+        "pulmonary_fibrosis",
+        "emphysema",
+        "hernia",
+        "pleural_thickening",
+        "edema",
+        "nodule",
+        "mass",
+    ),
+    "chexpert": _CHEXPERT,
+    "mimic_cxr": _CHEXPERT,
+    "uka_cxr": (
+        "cardiomegaly",
+        "congestion",
+        "pleural_effusion_right",
+        "pleural_effusion_left",
+        "pneumonia_right",
+        "pneumonia_left",
+        "atelectasis_right",
+        "atelectasis_left",
+        "no_finding",
+    ),
+    "padchest": (
+        *_SEVEN,
+        "emphysema",
+        "hernia",
+        "scoliosis",
+        "congestion",
+        "aortic_elongation",
+        "kyphosis",
+        "copd",
+        "pleural_thickening",
+        "nodule_mass",
+        "infiltrates",
+    ),
+}
+
+# What a model trained on MIMIC-CXR and one trained on each dataset share (Table 5). UKA-CXR's
+# sides are merged there: right or left.
+MIMIC_TRANSFER = {
+    "vindr_cxr": (*_SEVEN, "lung_opacity"),
+    "chestxray14": _SEVEN,
+    "chexpert": _CHEXPERT,
+    "uka_cxr": ("cardiomegaly", "pleural_effusion", "pneumonia", "atelectasis", "no_finding"),
+    "padchest": _SEVEN,
+}
+
+SIDES = ("right", "left")
+_IDS_BY_NAME = {name: finding for finding, name in NAMES.items()}
+
+
+def finding_id(name: str) -> str:
+    """The stable id of a finding given by its id or by its name in the paper."""
+    if name in NAMES:
+        return name
+    if name in _IDS_BY_NAME:
+        return _IDS_BY_NAME[name]
+    raise InputError(f"unknown finding {name!r}; known: {', '.join(NAMES.values())}")
+
+
+def without_side(finding: str) -> str:
+    """`pneumonia_right` -> `pneumonia`; a finding without a side is returned as it is."""
+    for side in SIDES:
+        if finding.endswith(f"_{side}"):
+            return finding.removesuffix(f"_{side}")
+    return finding
+
+
+def label_set(dataset: str, name: str = "paper") -> tuple[str, ...]:
+    """Finding ids of a dataset's label set, in the study's order.
+
+    `name` is `paper` (Table 3), `mimic_transfer` (Table 5: what is shared with MIMIC-CXR), or
+    the name of another dataset, which gives the findings both have (cross-dataset testing).
+
+    Raises:
+        InputError: if the dataset or the set is unknown.
+    """
+    if dataset not in DATASETS:
+        raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+    if name == "paper":
+        return TRAINED[dataset]
+    if name == "mimic_transfer" and dataset == "mimic_cxr":
+        return TRAINED[dataset]
+    if name == "mimic_transfer":
+        return MIMIC_TRANSFER[dataset]
+    if name in DATASETS:
+        return shared(dataset, name)
+    raise InputError(
+        f"unknown label set {name!r}; use paper, mimic_transfer, or the name of a dataset"
+    )
+
+
+def shared(first: str, second: str) -> tuple[str, ...]:
+    """Findings that both datasets' Table 3 sets have, in the order of the first.
+
+    Where only one of the two tells right from left, or a nodule from a mass, the coarser finding
+    is the shared one.
+    """
+    theirs = TRAINED[second]
+    theirs_coarse = {_coarse(finding) for finding in theirs}
+    both = [
+        finding if finding in theirs else _coarse(finding)
+        for finding in TRAINED[first]
+        if _coarse(finding) in theirs_coarse
+    ]
+    return tuple(dict.fromkeys(both))
+
+
+def _coarse(finding: str) -> str:
+    return "nodule_mass" if finding in ("nodule", "mass") else without_side(finding)
