@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 
 
-def to_model_input(images: Array, mean: Array, std: Array) -> Array:
+def to_model_input(images: Array, mean: Array | np.ndarray, std: Array | np.ndarray) -> Array:
     """Scale gray levels to [0, 1], repeat them over three channels, and normalise.
 
     Args:

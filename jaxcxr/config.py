@@ -88,9 +88,11 @@ def check_config(config: ConfigDict) -> None:
                 f"config.{name} is {value!r}{_suggest(str(value), allowed)}; "
                 f"choose one of {', '.join(allowed)}"
             )
-    positive = ("image_size", "batch_size", "epochs", "patience", "learning_rate", "lora_rank")
-    positive += ("accumulate", "eval_batch_size", "log_every", "checkpoint_every")
-    positive += ("bootstrap_resamples", "layer_decay")
+    positive = [
+        *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_every", "epochs"),
+        *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
+        *("lora_rank", "patience"),
+    ]
     for name in positive:
         if config[name] <= 0:
             raise InputError(f"config.{name} is {config[name]}; it must be above zero")

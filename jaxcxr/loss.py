@@ -23,7 +23,7 @@ def positive_weights(labels: np.ndarray) -> np.ndarray:
 
 
 def weighted_bce_sum(
-    logits: jax.Array, labels: jax.Array, mask: jax.Array, pos_weight: jax.Array
+    logits: jax.Array, labels: jax.Array, mask: jax.Array, pos_weight: jax.Array | np.ndarray
 ) -> jax.Array:
     """Sum over images and known labels of the weighted binary cross-entropy.
 

@@ -1,0 +1,52 @@
+"""Fine-tune, predict, evaluate: one experiment, from its config to its statistics.
+
+    python -m jaxcxr.main --config=configs/padchest_dinov2.py --workdir=DIR [--config.FIELD=VALUE]
+
+The same command goes on with a run that was stopped. Kept short on purpose: what it calls can be
+imported and tested.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from jaxcxr.errors import InputError, report_input_errors
+
+_CONFIG = config_flags.DEFINE_config_file("config", help_string="File of the experiment's config.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run, made if there is none.")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the experiment of the flags."""
+    if len(arguments) > 1:
+        raise InputError(f"unexpected argument {arguments[1]!r}; options start with --")
+    if _CONFIG.value is None or _WORKDIR.value is None:
+        missing = "--config" if _CONFIG.value is None else "--workdir"
+        raise InputError(f"{missing} is missing; see python -m jaxcxr.main --help")
+    path = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
+    if not path.is_file():
+        raise InputError(f"--config={path}: no such file; the ready-made ones are in configs/")
+    from jaxcxr.run import run_experiment
+
+    run_experiment(_CONFIG.value, Path(_WORKDIR.value))
+
+
+def run() -> None:
+    """Parse the flags, run, and turn a mistake in either into one sentence."""
+    with report_input_errors():
+        app.run(main, flags_parser=_parse)
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(arguments)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        # ml_collections reports an unknown field, a wrong type and the like by these.
+        reason = " ".join(str(error.args[0] if error.args else error).split())
+        raise InputError(f"{reason}; see python -m jaxcxr.main --help") from None
+
+
+if __name__ == "__main__":
+    sys.exit(run())

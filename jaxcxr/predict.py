@@ -1,0 +1,183 @@
+"""Predictions of a run: logits for every image of a split, or for images of any folder.
+
+    python -m jaxcxr.predict --run DIR --out FILE [--split test | --images DIR_OR_FILES]
+
+`predictions.parquet` has one row an image: `image_id`, `patient_id`, `split`, `view`, `age`, `sex`,
+and for each label two columns, `label:NAME` (1, 0, or -1 where unknown) and `logit:NAME`. It holds
+no metric: those are `jaxcxr.evaluate`'s. Its schema's metadata says under `jaxcxr` what made it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxcxr.errors import InputError, report_input_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from jax.sharding import Mesh
+
+    from input_pipeline.loader import Prepared
+    from jaxcxr.model import ViT
+
+Predictor = Callable[[Any, "Prepared", str, Sequence[str]], "np.ndarray"]
+
+
+def make_predictor(
+    model: ViT, pixels: tuple[np.ndarray, np.ndarray], mesh: Mesh, batch_size: int
+) -> Predictor:
+    """Build `predict(params, prepared, split, labels)` -> logits `[images, labels]`.
+
+    The rows are those of `prepared.records(split)`, on every process.
+
+    Args:
+      model: gives the function; its own parameters are not used.
+      pixels: mean and standard deviation of the normalisation.
+      mesh: the devices.
+      batch_size: images at a time, rounded up to fill all devices.
+    """
+    import jax
+    import numpy as np
+
+    from input_pipeline.loader import eval_batches
+    from jaxcxr.partition import put_batch, replicated
+    from jaxcxr.step import make_predict_step
+
+    step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
+    devices = mesh.devices.size
+    batch_size = -(-batch_size // devices) * devices
+
+    def predict(params: Any, prepared: Prepared, split: str, labels: Sequence[str]) -> np.ndarray:
+        images = len(prepared.records(split))
+        batches = eval_batches(
+            prepared,
+            split=split,
+            labels=labels,
+            batch_size=batch_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        logits = [
+            np.asarray(step(params, put_batch(mesh, {"image": batch["image"]})["image"]))
+            for batch in batches
+        ]
+        # The last batch is filled up to the common shape; the rows beyond the split are dropped.
+        return np.concatenate(logits or [np.zeros((0, len(labels)), np.float32)])[:images]
+
+    return predict
+
+
+def mean_auc(prepared: Prepared, split: str, labels: Sequence[str], logits: np.ndarray) -> float:
+    """Mean AUC over the labels with both classes among the known; NaN if there is none."""
+    import numpy as np
+
+    from jaxcxr.stats import auc
+
+    truth = prepared.records(split)[list(labels)].to_numpy()
+    aucs = []
+    for column in range(len(labels)):
+        known = truth[:, column] >= 0
+        if len(np.unique(truth[known, column])) == 2:
+            aucs.append(auc(truth[known, column, None], logits[known, column, None])[0])
+    return float(np.mean(aucs)) if aucs else float("nan")
+
+
+def write_predictions(path: Path, frames: Sequence[pd.DataFrame], origin: dict[str, Any]) -> None:
+    """Write the rows of several splits to one file."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from jaxcxr.files import atomic_path
+
+    table = pa.Table.from_pandas(pd.concat(frames, ignore_index=True), preserve_index=False)
+    metadata = (table.schema.metadata or {}) | {b"jaxcxr": json.dumps(origin).encode()}
+    with atomic_path(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+
+
+def predictions_of_split(
+    prepared: Prepared, split: str, labels: Sequence[str], logits: np.ndarray
+) -> pd.DataFrame:
+    """Set logits `[images, labels]` beside the records of a split."""
+    import pandas as pd
+
+    records = prepared.records(split).reset_index(drop=True)
+    described = records[["image_id", "patient_id", "split", "view", "age", "sex"]]
+    truth = records[list(labels)].add_prefix("label:")
+    scores = pd.DataFrame(logits, columns=[f"logit:{name}" for name in labels])
+    return pd.concat([described, truth, scores], axis=1)
+
+
+def predict_run(directory: Path, out: Path, splits: Sequence[str]) -> None:
+    """Predict splits of a run's own dataset with the weights that the run chose."""
+    from input_pipeline.loader import open_prepared
+    from jaxcxr.model import flatten, split
+    from jaxcxr.partition import make_mesh
+    from jaxcxr.run_directory import WEIGHTS, read_config
+
+    config = read_config(directory)
+    model, labels, pixels, origin = load_run(directory)
+    prepared = open_prepared(config.data)
+    mesh = make_mesh(-1, 1, batch_size=0)
+    predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
+    params = flatten(split(model)[1])
+    frames = [
+        predictions_of_split(prepared, name, labels, predict(params, prepared, name, labels))
+        for name in splits
+    ]
+    origin = origin | {"weights": str(directory / WEIGHTS)}
+    write_predictions(out, frames, origin)
+
+
+def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], Any, dict[str, Any]]:
+    """Load a run's chosen model, its labels, its normalisation and its provenance.
+
+    Raises:
+      InputError: there is no run, or it has not kept any weights yet.
+    """
+    from jaxcxr.experiment import pixel_statistics, sha256
+    from jaxcxr.model import load, read_header
+    from jaxcxr.run_directory import WEIGHTS, read_config
+
+    config = read_config(directory)
+    path = directory / WEIGHTS
+    if not path.is_file():
+        raise InputError(
+            f"{directory}: the run has not kept any weights yet (no {WEIGHTS}); run its command "
+            "again to go on with the training"
+        )
+    origin = read_header(path).provenance | {"weights_sha256": sha256(path)}
+    model = load(path, image_size=config.image_size, resample_at=config.model.resample_at)
+    return model, tuple(origin["labels"]), pixel_statistics(config), origin
+
+
+def predict_files(directory: Path, out: Path, images: Sequence[Path]) -> None:
+    """Predict image files of any kind that `prepare` reads, by the recipe of the run's dataset."""
+    raise NotImplementedError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m jaxcxr.predict", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="directory of a run")
+    parser.add_argument("--out", type=Path, required=True, help="parquet file to write")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--split", default="test", help="split of the run's dataset (test)")
+    what.add_argument("--images", type=Path, nargs="+", help="image files, or folders of them")
+    options = parser.parse_args(arguments)
+    with report_input_errors():
+        if options.images:
+            predict_files(options.run, options.out, options.images)
+        else:
+            predict_run(options.run, options.out, [options.split])
+    print(f"predictions in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

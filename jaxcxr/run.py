@@ -1,0 +1,35 @@
+"""The stages of one experiment, each leaving a file that the next one reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from jaxcxr.config import check_config
+from jaxcxr.evaluate import evaluate
+from jaxcxr.monitor import say
+from jaxcxr.predict import predict_run
+from jaxcxr.run_directory import PREDICTIONS, open_run
+from jaxcxr.train import TrainingStoppedError, train
+
+
+def run_experiment(config: ConfigDict, directory: Path) -> None:
+    """Train, then predict the validation and test splits, then evaluate; skip what is done.
+
+    The test split is read here, once, after training has ended.
+    """
+    check_config(config)
+    with open_run(directory, config):
+        try:
+            train(config, directory)
+        except TrainingStoppedError as stopped:
+            say(f"{stopped}; run the same command to go on")
+            sys.exit(128 + stopped.signum)
+        predictions = directory / PREDICTIONS
+        predict_run(directory, predictions, ["validation", "test"])
+        if jax.process_index() == 0:
+            evaluate(predictions, directory, resamples=config.bootstrap_resamples)
+    say(f"run, predictions and statistics are in {directory}")

@@ -1,0 +1,62 @@
+"""A wrong config ends in one sentence that names the field and what would do."""
+
+import pytest
+from ml_collections import ConfigDict
+
+from jaxcxr.config import changed_fields, check_config, study_config
+from jaxcxr.errors import InputError
+
+
+def _config(**changes):
+    """Built from plain values, so that nothing is cast on the way."""
+    values = study_config().to_dict()
+    values["data"], values["model"]["weights"] = "data/x", "weights/x.safetensors"
+    return ConfigDict(values | changes)
+
+
+def test_the_studys_recipe_passes_and_is_the_papers():
+    config = _config()
+    check_config(config)
+    assert (config.learning_rate, config.batch_size, config.weight_decay) == (1e-5, 32, 0.0)
+    assert (config.image_size, config.rotation_degrees, config.flip) == (224, 7.0, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": ""}, "config.data is empty; .*input_pipeline prepare"),
+        ({"bach_size": 3}, r"config.bach_size is not a field \(did you mean batch_size\?\)"),
+        ({"dtype": "float23"}, r"config.dtype is 'float23' \(did you mean float32\?\)"),
+        ({"batch_size": 2.5}, "config.batch_size is 2.5, of type float; it takes int"),
+        ({"batch_size": 0}, "config.batch_size is 0; it must be above zero"),
+        ({"clip_norm": -1.0}, "config.clip_norm is -1.0; it cannot be negative"),
+        ({"accumulate": 5}, "batch_size 32 is not a multiple of config.accumulate 5"),
+        ({"labels": ("A", "A")}, "config.labels names a label twice"),
+        ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
+        ({"model": 3}, "config.model is 3; it holds fields of its own"),
+    ],
+)
+def test_each_mistake_is_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        check_config(_config(**changes))
+
+
+def test_missing_field_and_missing_weights_are_named():
+    config = _config()
+    del config.seed
+    with pytest.raises(InputError, match=r"config.seed is missing"):
+        check_config(config)
+    config = _config()
+    config.model.weights = ""
+    with pytest.raises(InputError, match=r"config.model.weights is empty; .*convert import"):
+        check_config(config)
+
+
+def test_whole_numbers_pass_for_fractions():
+    check_config(_config(learning_rate=1, clip_norm=1))
+
+
+def test_only_what_changes_the_experiment_counts_as_changed():
+    old, new = _config().to_dict(), _config(epochs=3, log_every=1).to_dict()
+    assert changed_fields(old, new) == []
+    assert changed_fields(old, _config(seed=1).to_dict()) == ["seed: 0 before, 1 now"]
