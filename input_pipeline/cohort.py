@@ -1,0 +1,173 @@
+"""From a release's label files to a cohort: who is in, with which labels, in which split.
+
+No image is opened: everything here comes from the publisher's tables.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from input_pipeline import splits
+from input_pipeline.datasets.release import Release
+from input_pipeline.label_rule import UNKNOWN, LabelRule
+from input_pipeline.labels import DATASETS, NAMES, label_set
+from jaxcxr.errors import InputError
+
+# What the study did: the publisher's lists for these, 80/20 by patient for the others.
+STUDY_SPLIT = {"vindr_cxr": "official", "chestxray14": "official", "uka_cxr": "official"}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The images of one experiment, labelled and split.
+
+    Attributes:
+        dataset: one of `input_pipeline.labels.DATASETS`.
+        label_rules: `paper` or `curated`.
+        labels: the paper's names (Table 3), in the study's order.
+        records: sorted by `image_id` (unique); `image_path` (POSIX, relative to the raw folder),
+            `patient_id`, `study_id`, `view`, `age` (years, NaN unknown), `sex` (`F`, `M`, empty),
+            `official_split`, `split`, then one int8 column a label: 1, 0, or -1 for unknown.
+        funnel: `{"step", "images", "patients"}` from the first table to the cohort.
+        settings: what else decided: split rule, shares, seed, policy for uncertain labels.
+        findings: every finding the publisher's labels give, by finding id, on `records`' index.
+    """
+
+    dataset: str
+    label_rules: str
+    labels: tuple[str, ...]
+    records: pd.DataFrame
+    funnel: list[dict[str, Any]]
+    settings: dict[str, Any] = field(default_factory=dict)
+    findings: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def read_release(dataset: str, raw_dir: str | Path, rule: LabelRule) -> Release:
+    """Read a release's label tables with the dataset's reader, and refuse repeated images."""
+    if dataset not in DATASETS:
+        raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+    reader = importlib.import_module(f"input_pipeline.datasets.{dataset}")
+    release: Release = reader.read(Path(raw_dir), rule)
+    splits.guard(release.rows)
+    return release
+
+
+def load_cohort(
+    dataset: str,
+    raw_dir: str | Path,
+    *,
+    label_rules: str = "paper",
+    split: str | None = None,
+    uncertain: str = "ignore",
+    findings: str = "paper",
+    test_share: float = 0.2,
+    validation_share: float = 0.1,
+    seed: int = 0,
+) -> Cohort:
+    """Build the cohort of a release: read, select, label, split, guard.
+
+    Args:
+        dataset: one of `input_pipeline.labels.DATASETS`.
+        raw_dir: the release as its publisher ships it.
+        label_rules: `paper` (exactly the study's) or `curated`.
+        split: `official` (the publisher's lists; where it publishes none, by patient), `patient`,
+            or None for what the study did.
+        uncertain: what an uncertain label becomes under `curated`: `ignore`, `zeros`, `ones`,
+            `drop`. The study's rule is fixed and takes no notice.
+        findings: the label set, see `input_pipeline.labels.label_set`.
+        test_share: share of patients tested on, with `patient`.
+        validation_share: share of training patients kept for validation.
+        seed: of the split by patient.
+
+    Raises:
+        InputError: if a table is damaged, an image is in twice, a patient is in two splits, or a
+            split would be empty.
+    """
+    rule = LabelRule(label_rules, uncertain)
+    release = read_release(dataset, raw_dir, rule)
+    chosen = split or STUDY_SPLIT.get(dataset, "patient")
+    if chosen == "official" and not release.lists:
+        chosen = "patient"
+    kept = release.kept()
+    order = release.rows.loc[kept, "image_id"].sort_values(kind="stable").index
+    records = release.rows.loc[order].reset_index(drop=True)
+    labelled = release.findings.loc[order].reset_index(drop=True)
+    if records.empty:
+        raise InputError(f"no image of {raw_dir} is left; the funnel is {_funnel(release)}")
+    records["split"] = splits.assign(
+        records, chosen, test_share=test_share, validation_share=validation_share, seed=seed
+    )
+    splits.guard(records)
+    _refuse_empty_splits(records, chosen, validation_share)
+    ids = label_set(dataset, findings)
+    for finding in ids:
+        records[NAMES[finding]] = labelled[finding]
+    settings = {
+        "split": chosen,
+        "test_share": test_share if chosen == "patient" else None,
+        "validation_share": validation_share,
+        "seed": seed,
+        "uncertain": uncertain if label_rules == "curated" else None,
+        "label_set": findings,
+    }
+    labels = tuple(NAMES[finding] for finding in ids)
+    return Cohort(dataset, label_rules, labels, records, _funnel(release), settings, labelled)
+
+
+def cohort_json(cohort: Cohort) -> dict[str, Any]:
+    """The cohort as plain data: funnel, then images, patients and positives a split."""
+    patients = cohort.records.groupby("split")["patient_id"].nunique().to_dict()
+    unknown = _counts(cohort, UNKNOWN)
+    return {
+        "dataset": cohort.dataset,
+        "label_rules": cohort.label_rules,
+        "settings": cohort.settings,
+        "funnel": cohort.funnel,
+        "images": _by_split(cohort.records["split"].value_counts().to_dict()),
+        "patients": _by_split(patients),
+        "positives": _counts(cohort, 1),
+        "unknown": {label: counts for label, counts in unknown.items() if counts["total"]},
+    }
+
+
+def _counts(cohort: Cohort, value: int) -> dict[str, dict[str, int]]:
+    """For each label, how many images of each split carry `value`, with their total."""
+    split = cohort.records["split"]
+    table = {}
+    for label in cohort.labels:
+        counts = _by_split(cohort.records[label].eq(value).groupby(split).sum().to_dict())
+        table[label] = {**counts, "total": sum(counts.values())}
+    return table
+
+
+def _by_split(counts: dict[Any, Any]) -> dict[str, int]:
+    return {name: int(counts[name]) for name in splits.SPLITS if name in counts}
+
+
+def _funnel(release: Release) -> list[dict[str, Any]]:
+    kept = pd.Series(True, index=release.rows.index)
+    funnel = [_step("rows in the publisher's tables", release.rows)]
+    for reason, passes in release.steps:
+        kept &= passes
+        funnel.append(_step(reason, release.rows[kept]))
+    return funnel
+
+
+def _step(reason: str, rows: pd.DataFrame) -> dict[str, Any]:
+    return {"step": reason, "images": len(rows), "patients": int(rows["patient_id"].nunique())}
+
+
+def _refuse_empty_splits(records: pd.DataFrame, rule: str, validation_share: float) -> None:
+    wanted = [name for name in splits.SPLITS if name != "validation" or validation_share > 0]
+    absent = [name for name in wanted if not records["split"].eq(name).any()]
+    if absent:
+        hint = "; split with --split patient" if rule == "official" else ""
+        raise InputError(
+            f"no image falls into {' and '.join(absent)} of {records['patient_id'].nunique()} "
+            f"patients{hint}"
+        )

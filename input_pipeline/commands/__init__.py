@@ -1,0 +1,1 @@
+"""The commands of `python -m input_pipeline`, one file each."""

@@ -1,0 +1,1 @@
+"""Readers of the six publishers' releases, one file a dataset."""

@@ -1,0 +1,137 @@
+"""Read a publisher's table as text, and refuse what is damaged in one sentence.
+
+Every cell stays text until a reader has said what it may be: an image name such as `007` keeps
+its zeros, and nothing in a table is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from jaxcxr.errors import InputError
+
+MISSING = ("", "nan", "NaN", "None", "NULL")
+OLDEST = 120  # years; above it the field is a typing error (the first NIH table holds 413)
+_ESCAPE = re.compile(r"(^|/)\.\.(/|$)|^/|^$|\\|[\x00-\x1f]|^[A-Za-z]:")
+
+
+def find(raw_dir: Path, names: Iterable[str]) -> Path | None:
+    """The first of `names` (plain or gzipped) in `raw_dir` or in a folder directly inside it."""
+    if not raw_dir.is_dir():
+        raise InputError(f"the folder {raw_dir} does not exist; give the release's folder")
+    folders = [raw_dir, *sorted(path for path in raw_dir.iterdir() if path.is_dir())]
+    for name in names:
+        for folder in folders:
+            for path in (folder / name, folder / f"{name}.gz"):
+                if path.is_file():
+                    return path
+    return None
+
+
+def require(raw_dir: Path, names: Sequence[str]) -> Path:
+    """Like `find`, and an error where there is none."""
+    path = find(raw_dir, names)
+    if path is None:
+        raise InputError(
+            f"none of {', '.join(names)} (or .gz) is in {raw_dir} or a folder directly inside it"
+        )
+    return path
+
+
+def read(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+    """The table at `path`, all text, under `columns` spelled as given, whatever the file's case.
+
+    Raises:
+        InputError: if the file cannot be read, is ragged, holds no row, or lacks a column.
+    """
+    try:
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig"
+        )
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        pd.errors.ParserError,
+        gzip.BadGzipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(f"{path} is not a readable CSV table: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError(f"{path} has rows longer than its header; the file is damaged")
+    known = {str(name).strip().lower(): name for name in table.columns}
+    absent = [column for column in columns if column.lower() not in known]
+    if absent:
+        raise InputError(f"{path} lacks the column {', '.join(absent)}; is it the right table?")
+    table = table.rename(columns={known[column.lower()]: column for column in columns})
+    if table.empty:
+        raise InputError(f"{path} holds a header and no row")
+    cut = table.isna().any(axis=1)
+    if cut.any():
+        raise InputError(f"{path} row {row_number(cut)} ends early; the file is damaged")
+    return table.apply(lambda cells: cells.str.strip())
+
+
+def row_number(marked: pd.Series) -> int:
+    """Line in the file of the first marked row (the header is line 1)."""
+    return int(np.flatnonzero(marked.to_numpy())[0]) + 2
+
+
+def refuse(path: Path, column: str, cells: pd.Series, bad: pd.Series, wanted: str) -> None:
+    """Stop at the first bad cell, if any, saying where it stands and what was expected."""
+    if bad.any():
+        first = cells[bad].iloc[0]
+        raise InputError(
+            f"{path} row {row_number(bad)}, column {column}: {first!r} where {wanted} is expected"
+        )
+
+
+def blank(cells: pd.Series) -> pd.Series:
+    """True where a cell says nothing."""
+    return cells.isin(MISSING)
+
+
+def identifiers(path: Path, column: str, cells: pd.Series) -> pd.Series:
+    """Cells that name an image, study or patient: never blank, no control characters."""
+    bad = blank(cells) | cells.str.contains(r"[\x00-\x1f]", regex=True)
+    refuse(path, column, cells, bad, "an identifier")
+    return cells
+
+
+def relative_paths(path: Path, column: str, cells: pd.Series) -> pd.Series:
+    """Image paths inside the release, POSIX; one that would leave it stops everything."""
+    bad = cells.map(lambda cell: _ESCAPE.search(cell) is not None).astype(bool)
+    refuse(path, column, cells, bad, "a path inside the release")
+    return cells.map(lambda cell: str(PurePosixPath(cell)))
+
+
+def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
+    """Image names that are one file name each, without any folder."""
+    bad = cells.str.contains("/", regex=False)
+    refuse(path, column, cells, bad, "a plain file name")
+    return relative_paths(path, column, cells)
+
+
+def numbers(path: Path, column: str, cells: pd.Series) -> pd.Series:
+    """Cells as float64, NaN where blank."""
+    values = pd.to_numeric(cells.where(~blank(cells), None), errors="coerce")
+    refuse(path, column, cells, (values.isna() | np.isinf(values)) & ~blank(cells), "a number")
+    return values.astype("float64")
+
+
+def plausible_ages(years: pd.Series) -> pd.Series:
+    """Ages in years; unknown (NaN) where below 0 or above any human age."""
+    return years.where((years >= 0) & (years <= OLDEST))
+
+
+def sexes(cells: pd.Series) -> pd.Series:
+    """`F`, `M`, or empty for anything else."""
+    letter = cells.str.upper().str[:1]
+    return letter.where(letter.isin(["F", "M"]), "")
