@@ -1,0 +1,1 @@
+"""Phantom radiographs, and phantom releases in the publishers' own layouts."""

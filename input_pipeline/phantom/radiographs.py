@@ -1,0 +1,125 @@
+"""Draw phantom radiographs and write them in a publisher's image format, on all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxcxr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """One picture to draw and where to write it.
+
+    `encoding` is `png16` (12 bits in 16, as PadChest), `png8`, `rgba`, `jpeg`, or `dicom1` and
+    `dicom2` (MONOCHROME1 and 2).
+    """
+
+    path: Path
+    findings: frozenset[str]
+    view: str
+    height: int
+    width: int
+    encoding: str
+    seed: tuple[int, ...]
+    truncated: bool = False
+    age: int | None = None
+    sex: str = ""
+
+
+def shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
+    """Height and width around `size`, seldom square, as films are."""
+    return int(size * rng.uniform(0.9, 1.1)), int(size * rng.uniform(0.9, 1.1))
+
+
+def write_all(radiographs: Sequence[Radiograph], workers: int) -> None:
+    """Draw and write every picture; the files do not depend on the number of workers."""
+    for folder in {radiograph.path.parent for radiograph in radiographs}:
+        folder.mkdir(parents=True, exist_ok=True)
+    if workers == 1:
+        for radiograph in radiographs:
+            write(radiograph)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for _ in pool.map(write, radiographs, chunksize=8):
+            pass
+
+
+def write(radiograph: Radiograph) -> None:
+    """Draw one radiograph and write it; `truncated` cuts the file off in the middle."""
+    from input_pipeline.phantom.anatomy import draw
+
+    picture = draw(
+        np.random.default_rng(radiograph.seed),
+        radiograph.findings,
+        view=radiograph.view,
+        height=radiograph.height,
+        width=radiograph.width,
+    )
+    encoded = _ENCODERS[radiograph.encoding](picture, radiograph)
+    if radiograph.truncated:
+        encoded = encoded[: len(encoded) // 2]
+    radiograph.path.write_bytes(encoded)
+
+
+def _image(suffix: str, pixels: np.ndarray, *options: int) -> bytes:
+    import cv2
+
+    done, encoded = cv2.imencode(suffix, pixels, list(options))
+    if not done:
+        raise InputError(f"OpenCV cannot encode {suffix} images here; reinstall opencv")
+    return encoded.tobytes()
+
+
+def _png16(picture: np.ndarray, _: Radiograph) -> bytes:
+    import cv2
+
+    return _image(".png", np.rint(picture * 4095).astype(np.uint16), cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+def _png8(picture: np.ndarray, _: Radiograph) -> bytes:
+    import cv2
+
+    return _image(".png", _eight_bits(picture), cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+def _rgba(picture: np.ndarray, _: Radiograph) -> bytes:
+    gray = _eight_bits(picture)
+    return _image(".png", np.dstack([gray, gray, gray, np.full_like(gray, 255)]))
+
+
+def _jpeg(picture: np.ndarray, _: Radiograph) -> bytes:
+    return _image(".jpg", _eight_bits(picture))
+
+
+def _eight_bits(picture: np.ndarray) -> np.ndarray:
+    return np.rint(picture * 255).astype(np.uint8)
+
+
+def _dicom(picture: np.ndarray, radiograph: Radiograph) -> bytes:
+    from input_pipeline.phantom.dicom import encode
+
+    return encode(
+        picture,
+        inverted=radiograph.encoding == "dicom1",
+        name=radiograph.path.stem,
+        age=radiograph.age,
+        sex=radiograph.sex,
+    )
+
+
+_ENCODERS = {
+    "png16": _png16,
+    "png8": _png8,
+    "rgba": _rgba,
+    "jpeg": _jpeg,
+    "dicom1": _dicom,
+    "dicom2": _dicom,
+}

@@ -1,0 +1,1 @@
+"""The six publishers' layouts, quirks included, one file a dataset."""
