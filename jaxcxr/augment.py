@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxcxr.errors import InputError
 
 Array = jax.Array
 
@@ -24,7 +28,9 @@ def to_model_input(images: Array, mean: Array | np.ndarray, std: Array | np.ndar
     return (scaled - mean) / std
 
 
-def augment(key: Array, images: Array, *, flip: bool, rotation_degrees: float) -> Array:
+def augment(
+    key: Array, images: Array, *, flip: bool, rotation_degrees: float
+) -> tuple[Array, Array]:
     """Flip left-right with probability 1/2, then rotate by a uniform angle (section 1.2).
 
     Every image draws from a key of its own, made from `key` and its position in the global batch,
@@ -37,20 +43,47 @@ def augment(key: Array, images: Array, *, flip: bool, rotation_degrees: float) -
       rotation_degrees: the angle is uniform in plus or minus this.
 
     Returns:
-      `[batch, side, side]` uint8.
+      The images `[batch, side, side]` uint8, and which were flipped `[batch]` bool.
     """
     keys = jax.vmap(lambda position: jax.random.fold_in(key, position))(jnp.arange(len(images)))
 
-    def one(key: Array, image: Array) -> Array:
+    def one(key: Array, image: Array) -> tuple[Array, Array]:
         flip_key, angle_key = jax.random.split(key)
-        if flip:
-            image = jnp.where(jax.random.bernoulli(flip_key), image[:, ::-1], image)
+        flipped = jnp.logical_and(flip, jax.random.bernoulli(flip_key))
+        image = jnp.where(flipped, image[:, ::-1], image)
         if rotation_degrees:
             angle = jax.random.uniform(angle_key, minval=-rotation_degrees, maxval=rotation_degrees)
             image = rotate(image, angle)
-        return image
+        return image, flipped
 
     return jax.vmap(one)(keys, images)
+
+
+def mirror_labels(labels: Sequence[str]) -> np.ndarray:
+    """Say which label each becomes in the mirror: `Pneumonia right` becomes `Pneumonia left`.
+
+    The study flipped UKA-CXR's images and left their sided labels as they were.
+
+    Args:
+      labels: names.
+
+    Returns:
+      `[labels]` positions, a permutation; labels without a side stay where they are.
+
+    Raises:
+      InputError: a label has a side and its counterpart is not among the labels.
+    """
+    mirrored = []
+    for name in labels:
+        stem, _, side = name.rpartition(" ")
+        other = {"right": f"{stem} left", "left": f"{stem} right"}.get(side, name)
+        if other not in labels:
+            raise InputError(
+                f"label {name!r} has a side and {other!r} is not among the labels, so a flipped "
+                "image would have no right label; add it, or set --config.flip=False"
+            )
+        mirrored.append(list(labels).index(other))
+    return np.array(mirrored)
 
 
 def rotate(image: Array, degrees: Array) -> Array:

@@ -17,6 +17,7 @@ RESUMABLE_CHANGES = ("checkpoint_every", "data", "epochs", "log_every", "mesh", 
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
+    "model.head": ("new", "keep"),
     "model.init": ("pretrained", "random"),
     "model.resample_at": ("load", "forward"),
     "normalization": ("study", "weights"),
@@ -41,6 +42,7 @@ def study_config() -> ConfigDict:
     config.model.weights = ""  # file written by `python -m convert import` or by a training run
     config.model.init = "pretrained"  # random: the architecture of the file, fresh parameters
     config.model.spec = ConfigDict()  # fields of jaxcxr.model.ViTSpec where there is no file
+    config.model.head = "new"  # keep: that of the weights, its outputs matched to labels by name
     config.model.resample_at = "forward"  # the study trains the table through the resampling
 
     config.image_size = 224
@@ -117,6 +119,11 @@ def _check_combinations(config: ConfigDict) -> None:
         raise InputError(
             "config.model.init is pretrained but config.model.weights is empty; give a weights "
             "file or set --config.model.init=random"
+        )
+    if config.model.init == "random" and config.model.head == "keep":
+        raise InputError(
+            "config.model.head is keep but config.model.init is random, which has no head to keep; "
+            "set one of them otherwise"
         )
     if config.batch_size % config.accumulate:
         raise InputError(

@@ -29,24 +29,42 @@ def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
     return prepared, tuple(config.labels) or prepared.labels
 
 
-def make_model(config: ConfigDict, num_labels: int) -> ViT:
-    """Build the model with a fresh head, from the weights file or from the seed."""
+def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
+    """Build the model, from the weights file or from the seed, with one output a label."""
     options: dict[str, Any] = {
-        "num_labels": num_labels,
         "image_size": config.image_size,
         "dtype": jnp.dtype(config.dtype),
         "remat": config.remat,
     }
     if config.model.weights and config.model.spec:
         _check_same_model(config)
-    if config.model.init == "pretrained":
-        return load(
-            config.model.weights,
-            resample_at=config.model.resample_at,
-            seed=config.seed,
-            **options,
+    if config.model.init == "random":
+        rngs = nnx.Rngs(config.seed)
+        return ViT(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
+    options |= {"resample_at": config.model.resample_at, "seed": config.seed}
+    if config.model.head == "new":
+        return load(config.model.weights, num_labels=len(labels), **options)
+    model = load(config.model.weights, **options)
+    _keep_outputs(model, config.model.weights, labels)
+    return model
+
+
+def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> None:
+    """Keep those outputs of the head that are named `labels`, in their order."""
+    known = read_header(weights_file).provenance.get("labels")
+    if model.head is None or not known:
+        raise InputError(
+            f"{weights_file}: has no head with named outputs to keep; set --config.model.head=new"
         )
-    return ViT(model_spec(config), rngs=nnx.Rngs(config.seed), **options)
+    absent = [name for name in labels if name not in known]
+    if absent:
+        raise InputError(
+            f"{weights_file}: its head has no output {', '.join(absent)}; it has "
+            f"{', '.join(known)}; choose config.labels among them or set --config.model.head=new"
+        )
+    columns = np.array([known.index(name) for name in labels])
+    model.head.kernel = nnx.Param(model.head.kernel[...][:, columns])
+    model.head.bias = nnx.Param(model.head.bias[...][columns])
 
 
 def model_spec(config: ConfigDict) -> ViTSpec:

@@ -6,7 +6,6 @@ The same command goes on with a run that was stopped. Kept short on purpose: wha
 imported and tested.
 """
 
-import sys
 from pathlib import Path
 
 from absl import app, flags
@@ -44,9 +43,12 @@ def _parse(arguments: list[str]) -> list[str]:
         return flags.FLAGS(arguments)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         # ml_collections reports an unknown field, a wrong type and the like by these.
-        reason = " ".join(str(error.args[0] if error.args else error).split())
-        raise InputError(f"{reason}; see python -m jaxcxr.main --help") from None
+        reason: object = error
+        while isinstance(reason, Exception) and reason.args:
+            reason = reason.args[0]
+        sentence = " ".join(str(reason).split())
+        raise InputError(f"{sentence}; see python -m jaxcxr.main --help") from None
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run()

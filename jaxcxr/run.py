@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+from absl import logging
 from ml_collections import ConfigDict
 
 from jaxcxr.config import check_config
@@ -21,6 +22,7 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
 
     The test split is read here, once, after training has ended.
     """
+    logging.set_verbosity(logging.WARNING)  # Orbax tells every file it writes
     check_config(config)
     with open_run(directory, config):
         try:

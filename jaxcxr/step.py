@@ -6,7 +6,7 @@ optimizer's state, of the trainable parameters alone).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from jaxcxr.augment import augment, to_model_input
+from jaxcxr.augment import augment, mirror_labels, to_model_input
 from jaxcxr.lora import merge_lora
 from jaxcxr.loss import weighted_bce_sum
 from jaxcxr.model import ViT, split
@@ -38,6 +38,7 @@ def make_train_step(
     config: ConfigDict,
     model: ViT,
     optimizer: optax.GradientTransformation,
+    labels: Sequence[str],
     pos_weight: np.ndarray,
     pixel_statistics: tuple[np.ndarray, np.ndarray],
 ) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
@@ -47,6 +48,7 @@ def make_train_step(
       config: the experiment's.
       model: gives the function; its parameters are not used, those of the state are.
       optimizer: of `make_optimizer`.
+      labels: names of the model's outputs; those with a side change it in a flipped image.
       pos_weight: `[labels]`, see `positive_weights`.
       pixel_statistics: mean and standard deviation `[3]` of the normalisation.
 
@@ -58,6 +60,7 @@ def make_train_step(
     """
     apply, _ = split(model)
     mean, std = pixel_statistics
+    mirrored = mirror_labels(labels) if config.flip else np.arange(len(labels))
 
     def loss_sum(trainable: dict, frozen: dict, batch: Batch) -> jax.Array:
         images = to_model_input(batch["image"], mean, std)
@@ -67,10 +70,14 @@ def make_train_step(
 
     def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
-        images = augment(
+        images, flipped = augment(
             key, batch["image"], flip=config.flip, rotation_degrees=config.rotation_degrees
         )
-        batch = {"image": images, "labels": batch["labels"], "mask": batch["mask"]}
+        truth = {
+            name: jnp.where(flipped[:, None], batch[name][:, mirrored], batch[name])
+            for name in ("labels", "mask")
+        }
+        batch = {"image": images, **truth}
         trainable, frozen = _partition(state["params"], config.trainable)
         gradient = jax.value_and_grad(partial(loss_sum, frozen=frozen))
         total, gradients = _accumulated(gradient, trainable, batch, config.accumulate)

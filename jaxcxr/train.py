@@ -76,7 +76,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp, config.batch_size)
     pixels = experiment.pixel_statistics(config)
-    model = experiment.make_model(config, len(labels))
+    model = experiment.make_model(config, labels)
     params = flatten(split(model)[1])
     if config.trainable == "lora":
         params = add_lora(params, config.lora_rank, config.seed)
@@ -98,7 +98,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         window = progress["window"]
     first_step = int(state["step"])
     train_step = jax.jit(
-        make_train_step(config, model, optimizer, pos_weight, pixels),
+        make_train_step(config, model, optimizer, labels, pos_weight, pixels),
         donate_argnums=0,
         out_shardings=(state_shardings(mesh, state), None),
     )

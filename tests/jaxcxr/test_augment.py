@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxcxr.augment import augment, rotate, to_model_input
+from jaxcxr.augment import augment, mirror_labels, rotate, to_model_input
+from jaxcxr.errors import InputError
 
 
 @pytest.mark.parametrize("side", [31, 224])
@@ -29,19 +30,34 @@ def test_positive_angles_turn_counter_clockwise():
 def test_each_image_draws_for_itself_whatever_follows_it():
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32)).astype(np.uint8)
     key = jax.random.key(3)
-    whole = augment(key, images, flip=True, rotation_degrees=7.0)
-    half = augment(key, images[:4], flip=True, rotation_degrees=7.0)
+    whole = augment(key, images, flip=True, rotation_degrees=7.0)[0]
+    half = augment(key, images[:4], flip=True, rotation_degrees=7.0)[0]
     np.testing.assert_array_equal(whole[:4], half)
-    other = augment(jax.random.key(4), images, flip=True, rotation_degrees=7.0)
+    other = augment(jax.random.key(4), images, flip=True, rotation_degrees=7.0)[0]
     assert (np.asarray(whole) != np.asarray(other)).mean() > 0.5
 
 
 def test_flips_half_of_the_images():
     ramp = np.tile(np.arange(16, dtype=np.uint8), (4000, 16, 1))
-    flipped = augment(jax.random.key(0), ramp, flip=True, rotation_degrees=0.0)[:, 0, 0] == 15
+    images, flipped = augment(jax.random.key(0), ramp, flip=True, rotation_degrees=0.0)
+    np.testing.assert_array_equal(flipped, images[:, 0, 0] == 15)
     assert abs(float(jnp.mean(flipped)) - 0.5) < 0.03
-    untouched = augment(jax.random.key(0), ramp, flip=False, rotation_degrees=0.0)
+    untouched, none = augment(jax.random.key(0), ramp, flip=False, rotation_degrees=0.0)
     np.testing.assert_array_equal(untouched, ramp)
+    assert not none.any()
+
+
+def test_sided_labels_change_places_in_the_mirror():
+    labels = (
+        "Cardiomegaly",
+        "Pneumonia right",
+        "Atelectasis left",
+        "Pneumonia left",
+        "Atelectasis right",
+    )
+    np.testing.assert_array_equal(mirror_labels(labels), [0, 3, 4, 1, 2])
+    with pytest.raises(InputError, match="'Pneumonia right' has a side and 'Pneumonia left' is"):
+        mirror_labels(labels[:3])
 
 
 def test_model_input_is_torchvisions():
