@@ -228,13 +228,8 @@ def _image_paths(raw_dir: Path, path: Path, folders: pd.Series, names: pd.Series
     places = [base, base / "images", raw_dir, raw_dir / "images"]
     for place in places:
         if any((place / folder).is_dir() for folder in numbered.unique()):
-            return _prefix(raw_dir, place) + numbered + "/" + names
+            return tables.prefix(raw_dir, place) + numbered + "/" + names
     for place in places:
         if (place / names.iloc[0]).is_file():
-            return _prefix(raw_dir, place) + names
-    return _prefix(raw_dir, base) + numbered + "/" + names
-
-
-def _prefix(raw_dir: Path, place: Path) -> str:
-    relative = place.relative_to(raw_dir).as_posix()
-    return "" if relative == "." else f"{relative}/"
+            return tables.prefix(raw_dir, place) + names
+    return tables.prefix(raw_dir, base) + numbered + "/" + names

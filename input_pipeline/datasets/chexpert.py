@@ -1,0 +1,93 @@
+"""CheXpert v1.0, small and full: 223,414 training radiographs and the radiologists' sets.
+
+Layout: `train.csv`, `valid.csv` and perhaps `test.csv` (no age, sex or view) beside the folders of
+JPEG files they name, with or without a leading `CheXpert-v1.0[-small]/` in the path.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from input_pipeline.datasets import chexpert_labels, tables
+from input_pipeline.datasets.release import Release
+from input_pipeline.label_rule import LabelRule
+
+TABLES = {"train.csv": "train", "valid.csv": "validation", "test.csv": "test"}
+PERSONAL = ("Sex", "Age", "Frontal/Lateral", "AP/PA")
+# The study dropped images uncertain in these five; with that its counts come out exactly.
+DROPPED_BY_STUDY = ("cardiomegaly", "lung_opacity", "lung_lesion", "pneumonia", "edema")
+_PLACE = re.compile(r"(train|valid|test)/(patient\d+)/(study\d+)/view\d+_(frontal|lateral)\.jpg")
+
+
+def read(raw_dir: Path, rule: LabelRule) -> Release:
+    """Read the release in `raw_dir`."""
+    train = tables.require(raw_dir, ["train.csv"])
+    parts = []
+    for name, split in TABLES.items():
+        path = tables.beside(train, name)
+        if path is not None:
+            parts.append(_read_part(raw_dir, path, split))
+    rows = pd.concat([part[0] for part in parts], ignore_index=True)
+    marks = pd.concat([part[1] for part in parts], ignore_index=True)
+    frontal = rows.pop("side").eq("Frontal")
+    steps = [("frontal", frontal)]
+    if (step := chexpert_labels.certain(marks, rule, DROPPED_BY_STUDY)) is not None:
+        steps.append(step)
+    return Release(
+        rows=rows,
+        findings=chexpert_labels.findings(marks, rule),
+        steps=steps,
+        evidence=lambda finding: chexpert_labels.evidence(marks, finding),
+        lists=", ".join(TABLES),
+    )
+
+
+def _read_part(raw_dir: Path, path: Path, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    personal = () if split == "test" else PERSONAL
+    table = tables.read(path, ["Path", *personal, *chexpert_labels.COLUMNS])
+    places = table["Path"].str.extract(f"(?:^|/){_PLACE.pattern}$")
+    places.columns = pd.Index(["folder", "patient", "study", "side"])
+    wanted = "…/patient00001/study1/view1_frontal.jpg"
+    tables.refuse(path, "Path", table["Path"], places["folder"].isna(), wanted)
+    cells = tables.relative_paths(path, "Path", table["Path"])
+    names = cells.str.extract(f"({_PLACE.pattern})$")[0]
+    sides = places["side"].str.capitalize()
+    if split != "test":
+        sides = table["Frontal/Lateral"]
+        tables.refuse(
+            path,
+            "Frontal/Lateral",
+            sides,
+            ~sides.isin(["Frontal", "Lateral"]),
+            "Frontal or Lateral",
+        )
+    rows = pd.DataFrame(
+        {
+            "image_id": names,
+            "image_path": _image_paths(raw_dir, path, cells, names),
+            "patient_id": places["patient"],
+            "study_id": places["patient"] + "/" + places["study"],
+            "view": table["AP/PA"].where(table["AP/PA"].ne(""), sides) if personal else sides,
+            "age": float("nan"),
+            "sex": "",
+            "official_split": split,
+            "side": sides,
+        }
+    )
+    if personal:
+        rows["age"] = tables.plausible_ages(tables.numbers(path, "Age", table["Age"]))
+        rows["sex"] = tables.sexes(table["Sex"])
+    return rows, chexpert_labels.marks(path, table)
+
+
+def _image_paths(raw_dir: Path, path: Path, cells: pd.Series, names: pd.Series) -> pd.Series:
+    """The table's paths as they are, or without their leading folder, whichever has the images."""
+    base = path.parent
+    for place in (base, base.parent):
+        for candidates in (names, cells):
+            if place.is_relative_to(raw_dir) and (place / candidates.iloc[0]).is_file():
+                return tables.prefix(raw_dir, place) + candidates
+    return tables.prefix(raw_dir, base) + names

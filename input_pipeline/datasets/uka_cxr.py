@@ -1,0 +1,149 @@
+"""UKA-CXR (internal to the University Hospital Aachen), and any hospital's table of that form.
+
+Layout: one table `uka_cxr.csv`, one row an image, severities 1 to 5 and 0 for not reported, per
+side where a side matters; see the template in docs/datasets.md. An optional `severities.json`
+beside it says which severities are positive and which unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from input_pipeline.datasets import tables
+from input_pipeline.datasets.release import Release
+from input_pipeline.label_rule import UNKNOWN, LabelRule
+from input_pipeline.labels import SIDES
+from jaxcxr.errors import InputError
+
+TABLES = ("uka_cxr.csv", "original_novalid_UKA_master_list.csv")
+COLUMNS = {
+    "cardiomegaly": "cardiomegaly",
+    "congestion": "congestion",
+    "pleural_effusion_right": "pleural_effusion_right",
+    "pleural_effusion_left": "pleural_effusion_left",
+    "pneumonic_infiltrates_right": "pneumonia_right",
+    "pneumonic_infiltrates_left": "pneumonia_left",
+    "atelectasis_right": "atelectasis_right",
+    "atelectasis_left": "atelectasis_left",
+    "pneumothorax_right": "pneumothorax_right",
+    "pneumothorax_left": "pneumothorax_left",
+}
+MERGED = ("pleural_effusion", "pneumonia", "atelectasis", "pneumothorax")
+SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
+SEVERITIES = range(6)
+
+
+@dataclass(frozen=True)
+class Severities:
+    """Which of the severities 0 to 5 are positive and which unknown; the others are negative."""
+
+    positive: frozenset[int]
+    unknown: frozenset[int]
+
+
+STUDY = Severities(positive=frozenset({3, 4}), unknown=frozenset())
+CURATED = Severities(positive=frozenset({3, 4, 5}), unknown=frozenset({0}))
+
+
+def read(raw_dir: Path, rule: LabelRule) -> Release:
+    """Read the table in `raw_dir`."""
+    path = tables.require(raw_dir, TABLES)
+    table = tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"])
+    severities = STUDY if rule.name == "paper" else _severities(path.with_name("severities.json"))
+    levels = _levels(path, table)
+    steps = [("frontal (the release holds no other view)", table["image_id"].ne(""))]
+    findings = _findings(levels, severities)
+    if rule.name == "curated":
+        steps.append(("any finding is reported", levels.ne(0).any(axis=1)))
+    healthy = tables.numbers(path, "healthy", table["healthy"])
+    tables.refuse(path, "healthy", table["healthy"], ~healthy.isin([0, 1]), "0 or 1")
+    return Release(
+        rows=_rows(raw_dir, path, table),
+        findings=findings.assign(no_finding=healthy.astype(np.int8)),
+        steps=steps,
+        evidence=lambda finding: _evidence(levels, healthy, finding),
+        lists="the column split" if "split" in table else "",
+    )
+
+
+def _severities(path: Path) -> Severities:
+    """The hospital's own rule, or the curated one where it has none."""
+    if not path.is_file():
+        return CURATED
+    form = f'{path} must read like {{"positive": [3, 4, 5], "unknown": [0]}}, severities 0 to 5'
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rule = Severities(frozenset(content["positive"]), frozenset(content["unknown"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{form}: {error}") from error
+    if not (rule.positive | rule.unknown) <= set(SEVERITIES) or rule.positive & rule.unknown:
+        raise InputError(f"{form}, none of them in both lists")
+    return rule
+
+
+def _levels(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    columns = {}
+    for column, finding in COLUMNS.items():
+        values = tables.numbers(path, column, table[column]).fillna(0)
+        tables.refuse(path, column, table[column], ~values.isin(SEVERITIES), "a severity 0 to 5")
+        columns[finding] = values.astype(np.int8)
+    return pd.DataFrame(columns, index=table.index)
+
+
+def _findings(levels: pd.DataFrame, severities: Severities) -> pd.DataFrame:
+    """Labels a side, and `right or left` for the sets that know no side."""
+    findings = levels.isin(severities.positive).astype(np.int8)
+    findings = findings.mask(levels.isin(severities.unknown), UNKNOWN)
+    for finding in MERGED:
+        right, left = (findings[f"{finding}_{side}"] for side in SIDES)
+        unknown = right.eq(UNKNOWN) | left.eq(UNKNOWN)
+        either = right.eq(1) | left.eq(1)
+        findings[finding] = either.astype(np.int8).mask(unknown & ~either, UNKNOWN)
+    return findings
+
+
+def _evidence(levels: pd.DataFrame, healthy: pd.Series, finding: str) -> pd.Series:
+    if finding == "no_finding":
+        return "healthy " + healthy.astype(int).astype(str)
+    sides = [name for name in levels if name in (finding, *(f"{finding}_{side}" for side in SIDES))]
+    return "severity " + levels[sides].astype(str).agg(" and ".join, axis=1)
+
+
+def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    def optional(column: str) -> pd.Series:
+        return table[column] if column in table else pd.Series("", index=table.index)
+
+    patients = tables.identifiers(path, "subject_id", table["subject_id"])
+    images = tables.identifiers(path, "image_id", table["image_id"])
+    splits = optional("split").str.lower()
+    if "split" in table:
+        tables.refuse(path, "split", splits, ~splits.isin(SPLITS), "train, validation or test")
+    return pd.DataFrame(
+        {
+            "image_id": images,
+            "image_path": _image_paths(raw_dir, path, table, images),
+            "patient_id": patients,
+            "study_id": optional("study_id").where(lambda cells: cells.ne(""), images),
+            "view": "AP",
+            "age": tables.plausible_ages(tables.numbers(path, "age", optional("age"))),
+            "sex": tables.sexes(optional("gender" if "gender" in table else "patient_sex")),
+            "official_split": splits.map(SPLITS).fillna(""),
+        }
+    )
+
+
+def _image_paths(raw_dir: Path, path: Path, table: pd.DataFrame, images: pd.Series) -> pd.Series:
+    """The column `image_path`, or `<subset>/<image_id>.jpg` as in Aachen; beside the table."""
+    if "image_path" in table:
+        column, places = "image_path", table["image_path"]
+    elif "subset" in table:
+        column, places = "subset", table["subset"] + "/" + images + ".jpg"
+    else:
+        raise InputError(f"{path} needs a column image_path (or subset) to say where images lie")
+    places = tables.relative_paths(path, column, places)
+    return tables.prefix(raw_dir, path.parent) + places
