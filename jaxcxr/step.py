@@ -85,7 +85,7 @@ def make_train_step(
         gradients = jax.tree.map(lambda g: g / known, gradients)
         updates, opt = optimizer.update(gradients, state["opt"], trainable)
         params = frozen | optax.apply_updates(trainable, updates)
-        metrics = {"loss": total / known, "gradient_norm": optax.global_norm(gradients)}
+        metrics = {"loss": total / known, "gradient_norm": optax.tree.norm(gradients)}
         return {"step": state["step"] + 1, "params": params, "opt": opt}, metrics
 
     return train_step
