@@ -15,6 +15,12 @@ from jaxcxr.errors import InputError, report_input_errors
 
 _CONFIG = config_flags.DEFINE_config_file("config", help_string="File of the experiment's config.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run, made if there is none.")
+_DISTRIBUTED = flags.DEFINE_string(
+    "distributed",
+    None,
+    "Join other processes: `auto` on a TPU pod, Slurm or Open MPI; otherwise "
+    "COORDINATOR_HOST:PORT,PROCESS_INDEX,PROCESS_COUNT.",
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -29,6 +35,10 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"--config={path}: no such file; the ready-made ones are in configs/")
     from jaxcxr.run import run_experiment
 
+    if _DISTRIBUTED.value:
+        from jaxcxr.partition import join_processes
+
+        join_processes(_DISTRIBUTED.value)
     run_experiment(_CONFIG.value, Path(_WORKDIR.value))
 
 

@@ -18,6 +18,27 @@ from jaxcxr.errors import InputError
 BATCH_AXES = ("data", "fsdp")
 
 
+def join_processes(how: str) -> None:
+    """Make one system of several processes; call it before anything touches a device.
+
+    Args:
+      how: `auto`, where the launcher tells each process its place (TPU pods, Slurm, Open MPI), or
+        `HOST:PORT,INDEX,COUNT` with the address of the first process.
+
+    Raises:
+      InputError: `how` is neither.
+    """
+    if how == "auto":
+        jax.distributed.initialize()
+        return
+    address, _, place = how.partition(",")
+    index, _, count = place.partition(",")
+    if not (":" in address and index.isdecimal() and count.isdecimal()):
+        raise InputError(f"--distributed={how}: give auto or HOST:PORT,INDEX,COUNT")
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(address, int(count), int(index))
+
+
 def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:
     """Arrange all devices as `data` x `fsdp`; a -1 takes what the other leaves.
 

@@ -116,10 +116,12 @@ def predictions_of_split(
 
 def predict_run(directory: Path, out: Path, splits: Sequence[str]) -> None:
     """Predict splits of a run's own dataset with the weights that the run chose."""
+    import jax
+
     from input_pipeline.loader import open_prepared
     from jaxcxr.model import flatten, split
     from jaxcxr.partition import make_mesh
-    from jaxcxr.run_directory import WEIGHTS, read_config
+    from jaxcxr.run_directory import read_config
 
     config = read_config(directory)
     model, labels, pixels, origin = load_run(directory)
@@ -131,8 +133,8 @@ def predict_run(directory: Path, out: Path, splits: Sequence[str]) -> None:
         predictions_of_split(prepared, name, labels, predict(params, prepared, name, labels))
         for name in splits
     ]
-    origin = origin | {"weights": str(directory / WEIGHTS)}
-    write_predictions(out, frames, origin)
+    if jax.process_index() == 0:
+        write_predictions(out, frames, origin)
 
 
 def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], Any, dict[str, Any]]:

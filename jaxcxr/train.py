@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from input_pipeline.loader import train_dataset
 from jaxcxr import checkpoint, experiment
 from jaxcxr.errors import InputError
+from jaxcxr.flops import peak_flops, training_flops
 from jaxcxr.lora import add_lora, merge_lora
 from jaxcxr.loss import positive_weights
 from jaxcxr.model import flatten, split, write_weights
@@ -122,7 +123,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             ),
             "weights": f"{config.model.init} {config.model.weights}".strip(),
             "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
-            "devices": f"{len(mesh.devices.flat)} x {jax.devices()[0].device_kind}, "
+            "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{total_steps} of {config.batch_size} images, {steps_per_epoch} an epoch",
             "starts": f"goes on after step {first_step}" if first_step else "at the beginning",
@@ -130,6 +131,8 @@ def train(config: ConfigDict, directory: Path) -> None:
     )
 
     # ---- Loop -----------------------------------------------------------------------------------
+    one = peak_flops(jax.devices()[0].device_kind, config.dtype)
+    peak = one and one * mesh.devices.size
     unsettled: list[tuple[int, np.ndarray, dict[str, Any]]] = []
     clock = time.perf_counter()
 
@@ -151,6 +154,8 @@ def train(config: ConfigDict, directory: Path) -> None:
             now = time.perf_counter()
             speed = len(window) * config.batch_size / (now - clock)
             record = {"loss": float(np.mean(window)), "images_per_second": speed}
+            if peak is not None:
+                record["mfu"] = speed * training_flops(model.spec, config.image_size) / peak
             monitor.record(step, record | {"gradient_norm": float(metrics["gradient_norm"])})
             window.clear()
             clock = now

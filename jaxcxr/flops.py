@@ -1,0 +1,40 @@
+"""Model FLOPs utilisation: what a step must compute, over what the devices could."""
+
+from __future__ import annotations
+
+from jaxcxr.model import ViTSpec
+
+# Dense peak in FLOP/s by what `jax.Device.device_kind` contains, as the makers state it:
+# (bfloat16, float32). On a GPU float32 products run as TF32 by default, on a TPU as bfloat16.
+PEAKS = {
+    "H200": (989e12, 494e12),
+    "H100": (989e12, 494e12),
+    "A100": (312e12, 156e12),
+    "TPU v4": (275e12, 275e12),
+    "TPU v5 lite": (197e12, 197e12),
+    "TPU v5p": (459e12, 459e12),
+    "TPU v6 lite": (918e12, 918e12),
+}
+
+
+def training_flops(spec: ViTSpec, image_size: int) -> float:
+    """FLOPs of the matrix products that one image costs in training.
+
+    A multiplication and an addition each count as one; the backward pass is twice the forward
+    pass. Recomputed blocks do not count, nor does the head.
+    """
+    patches = spec.grid(image_size) ** 2
+    tokens = patches + 1 + spec.register_tokens
+    embedding = patches * 3 * spec.patch_size**2 * spec.width
+    products = tokens * spec.width * (4 * spec.width + 2 * spec.mlp_width)
+    attention = 2 * tokens**2 * spec.width
+    forward = 2 * (embedding + spec.depth * (products + attention))
+    return 3.0 * forward
+
+
+def peak_flops(device_kind: str, dtype: str) -> float | None:
+    """Peak FLOP/s of one device; None where it is not known, as for a CPU."""
+    for name, (bfloat16, float32) in PEAKS.items():
+        if name.lower() in device_kind.lower():
+            return bfloat16 if dtype == "bfloat16" else float32
+    return None
