@@ -1,0 +1,1 @@
+"""Checkpoints in and out: every layout of the field, converted strictly and with proof."""

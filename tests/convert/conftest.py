@@ -16,9 +16,7 @@ def _define_missing_torchvision_operators() -> None:
     except RuntimeError:
         library = torch.library.Library("torchvision", "DEF")
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define(
-            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        )
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         globals()["_torchvision_operators"] = library  # kept alive: it unregisters when collected
 
 

@@ -1,0 +1,174 @@
+"""Tell from the keys and shapes of a file whose names it uses and what model it holds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isqrt
+
+from convert.checkpoints import CHECKPOINTS, Checkpoint
+from convert.layouts import LAYOUTS, Layout, Row
+from convert.sources import Tensor
+from jaxcxr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file's tensors under the names of a layout.
+
+    Attributes:
+      layout: whose names they are.
+      keys: the name in the file, by the layout's own name for it.
+      rows: the key table's row and the block's number, by the layout's name.
+      left_out: names in the file that belong to a head or to pre-training, not to the backbone.
+      unknown: names in the file that the layout has no row for.
+    """
+
+    layout: Layout
+    keys: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, tuple[Row, int | None]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def recognise(source: str, names: Iterable[str]) -> Named:
+    """Choose the layout that explains the most keys and leaves the fewest unexplained.
+
+    Raises:
+      InputError: no layout knows any of the keys, or two keys have one meaning.
+    """
+    names = list(names)
+    readings = [read_names(layout, names) for layout in LAYOUTS.values()]
+    best = max(readings, key=lambda reading: len(reading.rows) - len(reading.unknown))
+    if len(best.rows) < len(names) / 20 or not best.rows:
+        shown = ", ".join(sorted(names)[:5])
+        raise InputError(
+            f"{source}: its keys ({shown}, ...) are not those of a vision transformer in any "
+            f"known layout ({', '.join(layout.library for layout in LAYOUTS.values())})"
+        )
+    twice = [f"{a} and {b}" for a, b in _collisions(best.layout, names)]
+    if twice:
+        raise InputError(f"{source}: two keys mean one parameter: {'; '.join(twice)}; keep one")
+    return best
+
+
+def read_names(layout: Layout, names: Iterable[str], *, keep_head: bool = True) -> Named:
+    """Read names under one layout; a head counts as left out unless it is kept."""
+    keys, rows, left_out, unknown = {}, {}, [], []
+    for name in names:
+        normal = _normalise(layout, name)
+        found = _find_row(layout, normal)
+        if normal.startswith(layout.left_out) or (not keep_head and normal.startswith(layout.head)):
+            left_out.append(name)
+        elif found is None:
+            unknown.append(name)
+        else:
+            keys[normal], rows[normal] = name, found
+    return Named(layout, keys, rows, tuple(left_out), tuple(unknown))
+
+
+def _normalise(layout: Layout, name: str) -> str:
+    while prefix := next((p for p in layout.prefixes if name.startswith(p)), None):
+        name = name.removeprefix(prefix)
+    for pattern, replacement in layout.renames:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _find_row(layout: Layout, name: str) -> tuple[Row, int | None] | None:
+    for row in layout.rows:
+        for theirs in row.theirs:
+            pattern = re.escape(theirs).replace(r"\{n\}", r"(0|[1-9]\d{0,3})")
+            if match := re.fullmatch(pattern, name):
+                return row, int(match[1]) if match.groups() else None
+    return None
+
+
+def _collisions(layout: Layout, names: Iterable[str]) -> list[tuple[str, str]]:
+    seen: dict[str, str] = {}
+    twice = []
+    for name in names:
+        normal = _normalise(layout, name)
+        if normal in seen:
+            twice.append((seen[normal], name))
+        seen[normal] = name
+    return twice
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """What the shapes of a file say of its model; None where they say nothing."""
+
+    width: int | None
+    depth: int
+    mlp_width: int | None
+    patch_size: int | None
+    grid: int | None
+    position_table: str
+    layer_scale: bool
+    register_tokens: int
+    labels: int | None
+    heads: int | None
+
+
+def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
+    """Read dimensions off the tensors' sizes, by majority where many blocks tell the same."""
+    sizes: dict[str, list[int]] = {}
+    heads: list[int] = []
+    for normal, (row, _) in named.rows.items():
+        shape = tensors[named.keys[normal]].shape
+        size = 1
+        for side in shape:
+            size *= side
+        sizes.setdefault(row.ours, []).append(size)
+        if row.transform == "qkv_heads" and len(shape) >= 2:
+            heads.append(shape[-2])
+    depth = 1 + max((n for _, n in named.rows.values() if n is not None), default=-1)
+    width = _majority(sizes.get("blocks/{n}/norm1/scale", []) + sizes.get("norm/scale", []))
+    patch_area = _ratio(sizes.get("patch_embedding/kernel"), width and 3 * width)
+    rows = _ratio(sizes.get("position_table"), width)
+    grid, position_table = _grid(rows)
+    return Dimensions(
+        width=width,
+        depth=depth,
+        mlp_width=_majority(sizes.get("blocks/{n}/mlp/fc1/bias", [])),
+        patch_size=_root(patch_area),
+        grid=grid,
+        position_table=position_table,
+        layer_scale="blocks/{n}/scale1" in sizes or "blocks/{n}/scale2" in sizes,
+        register_tokens=_ratio(sizes.get("register_tokens"), width) or 0,
+        labels=_majority(sizes.get("head/bias", [])),
+        heads=_majority(heads),
+    )
+
+
+def _majority(values: list[int]) -> int | None:
+    return Counter(values).most_common(1)[0][0] if values else None
+
+
+def _ratio(sizes: list[int] | None, divisor: int | None) -> int | None:
+    return sizes[0] // divisor if sizes and divisor and sizes[0] % divisor == 0 else None
+
+
+def _root(square: int | None) -> int | None:
+    return isqrt(square) if square and isqrt(square) ** 2 == square else None
+
+
+def _grid(rows: int | None) -> tuple[int | None, str]:
+    if rows and rows > 1 and _root(rows):
+        return _root(rows), "patches"
+    return rows and _root(rows - 1), "class_and_patches"
+
+
+def candidates(dimensions: Dimensions) -> list[Checkpoint]:
+    """The known checkpoints of these dimensions, at whatever image size the file's table is for."""
+
+    def fits(checkpoint: Checkpoint) -> bool:
+        names = ("width", "depth", "mlp_width", "patch_size", "layer_scale", "register_tokens")
+        return all(
+            getattr(dimensions, name) in (None, getattr(checkpoint.spec, name)) for name in names
+        )
+
+    return [checkpoint for checkpoint in CHECKPOINTS.values() if fits(checkpoint)]

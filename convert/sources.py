@@ -1,0 +1,147 @@
+"""Read checkpoint files of every container the field uses, one tensor at a time.
+
+Nothing here runs code from a file, trusts a size a file declares, or holds more than the tensor
+asked for. What cannot be read is refused in a sentence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxcxr.errors import InputError
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor still in its file.
+
+    Attributes:
+      shape: its shape.
+      dtype: its dtype's name, such as `float32` or `bfloat16`.
+      read: reads it.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint file.
+
+    Attributes:
+      path: the file.
+      sha256: of its bytes; for a sharded checkpoint, of its shards one after the other.
+      tensors: by the names in the file.
+    """
+
+    path: Path
+    sha256: str
+    tensors: Mapping[str, Tensor]
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a checkpoint file; its tensors can be read inside the block.
+
+    Raises:
+      InputError: there is no such file, it is damaged, of no known kind, or holds something that
+        only running code from it could read.
+    """
+    if path.is_dir():
+        path = _file_of(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a checkpoint or a name such as timm:NAME")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes); download or copy it again")
+    files = _shards(path) if path.name.endswith(".index.json") else [path]
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        tensors |= _tensors(file)
+    yield Source(path, _sha256(files), tensors)
+
+
+def _file_of(folder: Path) -> Path:
+    """The checkpoint in a folder as transformers saves one."""
+    for name in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(
+        f"{folder}: a folder without model.safetensors or pytorch_model.bin; name the file itself"
+    )
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files of a sharded checkpoint, which its index names."""
+    try:
+        weight_map = json.loads(index.read_bytes())["weight_map"]
+        names = sorted(set(weight_map.values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{index}: not an index of shards: no weight_map") from None
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise InputError(f"{index}: shard {name!r} is not a plain file name; refused")
+        if not (index.parent / name).is_file():
+            raise InputError(f"{index}: shard {name} is not beside it; copy every shard")
+    return [index.parent / name for name in names]
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Tell the container by its first bytes, whatever the file is called."""
+    from convert.npz_file import npz_tensors
+    from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
+
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"PK\x03\x04"):
+        return torch_tensors(path) if is_torch_zip(path) else npz_tensors(path)
+    if is_legacy(start):
+        return legacy_tensors(path)
+    if start[8:9] == b"{":
+        return _safetensors(path)
+    raise InputError(
+        f"{path}: not a checkpoint (neither safetensors, nor a zip of torch.save or NumPy, nor an "
+        "old torch.save file); check what was downloaded"
+    )
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        file = safe_open(path, framework="numpy")
+        described = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: damaged or cut-off safetensors file ({error}); download or copy it again"
+        ) from None
+    return {
+        key: Tensor(
+            tuple(view.get_shape()),
+            _SAFETENSORS_DTYPES.get(view.get_dtype(), view.get_dtype()),
+            lambda key=key: file.get_tensor(key),  # type: ignore[misc]
+        )
+        for key, view in described.items()
+    }
+
+
+_SAFETENSORS_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
+def _sha256(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()
