@@ -1,0 +1,1 @@
+"""From predictions to statistics, and from statistics to tables and figures."""

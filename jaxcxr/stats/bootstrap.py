@@ -1,0 +1,173 @@
+"""AUC and the metrics at Youden's point for every redraw, label and model.
+
+The redraws are shared by all labels and models, so differences between models are paired, and the
+average over labels has a distribution of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxcxr.stats.arrays import Columns, check_columns
+from jaxcxr.stats.ranking import Ranking, Tally, rank, tally
+from jaxcxr.stats.resample import leave_one_out_blocks, resample_blocks
+
+METRICS = ("auc", "average_precision", "accuracy", "sensitivity", "specificity", "threshold")
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Metrics of one data set, each `[labels]`, or `[models, labels]` if several were given.
+
+    Accuracy, sensitivity and specificity are those at `threshold`, where an image is called
+    positive if its score is at least the threshold, and which maximises Youden's J = sensitivity +
+    specificity - 1: the highest such score, or infinity if no score has J above 0. A label
+    without both classes has NaN.
+    """
+
+    auc: np.ndarray
+    average_precision: np.ndarray | None
+    accuracy: np.ndarray
+    sensitivity: np.ndarray
+    specificity: np.ndarray
+    threshold: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bootstrap(Estimates):
+    """Metrics of every redraw, each `[resamples, labels]` or `[models, resamples, labels]`.
+
+    Attributes:
+      estimates: the same metrics of the data themselves.
+      positives, negatives: images of each class in the data, `[labels]`.
+      unusable: redraws without both classes, `[labels]`; their metrics are NaN.
+    """
+
+    estimates: Estimates
+    positives: np.ndarray
+    negatives: np.ndarray
+    unusable: np.ndarray
+
+
+def bootstrap(
+    labels: Any,
+    scores: Any,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: Any = None,
+    average_precision: bool = False,
+    block: int | None = None,
+) -> Bootstrap:
+    """Redraw the images, or the groups, and compute every metric again in each redraw.
+
+    Args:
+      labels: `[images, labels]`; 1, 0, or -1 for unknown, which leaves the image out of that label.
+      scores: `[images, labels]` or `[models, images, labels]`; all models see the same redraws.
+      resamples: number of redraws, exactly those of `resample_counts`.
+      seed: of the redraws.
+      groups: `[images]`; redraw groups (patients) with all their images in place of images.
+      average_precision: compute that as well, which costs about half as much again.
+      block: redraws computed at a time; None fits them to a bounded memory. The numbers do not
+        depend on it.
+
+    Raises:
+      ValueError: as `check_columns`, or fewer than one redraw.
+    """
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, not {resamples}")
+    columns = check_columns(labels, scores)
+    images = columns.labels.shape[0]
+    blocks = resample_blocks(seed, resamples, images, groups, block)
+    metrics = _metrics_of_counts(columns, _with_every_image_once(blocks), average_precision)
+    once = {name: values[:, 0] for name, values in metrics.items()}
+    redraws = {name: values[:, 1:] for name, values in metrics.items()}
+    return Bootstrap(
+        **_shaped(columns, redraws),
+        estimates=Estimates(**_shaped(columns, once)),
+        positives=columns.positives,
+        negatives=columns.negatives,
+        unusable=np.isnan(redraws["auc"][0]).sum(axis=0),
+    )
+
+
+def estimate(labels: Any, scores: Any, *, average_precision: bool = False) -> Estimates:
+    """Compute the metrics of the data themselves, with arguments as in `bootstrap`."""
+    columns = check_columns(labels, scores)
+    every_image_once = np.ones((columns.labels.shape[0], 1), np.int32)
+    metrics = _metrics_of_counts(columns, [every_image_once], average_precision)
+    return Estimates(**_shaped(columns, {name: values[:, 0] for name, values in metrics.items()}))
+
+
+def jackknife(
+    labels: Any, scores: Any, *, groups: Any = None, average_precision: bool = False
+) -> Estimates:
+    """Leave out each image, or each group, in turn: `[(models,) units, labels]`.
+
+    The cost grows with the square of the number of images: a second at 5,000 images and 10
+    labels, some 20 seconds at 22,000.
+    """
+    columns = check_columns(labels, scores)
+    blocks = leave_one_out_blocks(columns.labels.shape[0], groups)
+    return Estimates(**_shaped(columns, _metrics_of_counts(columns, blocks, average_precision)))
+
+
+def _with_every_image_once(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Put a column of ones, the data themselves, before the redraws: one pass does both."""
+    first = next(blocks)
+    yield np.concatenate([np.ones((first.shape[0], 1), np.int32), first], axis=1)
+    yield from blocks
+
+
+def _metrics_of_counts(
+    columns: Columns, blocks: Iterable[np.ndarray], average_precision: bool
+) -> dict[str, np.ndarray]:
+    """Run over blocks of counts `[images, redraws]`; each metric `[models, redraws, labels]`."""
+    models, _, labels = columns.scores.shape
+    rankings = [
+        rank(columns.labels[:, label], columns.scores[model, :, label])
+        for model in range(models)
+        for label in range(labels)
+    ]
+    parts = [
+        _metrics_of_tally(rankings, tally(rankings, counts, average_precision=average_precision))
+        for counts in blocks
+    ]
+    return {
+        name: np.concatenate([part[name] for part in parts], axis=1)
+        .reshape(models, labels, -1)
+        .swapaxes(1, 2)
+        for name in parts[0]
+    }
+
+
+def _metrics_of_tally(rankings: Sequence[Ranking], counted: Tally) -> dict[str, np.ndarray]:
+    """Turn whole numbers `[rankings, redraws]` into metrics of the same shape."""
+    usable = (counted.positives > 0) & (counted.negatives > 0)
+    positives = np.where(usable, counted.positives, 1)
+    negatives = np.where(usable, counted.negatives, 1)
+    true_negatives = negatives - counted.false_positives
+    thresholds = [
+        np.where(ranks < 0, np.inf, ranking.scores[ranks])
+        for ranking, ranks in zip(rankings, counted.rank, strict=True)
+    ]
+    metrics = {
+        "auc": counted.wins / (2 * positives * negatives),
+        "accuracy": (counted.true_positives + true_negatives) / (positives + negatives),
+        "sensitivity": counted.true_positives / positives,
+        "specificity": true_negatives / negatives,
+        "threshold": np.stack(thresholds).astype(np.float64),
+    }
+    if counted.precision is not None:
+        metrics["average_precision"] = counted.precision / positives
+    return {name: np.where(usable, values, np.nan) for name, values in metrics.items()}
+
+
+def _shaped(columns: Columns, metrics: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Drop the axis of models where none was given; average precision is None if not computed."""
+    shaped = {name: v if columns.several_models else v[0] for name, v in metrics.items()}
+    return {"average_precision": None} | shaped

@@ -1,0 +1,88 @@
+"""Redraws with replacement, as counts: how often each image stands in each redraw.
+
+A count says all that a list of indices says, and lets every label and every model use the same
+redraws without sorting again. Each redraw has a random stream of its own, seeded by (seed, number
+of the redraw), so redraw 137 is the same whether 200 or 10,000 are asked for and however they are
+cut into blocks. They are drawn on the host by NumPy's PCG64: the same on every accelerator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from jaxcxr.stats.arrays import group_codes
+
+_MAX_BLOCK_BYTES = 384 * 2**20
+
+
+def resample_counts(seed: int, resamples: int, images: int, groups: Any = None) -> np.ndarray:
+    """Draw `images` images with replacement, `resamples` times.
+
+    Args:
+      seed: not negative.
+      resamples: number of redraws.
+      images: number of images.
+      groups: `[images]`, a name of the group (patient) of each image. With groups, whole groups
+        are drawn with replacement, as many as there are, and each brings all its images, so
+        the number of images differs between redraws.
+
+    Returns:
+      `[resamples, images]` int32.
+    """
+    units, unit_of_image = _units(images, groups)
+    counts = np.empty((resamples, images), np.int32)
+    for redraw in range(resamples):
+        counts[redraw] = _draw(seed, redraw, units, unit_of_image)
+    return counts
+
+
+def resample_blocks(
+    seed: int, resamples: int, images: int, groups: Any = None, block: int | None = None
+) -> Iterator[np.ndarray]:
+    """The same counts, transposed and in blocks of bounded memory: `[images, block]` int32."""
+    units, unit_of_image = _units(images, groups)
+    block = block or max(1, _MAX_BLOCK_BYTES // (4 * images))
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        counts = np.empty((images, stop - start), np.int32)
+        # Transposing few rows at a time keeps what is written in the cache.
+        for first in range(start, stop, 16):
+            rows = [
+                _draw(seed, redraw, units, unit_of_image)
+                for redraw in range(first, min(first + 16, stop))
+            ]
+            counts[:, first - start : first - start + len(rows)] = np.stack(rows, axis=1)
+        yield counts
+
+
+def leave_one_out_blocks(
+    images: int, groups: Any = None, block: int | None = None
+) -> Iterator[np.ndarray]:
+    """Counts that leave out one image, or one group, each: `[images, block]` int32.
+
+    These are the redraws of the jackknife, which the BCa interval takes its acceleration from.
+    """
+    units, unit_of_image = _units(images, groups)
+    owner = np.arange(images, dtype=np.int32) if unit_of_image is None else unit_of_image
+    block = block or max(1, _MAX_BLOCK_BYTES // (4 * images))
+    for start in range(0, units, block):
+        left_out = np.arange(start, min(start + block, units))
+        yield (owner[:, None] != left_out[None, :]).astype(np.int32)
+
+
+def _units(images: int, groups: Any) -> tuple[int, np.ndarray | None]:
+    if images < 1:
+        raise ValueError("no images to draw from")
+    if groups is None:
+        return images, None
+    codes, number = group_codes(groups, images)
+    return number, codes
+
+
+def _draw(seed: int, redraw: int, units: int, unit_of_image: np.ndarray | None) -> np.ndarray:
+    stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, redraw])))
+    counts = np.bincount(stream.integers(0, units, units, dtype=np.uint32), minlength=units)
+    return counts if unit_of_image is None else counts[unit_of_image]

@@ -1,0 +1,219 @@
+"""The bootstrap against scikit-learn, redraw by redraw, and against exact fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from jaxcxr.stats import auc, bootstrap, estimate, jackknife, operating_point, resample_counts
+
+METRICS = ("auc", "average_precision", "accuracy", "sensitivity", "specificity", "threshold")
+
+
+def made_up(images, labels, *, seed=0, decimals=1, models=None):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((images, labels)) < np.linspace(0.05, 0.5, labels)).astype(np.int8)
+    shape = (images, labels) if models is None else (models, images, labels)
+    scores = np.round(rng.normal(size=shape) + truth, decimals).astype(np.float32)
+    return truth, scores
+
+
+def scikit_learn(truth, scores, counts):
+    """AUC, average precision, accuracy, sensitivity, specificity and threshold of one redraw."""
+    drawn = np.repeat(np.arange(len(truth)), counts)
+    y, s = truth[drawn], scores[drawn]
+    false_rate, true_rate, thresholds = roc_curve(y, s)
+    best = np.argmax(true_rate - false_rate)
+    called = s >= thresholds[best]
+    return (
+        roc_auc_score(y, s),
+        average_precision_score(y, s),
+        np.mean(called == y),
+        true_rate[best],
+        1 - false_rate[best],
+        thresholds[best],
+    )
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 6], ids=["heavy ties", "ties", "no ties"])
+@pytest.mark.parametrize("by_group", [False, True])
+def test_every_redraw_equals_scikit_learn(decimals, by_group):
+    truth, scores = made_up(307, 3, decimals=decimals)
+    groups = np.arange(307) // 2 if by_group else None
+    ours = bootstrap(
+        truth, scores, resamples=40, seed=5, groups=groups, average_precision=True, block=17
+    )
+    counts = resample_counts(5, 40, 307, groups)
+    for redraw, label in np.ndindex(40, 3):
+        theirs = scikit_learn(truth[:, label], scores[:, label], counts[redraw])
+        mine = [getattr(ours, name)[redraw, label] for name in METRICS]
+        np.testing.assert_allclose(mine[:2], theirs[:2], atol=1e-12)
+        # J itself always agrees. Where two thresholds have the same J, scikit-learn's rounding
+        # picks one of them by chance; ours is always the higher threshold.
+        np.testing.assert_allclose(mine[3] + mine[4], theirs[3] + theirs[4], atol=1e-12)
+        if mine[5] < theirs[5] or mine[5] == theirs[5]:
+            assert mine[5] == theirs[5]
+            np.testing.assert_allclose(mine, theirs, atol=1e-12)
+
+
+def test_operating_point_is_the_first_maximum_in_exact_fractions():
+    truth, scores = made_up(60, 2, decimals=0)
+    ours = bootstrap(truth, scores, resamples=200, seed=1)
+    counts = resample_counts(1, 200, 60)
+    for redraw, label in np.ndindex(200, 2):
+        weight, y, s = counts[redraw], truth[:, label], scores[:, label]
+        positives, negatives = int(weight[y == 1].sum()), int(weight[y == 0].sum())
+        if not positives or not negatives:
+            assert np.isnan(ours.threshold[redraw, label])
+            continue
+        best = (Fraction(0), np.inf)
+        for threshold in np.unique(s)[::-1]:
+            called = s >= threshold
+            found = Fraction(int(weight[called & (y == 1)].sum()), positives)
+            false = Fraction(int(weight[called & (y == 0)].sum()), negatives)
+            if found - false > best[0]:
+                best = (found - false, threshold)
+        assert ours.threshold[redraw, label] == best[1]
+
+
+def test_models_share_the_redraws_and_keep_their_axis():
+    truth, scores = made_up(200, 2, models=3)
+    several = bootstrap(truth, scores, resamples=20, seed=3)
+    assert several.auc.shape == (3, 20, 2)
+    for model in range(3):
+        alone = bootstrap(truth, scores[model], resamples=20, seed=3)
+        for name in ("auc", "accuracy", "sensitivity", "specificity", "threshold"):
+            np.testing.assert_array_equal(getattr(several, name)[model], getattr(alone, name))
+
+
+@pytest.mark.parametrize("block", [1, 7, 30, 1000])
+def test_numbers_do_not_depend_on_the_block(block):
+    truth, scores = made_up(150, 2)
+    whole = bootstrap(truth, scores, resamples=30, average_precision=True)
+    cut = bootstrap(truth, scores, resamples=30, average_precision=True, block=block)
+    for name in METRICS:
+        np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
+
+
+def test_a_longer_bootstrap_begins_with_the_shorter():
+    np.testing.assert_array_equal(resample_counts(4, 50, 99)[:20], resample_counts(4, 20, 99))
+
+
+def test_unknown_labels_are_left_out_of_their_label_only():
+    truth, scores = made_up(120, 2)
+    hidden = truth.copy()
+    hidden[::3, 0] = -1
+    ours = bootstrap(hidden, scores, resamples=25)
+    counts = resample_counts(0, 25, 120)
+    known = hidden[:, 0] >= 0
+    for redraw in range(25):
+        weight = counts[redraw] * known
+        theirs = scikit_learn(truth[:, 0], scores[:, 0], weight)
+        np.testing.assert_allclose(ours.auc[redraw, 0], theirs[0], atol=1e-12)
+    np.testing.assert_array_equal(ours.auc[:, 1], bootstrap(truth, scores, resamples=25).auc[:, 1])
+    assert ours.positives[0] == (hidden[:, 0] == 1).sum()
+
+
+def test_redraws_without_both_classes_are_nan_and_counted():
+    truth = np.zeros((30, 1), int)
+    truth[4] = 1
+    scores = np.arange(30.0)[:, None]
+    ours = bootstrap(truth, scores, resamples=300)
+    lacking = resample_counts(0, 300, 30)[:, 4] == 0
+    np.testing.assert_array_equal(np.isnan(ours.auc[:, 0]), lacking)
+    assert ours.unusable[0] == lacking.sum() > 50
+
+
+def test_a_label_of_one_class_is_nan_everywhere():
+    ours = bootstrap(np.zeros((20, 1), int), np.arange(20.0)[:, None], resamples=5)
+    assert np.isnan(ours.estimates.auc[0]) and np.isnan(ours.auc).all()
+    assert ours.unusable[0] == 5
+
+
+def test_all_scores_equal_give_one_half_and_call_nothing():
+    truth = np.arange(20)[:, None] % 2
+    ours = estimate(truth, np.ones((20, 1)))
+    assert ours.auc[0] == 0.5
+    assert (ours.threshold[0], ours.sensitivity[0], ours.specificity[0]) == (np.inf, 0, 1)
+
+
+def test_groups_bring_all_their_images():
+    groups = np.array(["b", "a", "b", "c", "a", "b"])
+    counts = resample_counts(0, 200, 6, groups)
+    for name in "abc":
+        of_group = counts[:, groups == name]
+        assert (of_group == of_group[:, :1]).all()
+    # As many groups are drawn as there are.
+    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
+
+
+def test_groups_of_one_image_in_sorted_order_are_the_images_themselves():
+    names = np.array([f"patient{i:03d}" for i in range(40)])
+    np.testing.assert_array_equal(resample_counts(2, 9, 40, names), resample_counts(2, 9, 40))
+
+
+def test_redraws_are_uniform():
+    counts = resample_counts(0, 4000, 25)
+    assert (counts.sum(axis=1) == 25).all()
+    # Each count is Binomial(25, 1/25): mean 1, variance 24/25; five standard errors.
+    assert np.abs(counts.mean(axis=0) - 1).max() < 5 * np.sqrt(0.96 / 4000)
+    assert abs(counts.var() - 0.96) < 0.03
+
+
+def test_more_images_than_32_bits_have_pairs_for():
+    images = 140_000
+    truth = np.arange(images)[:, None] % 2
+    scores = np.random.default_rng(0).normal(size=(images, 1)) + 0.5 * truth
+    ours = bootstrap(truth, scores, resamples=2)
+    counts = resample_counts(0, 2, images)
+    for redraw in range(2):
+        theirs = scikit_learn(truth[:, 0], scores[:, 0], counts[redraw])
+        mine = [getattr(ours, n)[redraw, 0] for n in METRICS if n != "average_precision"]
+        np.testing.assert_allclose(mine, theirs[:1] + theirs[2:], atol=1e-12)
+
+
+def test_jackknife_leaves_out_each_patient():
+    truth, scores = made_up(40, 1)
+    groups = np.arange(40) // 3
+    ours = jackknife(truth, scores, groups=groups, average_precision=True)
+    for group in range(14):
+        kept = groups != group
+        expected = scikit_learn(truth[kept, 0], scores[kept, 0], np.ones(kept.sum(), int))
+        mine = [getattr(ours, name)[group, 0] for name in METRICS]
+        np.testing.assert_allclose(mine[:2], expected[:2], atol=1e-12)
+
+
+def test_estimates_agree_with_the_plain_functions():
+    truth, scores = made_up(500, 3)
+    ours = bootstrap(truth, scores, resamples=1).estimates
+    np.testing.assert_allclose(ours.auc, auc(truth, scores), rtol=1e-14)
+    for label in range(3):
+        point = operating_point(truth[:, label], scores[:, label])
+        assert ours.threshold[label] == point.threshold
+        assert ours.sensitivity[label] == point.sensitivity
+        assert ours.accuracy[label] == point.accuracy
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "message"),
+    [
+        ([[2], [0]], [[0.1], [0.2]], "labels must be 1"),
+        ([[1], [0]], [[np.nan], [0.2]], "NaN or infinite"),
+        ([[1], [0]], [[np.inf], [0.2]], "NaN or infinite"),
+        ([[1], [0]], [[0.1, 0.2], [0.2, 0.1]], "do not match"),
+        (np.zeros((0, 1)), np.zeros((0, 1)), "no images"),
+        ([["x"], ["y"]], [[0.1], [0.2]], "labels must be 1"),
+    ],
+)
+def test_bad_input_is_refused(labels, scores, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap(labels, scores)
+
+
+@pytest.mark.parametrize("groups", [["a", None], ["a", ""], [1.0, np.nan], ["a"]])
+def test_missing_groups_are_refused(groups):
+    with pytest.raises(ValueError, match="groups"):
+        resample_counts(0, 1, 2, np.array(groups, object if None in groups else None))
