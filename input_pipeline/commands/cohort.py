@@ -14,20 +14,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cohort_arguments(parser)
     parser.add_argument("--out", type=Path, help="write cohort.json here")
     parser.add_argument("--splits", type=Path, help="write the split of every image here (CSV)")
+    parser.add_argument(
+        "--tables", type=Path, help="write table1.csv, table2.csv and table3.csv into this folder"
+    )
 
 
 def run(parsed: argparse.Namespace) -> None:
     """Print the cohort and write what was asked for."""
     from rich.console import Console
 
+    from input_pipeline import against_paper
     from input_pipeline.cohort import cohort_json, load_cohort
+    from input_pipeline.commands.report import show
 
     cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
-    summary = cohort_json(cohort)
-    Console().print(summary)
+    console = Console()
+    show(console, cohort)
+    written = []
     if parsed.out:
-        write_json(parsed.out, summary)
+        write_json(parsed.out, cohort_json(cohort))
+        written.append(parsed.out)
+    files = {}
     if parsed.splits:
-        with atomic_path(parsed.splits) as temporary:
-            columns = ["image_id", "patient_id", "split"]
-            cohort.records[columns].to_csv(temporary, index=False)
+        files[parsed.splits] = cohort.records[["image_id", "patient_id", "split"]]
+    if parsed.tables:
+        files[parsed.tables / "table1.csv"] = against_paper.table1(cohort)
+        files[parsed.tables / "table2.csv"] = against_paper.table2(cohort)
+        files[parsed.tables / "table3.csv"] = against_paper.table3(cohort)
+    for path, rows in files.items():
+        with atomic_path(path) as temporary:
+            rows.to_csv(temporary, index=False)
+        written.append(path)
+    if written:
+        console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)

@@ -78,7 +78,9 @@ def _read_part(raw_dir: Path, path: Path, split: str) -> tuple[pd.DataFrame, pd.
         }
     )
     if personal:
-        rows["age"] = tables.plausible_ages(tables.numbers(path, "Age", table["Age"]))
+        ages = tables.plausible_ages(tables.numbers(path, "Age", table["Age"]))
+        # Everybody is an adult in this release: the three ages of 0 are unknown ages.
+        rows["age"] = ages.where(ages.gt(0))
         rows["sex"] = tables.sexes(table["Sex"])
     return rows, chexpert_labels.marks(path, table)
 

@@ -192,7 +192,7 @@ def _evidence(terms: pd.Series, finding: str) -> pd.Series:
     def read_by_a_rule(row: tuple[str, ...]) -> str:
         return ", ".join(
             term
-            for term in row
+            for term in dict.fromkeys(row)
             if _substring_matches(term, finding) or _term_matches(term, finding)
         )
 
