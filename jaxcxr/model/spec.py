@@ -27,10 +27,13 @@ class ViTSpec:
       native_image_size: side in pixels of the images that the position table was trained for.
       layer_scale: each residual branch ends in a learned per-channel factor.
       register_tokens: extra tokens between the class token and the patches, without position.
-      position_table: what has a row in it: `class_and_patches`, or `patches` alone.
+      position_table: what has a row in it: `class_and_patches`, `patches` alone, or `none`.
       layernorm_epsilon: added to the variance in every LayerNorm.
       gelu: `erf` (exact, PyTorch's default) or `tanh` (Flax's default, Google's checkpoints).
       resample_rule: how the table is brought to another grid, see `jaxcxr.model.position`.
+      rope_periods: of the rotary position embedding, see `jaxcxr.model.rope`; empty without one.
+      qkv_bias: which of query, key and value have a bias: all (`full`), all but the key
+        (`no_key`), or `none`.
       pixel_mean: per-channel mean that the pre-training subtracted from pixels in [0, 1].
       pixel_std: per-channel standard deviation that the pre-training divided by.
     """
@@ -47,6 +50,8 @@ class ViTSpec:
     layernorm_epsilon: float = 1e-6
     gelu: str = "erf"
     resample_rule: str = "dinov2"
+    rope_periods: tuple[float, ...] = ()
+    qkv_bias: str = "full"
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
 
@@ -63,7 +68,8 @@ class ViTSpec:
                 "change one of them"
             )
         choices = {
-            "position_table": ("class_and_patches", "patches"),
+            "position_table": ("class_and_patches", "patches", "none"),
+            "qkv_bias": ("full", "no_key", "none"),
             "gelu": ("erf", "tanh"),
             "resample_rule": tuple(RESAMPLE_RULES),
         }
@@ -73,7 +79,23 @@ class ViTSpec:
                     f"model field {name} is {getattr(self, name)!r}; choose one of "
                     f"{', '.join(allowed)}"
                 )
+        if self.rope_periods and 4 * len(self.rope_periods) * self.heads != self.width:
+            raise InputError(
+                f"model field rope_periods has {len(self.rope_periods)} entries; heads of width "
+                f"{self.width // self.heads} need a quarter of that"
+            )
         self.grid(self.native_image_size)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """How many tokens stand before the patches: the class token and the registers."""
+        return 1 + self.register_tokens
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the position table at its native grid."""
+        patches = 0 if self.position_table == "none" else self.native_grid**2
+        return patches + (self.position_table == "class_and_patches")
 
     @property
     def native_grid(self) -> int:

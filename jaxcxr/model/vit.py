@@ -10,6 +10,7 @@ from flax import nnx
 
 from jaxcxr.model.layers import attention, gelu, layer_norm
 from jaxcxr.model.position import resample_matrix
+from jaxcxr.model.rope import Rotation, rotate, rotation
 from jaxcxr.model.spec import ViTSpec
 
 Array = jax.Array
@@ -21,13 +22,17 @@ _weights = nnx.initializers.truncated_normal(stddev=0.02)
 class Linear(nnx.Module):
     """`x @ kernel + bias`, computed in the dtype of `x` whatever the parameters' own."""
 
-    def __init__(self, inputs: int, outputs: int, rngs: nnx.Rngs):
+    def __init__(self, inputs: int, outputs: int, rngs: nnx.Rngs, *, use_bias: bool = True):
         self.kernel = nnx.Param(_weights(rngs.params(), (inputs, outputs)))
-        self.bias = nnx.Param(jnp.zeros(outputs))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
 
-    def __call__(self, x: Array) -> Array:
-        """Map `[..., inputs]` to `[..., outputs]`."""
-        return x @ self.kernel[...].astype(x.dtype) + self.bias[...].astype(x.dtype)
+    def __call__(self, x: Array, bias_mask: Array | None = None) -> Array:
+        """Map `[..., inputs]` to `[..., outputs]`; `bias_mask` `[outputs]` scales the bias."""
+        y = x @ self.kernel[...].astype(x.dtype)
+        if self.bias is None:
+            return y
+        bias = self.bias[...] if bias_mask is None else self.bias[...] * bias_mask
+        return y + bias.astype(x.dtype)
 
 
 class LayerNorm(nnx.Module):
@@ -69,15 +74,23 @@ class Attention(nnx.Module):
 
     def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
         self.heads = spec.heads
-        self.qkv = Linear(spec.width, 3 * spec.width, rngs)
+        self.key_has_bias = spec.qkv_bias != "no_key"
+        self.qkv = Linear(spec.width, 3 * spec.width, rngs, use_bias=spec.qkv_bias != "none")
         self.projection = Linear(spec.width, spec.width, rngs)
 
-    def __call__(self, x: Array, batch: int) -> tuple[Array, Array]:
-        """Attend over tokens `[batch * tokens, width]`; also return the probabilities."""
+    def __call__(self, x: Array, batch: int, turn: Rotation | None = None) -> tuple[Array, Array]:
+        """Attend over tokens `[batch * tokens, width]`; also return the probabilities.
+
+        `turn` rotates queries and keys, see `jaxcxr.model.rope`.
+        """
         rows, width = x.shape
         tokens = rows // batch
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
-        attended, probabilities = attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
+        mask = None if self.key_has_bias else jnp.repeat(jnp.array([1.0, 0.0, 1.0]), width)
+        qkv = self.qkv(x, mask).reshape(batch, tokens, 3, self.heads, width // self.heads)
+        query, key, value = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        if turn is not None:
+            query, key = rotate(query, turn), rotate(key, turn)
+        attended, probabilities = attention(query, key, value)
         return self.projection(attended.reshape(rows, width)), probabilities
 
 
@@ -105,9 +118,9 @@ class Block(nnx.Module):
         self.scale1 = nnx.Param(jnp.ones(spec.width)) if spec.layer_scale else None
         self.scale2 = nnx.Param(jnp.ones(spec.width)) if spec.layer_scale else None
 
-    def __call__(self, x: Array, batch: int) -> tuple[Array, Array]:
+    def __call__(self, x: Array, batch: int, turn: Rotation | None = None) -> tuple[Array, Array]:
         """Map the residual stream `[batch * tokens, width]`; also return the probabilities."""
-        branch, probabilities = self.attention(self.norm1(x), batch)
+        branch, probabilities = self.attention(self.norm1(x), batch, turn)
         x = x + _scaled(branch, self.scale1)
         return x + _scaled(self.mlp(self.norm2(x)), self.scale2), probabilities
 
@@ -145,10 +158,13 @@ class ViT(nnx.Module):
         self.grid = spec.grid(image_size)
         self.dtype = dtype
         self.remat = remat
-        rows = spec.native_grid**2 + (spec.position_table == "class_and_patches")
         self.patch_embedding = PatchEmbedding(spec, rngs)
         self.class_token = nnx.Param(_weights(rngs.params(), (1, spec.width)))
-        self.position_table = nnx.Param(_weights(rngs.params(), (rows, spec.width)))
+        self.position_table = (
+            nnx.Param(_weights(rngs.params(), (spec.table_rows, spec.width)))
+            if spec.table_rows
+            else None
+        )
         self.register_tokens = (
             nnx.Param(_weights(rngs.params(), (spec.register_tokens, spec.width)))
             if spec.register_tokens
@@ -180,8 +196,10 @@ class ViT(nnx.Module):
         # Two dimensions keep XLA's CPU backend from fusing the weight gradients' copies with the
         # whole residual chain, which costs 40 % of the step.
         x = x.reshape(-1, width)
+        periods = self.spec.rope_periods
+        turn = rotation(self.grid, periods, self.spec.prefix_tokens) if periods else None
         for index, block in enumerate(self.blocks):
-            run = partial(block, batch=batch)
+            run = partial(block, batch=batch, turn=turn)
             x, probabilities = jax.checkpoint(run)(x) if self.remat else run(x)
             out[f"block{index:02}"] = x.reshape(batch, -1, width)
             out[f"attention{index:02}"] = probabilities
@@ -193,19 +211,22 @@ class ViT(nnx.Module):
     def _with_prefix_and_position(self, patches: Array) -> Array:
         """Add positions and put the class and register tokens before the patches."""
         batch = len(patches)
-        class_token, position = self.class_token[...], self._position()
-        if self.spec.position_table == "class_and_patches":
-            class_token, position = class_token + position[:1], position[1:]
+        class_token = self.class_token[...]
+        if self.position_table is not None:
+            position = self._position(self.position_table[...])
+            if self.spec.position_table == "class_and_patches":
+                class_token, position = class_token + position[:1], position[1:]
+            patches = patches + position.astype(patches.dtype)
         prefix = [class_token]
         if self.register_tokens is not None:
             prefix.append(self.register_tokens[...])
         front = jnp.concatenate(prefix).astype(patches.dtype)
         front = jnp.broadcast_to(front, (batch, *front.shape))
-        return jnp.concatenate([front, patches + position.astype(patches.dtype)], axis=1)
+        return jnp.concatenate([front, patches], axis=1)
 
-    def _position(self) -> Array:
-        """The position table for this grid `[patches (+ 1), width]`."""
-        table, native = self.position_table[...], self.spec.native_grid
+    def _position(self, table: Array) -> Array:
+        """Bring the position table to this grid: `[patches (+ 1), width]`."""
+        native = self.spec.native_grid
         if self.grid == native:
             return table
         class_rows = len(table) - native**2
@@ -225,6 +246,7 @@ def new_head(width: int, num_labels: int, rngs: nnx.Rngs) -> Linear:
     """
     head = Linear(width, num_labels, rngs)
     bound = width**-0.5
+    assert head.bias is not None
     for parameter in (head.kernel, head.bias):
         draw = jax.random.uniform(rngs.params(), parameter.shape, minval=-bound, maxval=bound)
         parameter[...] = draw

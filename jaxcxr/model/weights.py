@@ -146,7 +146,8 @@ def load(
         tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
     build = _builder(spec, labels, image_size, dtype, remat)
     check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
-    if resample_at == "load" and spec.grid(image_size) != spec.native_grid:
+    has_table = spec.position_table != "none"
+    if resample_at == "load" and has_table and spec.grid(image_size) != spec.native_grid:
         class_row = spec.position_table == "class_and_patches"
         tensors["position_table"] = resample_table(
             tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
@@ -155,7 +156,7 @@ def load(
         build = _builder(spec, labels, image_size, dtype, remat)
     if num_labels is not None:
         head = new_head(spec.width, num_labels, nnx.Rngs(seed))
-        tensors |= {"head/kernel": head.kernel[...], "head/bias": head.bias[...]}
+        tensors |= {f"head/{k}": v for k, v in nnx.to_pure_dict(nnx.state(head)).items()}
     graph, state = nnx.split(nnx.eval_shape(build), nnx.Param)
     filled = {
         path: variable.replace(jnp.asarray(tensors["/".join(map(str, path))], jnp.float32))
