@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from input_pipeline.phantom.exams import Exam
 from jaxcxr.errors import InputError
 
 
@@ -18,7 +19,7 @@ class Radiograph:
     """One picture to draw and where to write it.
 
     `encoding` is `png16` (12 bits in 16, as PadChest), `png8`, `rgba`, `jpeg`, or `dicom1` and
-    `dicom2` (MONOCHROME1 and 2).
+    `dicom2` (MONOCHROME1 and 2). `truncated` cuts the file off in the middle.
     """
 
     path: Path
@@ -33,9 +34,22 @@ class Radiograph:
     sex: str = ""
 
 
-def shape(rng: np.random.Generator, size: int) -> tuple[int, int]:
-    """Height and width around `size`, seldom square, as films are."""
-    return int(size * rng.uniform(0.9, 1.1)), int(size * rng.uniform(0.9, 1.1))
+def planned(
+    path: Path, exam: Exam, view: str, *, encoding: str, size: int, seed: int, number: int
+) -> Radiograph:
+    """The radiograph of one view of an exam, around `size` pixels a side and seldom square."""
+    height, width = np.random.default_rng((seed, 3, number)).uniform(0.9, 1.1, 2) * size
+    return Radiograph(
+        path=path,
+        findings=exam.findings,
+        view=view,
+        height=int(height),
+        width=int(width),
+        encoding=encoding,
+        seed=(seed, 4, number),
+        age=exam.age,
+        sex=exam.sex,
+    )
 
 
 def write_all(radiographs: Sequence[Radiograph], workers: int) -> None:
@@ -53,7 +67,7 @@ def write_all(radiographs: Sequence[Radiograph], workers: int) -> None:
 
 
 def write(radiograph: Radiograph) -> None:
-    """Draw one radiograph and write it; `truncated` cuts the file off in the middle."""
+    """Draw one radiograph and write it."""
     from input_pipeline.phantom.anatomy import draw
 
     picture = draw(

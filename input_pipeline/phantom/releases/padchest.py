@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from input_pipeline.phantom.exams import Exam, pictures
-from input_pipeline.phantom.radiographs import Radiograph, shape
+from input_pipeline.phantom.radiographs import Radiograph, planned
 from input_pipeline.phantom.release import Plan
 
 TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
@@ -63,21 +63,14 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
     ):
         if view == "frontal":
             words = _words(rng, exam)
-        height, width = shape(rng, size)
         projection = "L" if view == "lateral" else str(rng.choice(FRONTAL))
         row = _row(rng, seed, number, exam, projection, words)
-        rows.append(row | {"Rows_DICOM": height, "Columns_DICOM": width})
-        radiographs.append(
-            Radiograph(
-                path=out_dir / row["ImageDir"] / row["ImageID"],
-                findings=exam.findings,
-                view=view,
-                height=height,
-                width=width,
-                encoding="png16",
-                seed=(seed, 3, number),
-            )
+        path = out_dir / row["ImageDir"] / row["ImageID"]
+        radiograph = planned(
+            path, exam, view, encoding="png16", size=size, seed=seed, number=number
         )
+        radiographs.append(radiograph)
+        rows.append(row | {"Rows_DICOM": radiograph.height, "Columns_DICOM": radiograph.width})
     middle = next((n for n in range(images // 2, images) if radiographs[n].view == "frontal"), 0)
     radiographs[middle] = replace(radiographs[middle], truncated=images > 1)
     return Plan({TABLE: pd.DataFrame(rows)}, radiographs)
