@@ -109,7 +109,7 @@ def environment() -> dict[str, Any]:
         "devices": [f"{len(devices)} x {devices[0].device_kind}"],
         "processes": jax.process_count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

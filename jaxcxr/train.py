@@ -97,6 +97,11 @@ def train(config: ConfigDict, directory: Path) -> None:
         batches.set_state(progress["batches"])
         selection.restore(progress["selection"])
         window = progress["window"]
+        if progress["mesh"] != dict(mesh.shape):
+            say(
+                f"the checkpoint was saved on a mesh of {progress['mesh']}, this is "
+                f"{dict(mesh.shape)}: the run goes on equal to rounding, not bit for bit"
+            )
     first_step = int(state["step"])
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, pos_weight, pixels),
@@ -109,6 +114,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             "batches": batches.get_state(),
             "selection": selection.to_dict(),
             "window": window,
+            "mesh": dict(mesh.shape),
         }
         checkpoint.save(checkpoints, step, state, progress)
 

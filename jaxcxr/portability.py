@@ -1,0 +1,201 @@
+"""Is this backend right? Record a fixed training on it, and set two recordings side by side.
+
+    python -m jaxcxr.portability record --out gpu.json
+    python -m jaxcxr.portability compare benchmarks/portability_cpu.json gpu.json
+
+Weights and images come from NumPy's generator, so that every backend starts from the same bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from jaxcxr.errors import InputError, report_input_errors
+
+STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
+# How far two right backends may be apart, relative, in each way of computing. In full float32 only
+# the order of sums differs, and 20 steps of Adam amplify it; TF32 keeps 10 bits of the mantissa,
+# bfloat16 keeps 7, about a percent of each product.
+TOLERANCES = {"float32 highest": 1e-3, "float32": 3e-2, "bfloat16": 1e-1}
+COMPARED = ("loss", "gradient_norm", "logits")
+
+
+def record() -> dict[str, Any]:
+    """Train 20 steps in each precision; return the numbers and what they were computed on."""
+    from jaxcxr.run_directory import environment
+
+    trained = {
+        "float32 highest": _train("float32", "highest"),
+        "float32": _train("float32", None),
+        "bfloat16": _train("bfloat16", None),
+    }
+    return {"environment": environment(), "steps": STEPS, "batch": BATCH, "trained": trained}
+
+
+def _train(dtype: str, precision: str | None) -> dict[str, Any]:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from flax import nnx
+
+    from jaxcxr.config import study_config
+    from jaxcxr.model import ViT, ViTSpec, flatten, split
+    from jaxcxr.optimizer import make_optimizer
+    from jaxcxr.step import init_state, make_predict_step, make_train_step
+
+    spec = ViTSpec(14, 192, 6, 3, 768, SIDE, layer_scale=True)
+    config = study_config()
+    # On a plateau or after a jump, rounding would be all that one sees: learn slowly and steadily.
+    config.learning_rate, config.dtype = 1e-4, dtype
+    model = ViT(
+        spec, num_labels=len(LABELS), image_size=SIDE, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0)
+    )
+    rng = np.random.default_rng(0)
+    params = {
+        path: jnp.asarray(_draw(rng, path, value.shape))
+        for path, value in flatten(split(model)[1]).items()
+    }
+    pixels = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
+    optimizer = make_optimizer(config, spec.depth, STEPS)
+    weights = np.array([1.0, 3.0, 9.0], np.float32)
+    step = jax.jit(
+        make_train_step(config, model, optimizer, LABELS, weights, pixels), donate_argnums=0
+    )
+    state = init_state(config, params, optimizer)
+    losses, norms, seconds = [], [], []
+    with jax.default_matmul_precision(precision) if precision else nullcontext():
+        for batch in _batches():
+            start = time.perf_counter()
+            state, metrics = step(state, batch)
+            losses.append(float(metrics["loss"]))
+            norms.append(float(metrics["gradient_norm"]))
+            seconds.append(time.perf_counter() - start)
+        last = next(_batches())["image"]
+        logits = jax.jit(make_predict_step(model, pixels))(state["params"], last)
+    return {
+        "loss": losses,
+        "gradient_norm": norms,
+        "logits": np.asarray(logits).tolist(),
+        "images_per_second": BATCH / float(np.median(seconds)),
+        "first_step_seconds": seconds[0],
+    }
+
+
+def _draw(rng: Any, path: str, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    drawn = rng.standard_normal(shape).astype(np.float32)
+    if path.endswith(("scale", "scale1", "scale2")):
+        return np.ones(shape, np.float32)
+    return 0.02 * drawn
+
+
+def _batches() -> Iterator[dict[str, Any]]:
+    """Noise with a bright square for each label of the image: something to learn."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    for _ in range(STEPS):
+        images = rng.integers(0, 160, (BATCH, SIDE, SIDE), dtype=np.uint8)
+        labels = rng.integers(0, 2, (BATCH, len(LABELS)))
+        for row, column in zip(*np.nonzero(labels), strict=True):
+            images[row, 30:60, 35 * column : 35 * column + 30] += 90
+        known = rng.random(labels.shape) > 0.1
+        yield {
+            "image": images,
+            "labels": labels.astype(np.float32),
+            "mask": known.astype(np.float32),
+        }
+
+
+def compare(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one row for each precision and quantity: the largest relative difference, verdict."""
+    import numpy as np
+
+    rows = []
+    for precision, tolerance in TOLERANCES.items():
+        for quantity in COMPARED:
+            a, b = (np.array(r["trained"][precision][quantity]) for r in (first, second))
+            if a.shape != b.shape:
+                raise InputError(
+                    f"{precision} {quantity}: {a.shape} values in one recording, {b.shape} in the "
+                    "other; record both with the same version"
+                )
+            difference = float(np.abs(a - b).max() / np.abs(a).max())
+            rows.append(
+                {
+                    "precision": precision,
+                    "quantity": quantity,
+                    "difference": difference,
+                    "tolerance": tolerance,
+                    "agrees": bool(difference <= tolerance),
+                }
+            )
+    return rows
+
+
+def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    names = [
+        f"{r['environment']['backend']} {r['environment']['devices'][0]}" for r in (first, second)
+    ]
+    table = Table("Precision", "Quantity", "Difference", "Tolerance", "Verdict")
+    table.title = f"{names[0]}  against  {names[1]}"
+    for row in rows:
+        verdict = "agrees" if row["agrees"] else "DIFFERS"
+        shown = (f"{row['difference']:.1e}", f"{row['tolerance']:.0e}", verdict)
+        table.add_row(row["precision"], row["quantity"], *shown)
+    for precision in TOLERANCES:
+        a, b = (r["trained"][precision]["images_per_second"] for r in (first, second))
+        table.add_row(precision, "images per second", f"{b / a:.3g} x", "", f"{a:.3g} -> {b:.3g}")
+    Console(highlight=False).print(table)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        recorded["trained"]["bfloat16"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: not a recording; make one with python -m jaxcxr.portability record"
+        ) from None
+    return recorded
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; `compare` ends with status 1 where the recordings differ."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxcxr.portability",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    recording = commands.add_parser("record", help="train on this backend and keep the numbers")
+    recording.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    comparing = commands.add_parser("compare", help="set two recordings side by side")
+    comparing.add_argument("recordings", type=Path, nargs=2)
+    options = parser.parse_args(arguments)
+    with report_input_errors():
+        if options.command == "record":
+            from jaxcxr.files import write_json
+
+            write_json(options.out, record())
+            print(f"recorded in {options.out}")
+            return
+        first, second = (_read(path) for path in options.recordings)
+        rows = compare(first, second)
+        _print(first, second, rows)
+        if not all(row["agrees"] for row in rows):
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
