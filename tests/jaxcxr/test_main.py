@@ -1,0 +1,43 @@
+"""A mistake on the command line ends in one sentence and exit status 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = "--config=configs/padchest_dinov2.py"
+
+
+def _run(tmp_path, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "jaxcxr.main", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "--config is missing"),
+        ([CONFIG], "--workdir is missing"),
+        (["--config=configs/nope.py", "--workdir=x"], "configs/nope.py: no such file"),
+        ([CONFIG, "--workdir=x", "--config.bach_size=3"], 'mean "batch_size" instead of'),
+        ([CONFIG, "--workdir=x", "--config.batch_size=many"], "invalid literal for int"),
+        ([CONFIG, "--workdri=x"], "Unknown command line flag 'workdri'. Did you mean: workdir"),
+        ([CONFIG, "--workdir=x", "more"], "unexpected argument 'more'"),
+        ([CONFIG, "--workdir={tmp}/r", "--config.dtype=float17"], "config.dtype is 'float17'"),
+        ([CONFIG, "--workdir={tmp}/r", "--config.data={tmp}/absent"], "{tmp}/absent"),
+        ([CONFIG, "--workdir=/proc/run", "--config.data={tmp}"], "/proc/run: cannot write there"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(tmp_path, arguments, sentence):
+    done = _run(tmp_path, *(a.format(tmp=tmp_path) for a in arguments))
+    assert done.returncode == 2, done.stderr
+    assert sentence.format(tmp=tmp_path) in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
