@@ -131,4 +131,4 @@ def _image_paths(raw_dir: Path, names: pd.Series) -> pd.Series:
         for file in inner.glob("*.png"):
             places[file.name] = file.relative_to(raw_dir).as_posix()
     flat = "" if (raw_dir / names.iloc[0]).is_file() else "images/"
-    return names.map(places).fillna(flat + names)
+    return names.map(lambda name: places.get(name, flat + name))

@@ -75,4 +75,5 @@ def certain(
 
 def evidence(values: pd.DataFrame, finding: str) -> pd.Series:
     """The publisher's mark in words."""
-    return values[finding].map({1: "positive", 0: "negative", -1: "uncertain"}).fillna("")
+    words = {1.0: "positive", 0.0: "negative", -1.0: "uncertain"}
+    return values[finding].map(lambda mark: words.get(mark, "not mentioned"))

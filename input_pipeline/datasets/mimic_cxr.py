@@ -94,6 +94,5 @@ def _official(raw_dir: Path, images: pd.Series) -> pd.Series:
     tables.refuse(path, "split", table["split"], ~table["split"].isin(SPLITS), " or ".join(SPLITS))
     if (twice := table["dicom_id"].duplicated()).any():
         raise InputError(f"{path} row {tables.row_number(twice)}: an image is listed twice")
-    return images.map(dict(zip(table["dicom_id"], table["split"].map(SPLITS), strict=True))).fillna(
-        ""
-    )
+    listed = table["split"].map(SPLITS)
+    return tables.lookup(images, dict(zip(table["dicom_id"], listed, strict=True)))

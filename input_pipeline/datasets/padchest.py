@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,7 @@ def _findings(terms: pd.Series, matches: Callable[[str, str], bool]) -> pd.DataF
 def _evidence(terms: pd.Series, finding: str) -> pd.Series:
     """The terms of each row that either rule reads for this finding."""
 
+    @cache
     def read_by_a_rule(row: tuple[str, ...]) -> str:
         return ", ".join(
             term

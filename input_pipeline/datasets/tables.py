@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -131,6 +131,11 @@ def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
     bad = cells.str.contains("/", regex=False)
     refuse(path, column, cells, bad, "a plain file name")
     return relative_paths(path, column, cells)
+
+
+def lookup(cells: pd.Series, table: Mapping[str, str]) -> pd.Series:
+    """Each cell's entry in `table`, empty where it has none."""
+    return cells.map(lambda cell: table.get(cell, ""))
 
 
 def numbers(path: Path, column: str, cells: pd.Series) -> pd.Series:

@@ -132,7 +132,7 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
             "view": "AP",
             "age": tables.plausible_ages(tables.numbers(path, "age", optional("age"))),
             "sex": tables.sexes(optional("gender" if "gender" in table else "patient_sex")),
-            "official_split": splits.map(SPLITS).fillna(""),
+            "official_split": tables.lookup(splits, SPLITS),
         }
     )
 
