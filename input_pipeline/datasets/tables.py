@@ -6,7 +6,9 @@ its zeros, and nothing in a table is ever evaluated.
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+import pyarrow
+from pyarrow import csv as arrow_csv
 
 from jaxcxr.errors import InputError
 
@@ -63,34 +67,48 @@ def read(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     """The table at `path`, all text, under `columns` spelled as given, whatever the file's case.
 
     Raises:
-        InputError: if the file cannot be read, is ragged, holds no row, or lacks a column.
+        InputError: if the file cannot be read, a row is shorter or longer than the header, no row
+            is there, or a column is absent or there twice.
     """
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig"
-        )
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        pd.errors.ParserError,
-        gzip.BadGzipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(f"{path} is not a readable CSV table: {error}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise InputError(f"{path} has rows longer than its header; the file is damaged")
+        table = _parse(path)
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+        reason = _shortened(" ".join(str(error).split()), 300)
+        raise InputError(f"{path} is not a readable CSV table: {reason}") from error
     known = {str(name).strip().lower(): name for name in table.columns}
     absent = [column for column in columns if column.lower() not in known]
     if absent:
         raise InputError(f"{path} lacks the column {', '.join(absent)}; is it the right table?")
-    table = table.rename(columns={known[column.lower()]: column for column in columns})
     if table.empty:
         raise InputError(f"{path} holds a header and no row")
-    cut = table.isna().any(axis=1)
-    if cut.any():
-        raise InputError(f"{path} row {row_number(cut)} ends early; the file is damaged")
+    table = table.rename(columns={known[column.lower()]: column for column in columns})
     return table.apply(lambda cells: cells.str.strip())
+
+
+def _parse(path: Path) -> pd.DataFrame:
+    """Arrow's reader is used because it refuses short rows, which pandas' fills up silently."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    first = content.split(b"\n", 1)[0].decode("utf-8-sig")
+    header = next(csv.reader([first]), [])
+    names = [name.strip().lower() for name in header]
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have the same name")
+    if not header:
+        raise ValueError("the file is empty")
+    return arrow_csv.read_csv(
+        io.BytesIO(content),
+        read_options=arrow_csv.ReadOptions(use_threads=False),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: pyarrow.string() for name in header}, strings_can_be_null=False
+        ),
+    ).to_pandas()
+
+
+def _shortened(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def row_number(marked: pd.Series) -> int:
@@ -101,9 +119,9 @@ def row_number(marked: pd.Series) -> int:
 def refuse(path: Path, column: str, cells: pd.Series, bad: pd.Series, wanted: str) -> None:
     """Stop at the first bad cell, if any, saying where it stands and what was expected."""
     if bad.any():
-        first = cells[bad].iloc[0]
+        first = _shortened(repr(cells[bad].iloc[0]))
         raise InputError(
-            f"{path} row {row_number(bad)}, column {column}: {first!r} where {wanted} is expected"
+            f"{path} row {row_number(bad)}, column {column}: {first} where {wanted} is expected"
         )
 
 

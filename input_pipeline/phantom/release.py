@@ -47,7 +47,7 @@ def write_release(
         plan: Plan = layout.plan(building, images, seed, size)
         write_all(plan.radiographs, workers or os.cpu_count() or 1)
         for name, table in plan.tables.items():
-            _write_table(building / name, table)
+            write_table(building / name, table)
         if out_dir.exists():
             out_dir.rmdir()
         building.replace(out_dir)
@@ -56,7 +56,8 @@ def write_release(
     return plan
 
 
-def _write_table(path: Path, table: pd.DataFrame | Sequence[str]) -> None:
+def write_table(path: Path, table: pd.DataFrame | Sequence[str]) -> None:
+    """Write a table as CSV, gzipped where `path` ends so, or a list as lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(table, pd.DataFrame):
         # A gzip header holds a time; 0 keeps the bytes the same from run to run.
