@@ -1,0 +1,1 @@
+"""From a publisher's release to batches: cohorts, splits, images, prepared datasets."""

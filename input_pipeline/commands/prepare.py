@@ -1,0 +1,58 @@
+"""`prepare`: decode, preprocess and write the images of a cohort as a TFDS dataset."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from input_pipeline.commands.options import add_cohort_arguments, cohort_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_cohort_arguments(parser)
+    parser.add_argument("--out-dir", type=Path, required=True, help="the prepared dataset")
+    parser.add_argument(
+        "--recipe", default="paper", help="preprocessing: paper (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--image-size", type=int, default=224, help="side in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+    )
+    parser.add_argument(
+        "--max-rejects",
+        type=float,
+        default=0.01,
+        help="share of images that may be unreadable (default: %(default)s)",
+    )
+
+
+def run(parsed: argparse.Namespace) -> None:
+    """Prepare, and say what came out."""
+    import json
+
+    from rich.console import Console
+
+    from input_pipeline.cohort import load_cohort
+    from input_pipeline.prepare import prepare
+
+    cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
+    prepare(
+        cohort,
+        parsed.raw_dir,
+        parsed.out_dir,
+        recipe=parsed.recipe,
+        size=parsed.image_size,
+        workers=parsed.workers,
+        max_rejects=parsed.max_rejects,
+    )
+    written = json.loads((parsed.out_dir / "cohort.json").read_text(encoding="utf-8"))
+    counts = ", ".join(f"{split} {n:,}" for split, n in written["prepared"].items())
+    Console(highlight=False).print(
+        f"prepared in {parsed.out_dir}: {counts}; rejected {written['rejected']} "
+        f"(rejects.csv); recipe {written['recipe']} {written['recipe_hash']}",
+        soft_wrap=True,
+    )

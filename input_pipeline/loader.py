@@ -1,0 +1,185 @@
+"""Read a prepared dataset: shuffled batches for training, batches in order for prediction.
+
+The records are TFDS's, taken apart here by hand: TFDS's own reader gives the same at a third of the
+speed (tested for equality).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import grain
+import numpy as np
+import pandas as pd
+from array_record.python.array_record_data_source import ArrayRecordDataSource
+
+from jaxcxr.errors import InputError
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared dataset.
+
+    Attributes:
+      path: its directory.
+      dataset: name, as `padchest`.
+      labels: names, in the order of the stored label vectors.
+      image_size: side of the images, pixels.
+      cohort: `cohort.json`.
+    """
+
+    path: Path
+    dataset: str
+    labels: tuple[str, ...]
+    image_size: int
+    cohort: dict[str, Any]
+
+    @cached_property
+    def _records(self) -> pd.DataFrame:
+        return pd.read_parquet(self.path / "records.parquet")
+
+    def records(self, split: str) -> pd.DataFrame:
+        """Return ids, view, age, sex and labels of a split, in the order of its images."""
+        return self._records[self._records["split"] == split].reset_index(drop=True)
+
+    def columns(self, labels: Sequence[str] | None) -> np.ndarray:
+        """Return the places of labels in the stored vectors.
+
+        Raises:
+          InputError: a label is not in the dataset; the message names the nearest.
+        """
+        names = self.labels if labels is None else labels
+        for name in names:
+            if name not in self.labels:
+                close = difflib.get_close_matches(name, self.labels, n=1)
+                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                raise InputError(
+                    f"{self.path}: has no label {name!r}{hint}; it has {', '.join(self.labels)}"
+                )
+        return np.array([self.labels.index(name) for name in names])
+
+
+def open_prepared(path: str | Path) -> Prepared:
+    """Open a prepared dataset.
+
+    Raises:
+      InputError: there is none, or its preparation was not finished.
+    """
+    path = Path(path)
+    if not (path / "cohort.json").is_file():
+        reason = (
+            "its preparation was not finished; run the same command again"
+            if path.is_dir() and any(path.glob("*.array_record*"))
+            else "python -m input_pipeline prepare makes one"
+        )
+        raise InputError(f"{path}: no prepared dataset there; {reason}")
+    cohort = json.loads((path / "cohort.json").read_text(encoding="utf-8"))
+    return Prepared(path, cohort["dataset"], tuple(cohort["labels"]), cohort["image_size"], cohort)
+
+
+class _Images:
+    """Images and labels of one split by row."""
+
+    def __init__(self, prepared: Prepared, split: str, labels: Sequence[str] | None):
+        files = sorted(prepared.path.glob(f"{prepared.dataset}-{split}.array_record-*"))
+        self._source = ArrayRecordDataSource(list(map(str, files))) if files else []
+        self._size, self._columns = prepared.image_size, prepared.columns(labels)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """Read rows: `image`, `labels`, `mask` and `index`."""
+        from tensorflow_datasets.proto import tf_example_pb2
+
+        images = np.empty((len(rows), self._size, self._size), np.uint8)
+        truth = np.empty((len(rows), len(self._columns)), np.int8)
+        for place, row in enumerate(rows):
+            example = tf_example_pb2.Example.FromString(self._source[int(row)])
+            feature = example.features.feature
+            flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
+            images[place] = flat.reshape(self._size, self._size)
+            stored = np.asarray(feature["labels"].int64_list.value)
+            truth[place] = stored[self._columns]
+        return {
+            "image": images,
+            "labels": (truth == 1).astype(np.float32),
+            "mask": (truth >= 0).astype(np.float32),
+            "index": np.asarray(rows, np.int32),
+        }
+
+
+def train_dataset(
+    prepared: Prepared,
+    *,
+    labels: Sequence[str] | None,
+    batch_size: int,
+    seed: int,
+    split: str = "train",
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.IterDataset:
+    """Shuffled batches for ever; each epoch in a new order, without its incomplete last batch.
+
+    The iterator's `get_state` and `set_state` go on exactly. The global batches do not depend on
+    the number of processes.
+
+    Args:
+      prepared: the dataset.
+      labels: names to give, in this order; None for all.
+      batch_size: images of a global batch.
+      seed: of the order.
+      split: to read.
+      process_index: whose contiguous part of each global batch to give.
+      process_count: how many parts there are.
+
+    Returns:
+      Batches of `image` `[batch, size, size]` uint8, `labels` `[batch, labels]` float32 in {0, 1},
+      `mask` `[batch, labels]` float32, 1 where the label is known, and `index` `[batch]` int32, the
+      rows in `prepared.records(split)`.
+    """
+    images = _Images(prepared, split, labels)
+    part = batch_size // process_count
+    mine = slice(process_index * part, (process_index + 1) * part)
+    # Rows are shuffled and batched as numbers, which costs nothing, and read once it is known whose
+    # they are.
+    rows = grain.MapDataset.range(len(images)).shuffle(seed)
+    batches = rows.batch(batch_size, drop_remainder=True)
+    return (
+        batches.map(lambda batch: images.batch(batch[mine]))
+        .repeat()
+        .to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
+    )
+
+
+def eval_batches(
+    prepared: Prepared,
+    *,
+    split: str,
+    labels: Sequence[str] | None,
+    batch_size: int,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[Batch]:
+    """Batches in the order of `prepared.records(split)`; the last is filled up by its first image.
+
+    Returns:
+      Batches as of `train_dataset`, with `valid` `[batch]` float32: 1 for an image of the split, 0
+      for a repetition that fills the batch.
+    """
+    images = _Images(prepared, split, labels)
+    part = batch_size // process_count
+    for start in range(0, len(images), batch_size):
+        rows = np.arange(start, start + batch_size)
+        valid = rows < len(images)
+        rows = np.where(valid, rows, start)
+        mine = slice(process_index * part, (process_index + 1) * part)
+        yield images.batch(rows[mine]) | {"valid": valid[mine].astype(np.float32)}
