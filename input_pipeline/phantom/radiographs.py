@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from jaxcxr.errors import InputError
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One picture to draw and where to write it.
+    """One picture to draw, and where in the release to write it.
 
     `encoding` is `png16` (12 bits in 16, as PadChest), `png8`, `rgba`, `jpeg`, or `dicom1` and
     `dicom2` (MONOCHROME1 and 2). `truncated` cuts the file off in the middle.
     """
 
-    path: Path
+    path: str
     findings: frozenset[str]
     view: str
     height: int
@@ -35,7 +36,7 @@ class Radiograph:
 
 
 def planned(
-    path: Path, exam: Exam, view: str, *, encoding: str, size: int, seed: int, number: int
+    path: str, exam: Exam, view: str, *, encoding: str, size: int, seed: int, number: int
 ) -> Radiograph:
     """The radiograph of one view of an exam, around `size` pixels a side and seldom square."""
     height, width = np.random.default_rng((seed, 3, number)).uniform(0.9, 1.1, 2) * size
@@ -52,21 +53,21 @@ def planned(
     )
 
 
-def write_all(radiographs: Sequence[Radiograph], workers: int) -> None:
+def write_all(out_dir: Path, radiographs: Sequence[Radiograph], workers: int) -> None:
     """Draw and write every picture; the files do not depend on the number of workers."""
-    for folder in {radiograph.path.parent for radiograph in radiographs}:
+    for folder in {(out_dir / radiograph.path).parent for radiograph in radiographs}:
         folder.mkdir(parents=True, exist_ok=True)
     if workers == 1:
         for radiograph in radiographs:
-            write(radiograph)
+            write(out_dir, radiograph)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for _ in pool.map(write, radiographs, chunksize=8):
+        for _ in pool.map(partial(write, out_dir), radiographs, chunksize=8):
             pass
 
 
-def write(radiograph: Radiograph) -> None:
+def write(out_dir: Path, radiograph: Radiograph) -> None:
     """Draw one radiograph and write it."""
     from input_pipeline.phantom.anatomy import draw
 
@@ -80,7 +81,7 @@ def write(radiograph: Radiograph) -> None:
     encoded = _ENCODERS[radiograph.encoding](picture, radiograph)
     if radiograph.truncated:
         encoded = encoded[: len(encoded) // 2]
-    radiograph.path.write_bytes(encoded)
+    (out_dir / radiograph.path).write_bytes(encoded)
 
 
 def _image(suffix: str, pixels: np.ndarray, *options: int) -> bytes:
@@ -123,7 +124,7 @@ def _dicom(picture: np.ndarray, radiograph: Radiograph) -> bytes:
     return encode(
         picture,
         inverted=radiograph.encoding == "dicom1",
-        name=radiograph.path.stem,
+        name=Path(radiograph.path).stem,
         age=radiograph.age,
         sex=radiograph.sex,
     )

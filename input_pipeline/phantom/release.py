@@ -44,8 +44,8 @@ def write_release(
     layout = importlib.import_module(f"input_pipeline.phantom.releases.{dataset}")
     building = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}")
     try:
-        plan: Plan = layout.plan(building, images, seed, size)
-        write_all(plan.radiographs, workers or os.cpu_count() or 1)
+        plan: Plan = layout.plan(images, seed, size)
+        write_all(building, plan.radiographs, workers or os.cpu_count() or 1)
         for name, table in plan.tables.items():
             write_table(building / name, table)
         if out_dir.exists():

@@ -3,7 +3,7 @@
 import gzip
 import importlib
 import io
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ POISON = (
 
 def tables(dataset):
     layout = importlib.import_module(f"input_pipeline.phantom.releases.{dataset}")
-    return layout.plan(Path(), IMAGES, 3, 64).tables
+    return layout.plan(IMAGES, 3, 64).tables
 
 
 def poison_a_cell(rng, name, rows, folder):

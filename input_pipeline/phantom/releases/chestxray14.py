@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -19,7 +17,7 @@ TEST_SHARE = 0.23  # as in the release
 NAMES = {finding: name for name, finding in FINDINGS.items()}
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release: patients are split into the two lists whole."""
     rng = np.random.default_rng((seed, 2))
     rows, radiographs = [], []
@@ -28,10 +26,10 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
     for number, (exam, _) in enumerate(pictures(images, [*NAMES], seed)):
         name = f"{exam.patient:08d}_{exam.visit:03d}.png"
         view = str(rng.choice(["PA", "AP"], p=[0.6, 0.4]))
-        folder = out_dir / f"images_{1 + number // IMAGES_PER_FOLDER:03d}" / "images"
+        path = f"images_{1 + number // IMAGES_PER_FOLDER:03d}/images/{name}"
         encoding = "png8" if (number + 1) % RGBA_EVERY else "rgba"
         radiograph = planned(
-            folder / name, exam, "frontal", encoding=encoding, size=size, seed=seed, number=number
+            path, exam, "frontal", encoding=encoding, size=size, seed=seed, number=number
         )
         radiographs.append(radiograph)
         test = tested.setdefault(exam.patient, bool(rng.random() < TEST_SHARE))

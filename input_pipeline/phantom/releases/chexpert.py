@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ SETS = ("train", "valid", "test")
 SHARES = (0.76, 0.12, 0.12)
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release: a patient is in one set, the radiologists' sets hold 0 and 1 alone."""
     rng = np.random.default_rng((seed, 2))
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SETS}
@@ -36,7 +35,7 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
         path = f"{place}/view{1 if view == 'frontal' else 2}_{view}.jpg"
         radiographs.append(
             planned(
-                out_dir / ROOT / path,
+                f"{ROOT}/{path}",
                 exam,
                 view,
                 encoding="jpeg",

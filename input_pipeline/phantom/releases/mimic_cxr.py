@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ VIEWS = {"frontal": ("AP", "AP", "AP", "PA", "PA", ""), "lateral": ("LATERAL", "
 VIEW_NAMES = {"AP": "antero-posterior", "PA": "postero-anterior"}
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release; a blank view, as thousands of real rows have, is a frontal picture."""
     rng = np.random.default_rng((seed, 2))
     metadata, labels, split, files = [], [], [], []
@@ -40,9 +39,7 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
         file = f"files/p{str(patient)[:2]}/p{patient}/s{study_id}/{ids['dicom_id']}.jpg"
         files.append(file)
         radiographs.append(
-            planned(
-                out_dir / file, exam, view, encoding="jpeg", size=size, seed=seed, number=number
-            )
+            planned(file, exam, view, encoding="jpeg", size=size, seed=seed, number=number)
         )
         position = str(rng.choice(VIEWS[view]))
         metadata.append(ids | _metadata(position, radiographs[-1], number))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ TERMS = {
 # Terms beside the findings, and their share. The first three contain a finding's name.
 BYSTANDERS = {
     "pseudonodule": 0.02,
-    "subcutaneous emphysema": 0.01,
+    "subcutaneous emphysema": 0.02,
     "abnormal foreign body": 0.01,
     "NSG tube": 0.05,
     "unchanged": 0.05,
@@ -52,7 +51,7 @@ ODD_SHARE = 0.01  # images without labels, and images whose only term is "unchan
 MANUFACTURERS = ("PhilipsMedicalSystems", "ImagingDynamicsCompanyLtd")
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release; one frontal file in the middle is cut short, as some real ones are."""
     rng = np.random.default_rng((seed, 2))
     rows: list[dict[str, Any]] = []
@@ -65,7 +64,7 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
             words = _words(rng, exam)
         projection = "L" if view == "lateral" else str(rng.choice(FRONTAL))
         row = _row(rng, seed, number, exam, projection, words)
-        path = out_dir / row["ImageDir"] / row["ImageID"]
+        path = f"{row['ImageDir']}/{row['ImageID']}"
         radiograph = planned(
             path, exam, view, encoding="png16", size=size, seed=seed, number=number
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -19,7 +17,7 @@ IF_NOT = (0.03, 0.82, 0.15, 0.0, 0.0, 0.0)
 TEST_SHARE = 0.2
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release: all portable AP radiographs, split by patient."""
     rng = np.random.default_rng((seed, 2))
     rows, radiographs = [], []
@@ -44,7 +42,7 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
                 "healthy": int("no_finding" in exam.findings),
             }
         )
-        path = out_dir / subset / f"{image}.jpg"
+        path = f"{subset}/{image}.jpg"
         radiographs.append(
             planned(path, exam, view, encoding="jpeg", size=size, seed=seed, number=number)
         )

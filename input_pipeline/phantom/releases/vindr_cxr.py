@@ -6,7 +6,6 @@ The publisher's tables of boxes are left out: nothing of ours reads them.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ INVENTED = 0.01
 INVERTED_SHARE = 0.25
 
 
-def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
+def plan(images: int, seed: int, size: int) -> Plan:
     """Plan the release: three readers' rows in training, one consensus row in test."""
     rng = np.random.default_rng((seed, 2))
     read: list[dict[str, Any]] = []
@@ -70,7 +69,7 @@ def plan(out_dir: Path, images: int, seed: int, size: int) -> Plan:
                 seen = _labels(_seen(rng, exam))
                 read.append({"image_id": image, "rad_id": f"R{reader + 1}", **seen})
         encoding = "dicom1" if rng.random() < INVERTED_SHARE else "dicom2"
-        path = out_dir / ("test" if test else "train") / f"{image}.dicom"
+        path = f"{'test' if test else 'train'}/{image}.dicom"
         radiographs.append(
             planned(path, exam, view, encoding=encoding, size=size, seed=seed, number=number)
         )
