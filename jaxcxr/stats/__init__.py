@@ -4,6 +4,7 @@ Useful alone, to anyone with labels and scores: nothing here knows of images, da
 """
 
 from jaxcxr.stats.bootstrap import Bootstrap, Estimates, bootstrap, estimate, jackknife
+from jaxcxr.stats.compare import Comparison, bootstrap_p, compare, compare_all, disagreement
 from jaxcxr.stats.curves import (
     Curve,
     OperatingPoint,
@@ -15,26 +16,41 @@ from jaxcxr.stats.curves import (
     point_at_specificity,
     point_at_threshold,
 )
+from jaxcxr.stats.delong import DeLong, delong
 from jaxcxr.stats.intervals import Interval, bca_interval, percentile_interval
+from jaxcxr.stats.multiplicity import benjamini_hochberg, holm
+from jaxcxr.stats.paper import one_sided_p, pooled_spread, pooled_spread_of_summaries
 from jaxcxr.stats.resample import resample_counts
 
 __all__ = [
     "Bootstrap",
+    "Comparison",
     "Curve",
+    "DeLong",
     "Estimates",
     "Interval",
     "OperatingPoint",
     "auc",
     "average_precision",
     "bca_interval",
+    "benjamini_hochberg",
     "bootstrap",
+    "bootstrap_p",
+    "compare",
+    "compare_all",
     "curve",
+    "delong",
+    "disagreement",
     "estimate",
+    "holm",
     "jackknife",
+    "one_sided_p",
     "operating_point",
     "percentile_interval",
     "point_at_sensitivity",
     "point_at_specificity",
     "point_at_threshold",
+    "pooled_spread",
+    "pooled_spread_of_summaries",
     "resample_counts",
 ]

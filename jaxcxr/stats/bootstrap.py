@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from jaxcxr.stats.arrays import Columns, check_columns
-from jaxcxr.stats.ranking import Ranking, Tally, rank, tally
+from jaxcxr.stats.ranking import Ranking, rank
 from jaxcxr.stats.resample import leave_one_out_blocks, resample_blocks
-
-METRICS = ("auc", "average_precision", "accuracy", "sensitivity", "specificity", "threshold")
+from jaxcxr.stats.tally import Tally, tally
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,9 @@ class Estimates:
     positive if its score is at least the threshold, and which maximises Youden's J = sensitivity +
     specificity - 1: the highest such score, or infinity if no score has J above 0. A label
     without both classes has NaN.
+
+    `sensitivity_at_specificity` is the largest sensitivity among thresholds with a specificity of
+    at least the fixed rate; `specificity_at_sensitivity` the reverse.
     """
 
     auc: np.ndarray
@@ -35,6 +37,8 @@ class Estimates:
     sensitivity: np.ndarray
     specificity: np.ndarray
     threshold: np.ndarray
+    sensitivity_at_specificity: np.ndarray
+    specificity_at_sensitivity: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def bootstrap(
     seed: int = 0,
     groups: Any = None,
     average_precision: bool = False,
+    fixed_rate: float = 0.9,
     block: int | None = None,
 ) -> Bootstrap:
     """Redraw the images, or the groups, and compute every metric again in each redraw.
@@ -71,19 +76,22 @@ def bootstrap(
       resamples: number of redraws, exactly those of `resample_counts`.
       seed: of the redraws.
       groups: `[images]`; redraw groups (patients) with all their images in place of images.
-      average_precision: compute that as well, which costs about half as much again.
+      average_precision: compute that as well.
+      fixed_rate: the fixed specificity and the fixed sensitivity, above 0 and at most 1.
       block: redraws computed at a time; None fits them to a bounded memory. The numbers do not
         depend on it.
 
     Raises:
-      ValueError: as `check_columns`, or fewer than one redraw.
+      ValueError: as `check_columns`, fewer than one redraw, or a rate out of range.
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, not {resamples}")
     columns = check_columns(labels, scores)
     images = columns.labels.shape[0]
     blocks = resample_blocks(seed, resamples, images, groups, block)
-    metrics = _metrics_of_counts(columns, _with_every_image_once(blocks), average_precision)
+    metrics = _metrics_of_counts(
+        columns, _with_every_image_once(blocks), average_precision, fixed_rate
+    )
     once = {name: values[:, 0] for name, values in metrics.items()}
     redraws = {name: values[:, 1:] for name, values in metrics.items()}
     return Bootstrap(
@@ -95,16 +103,23 @@ def bootstrap(
     )
 
 
-def estimate(labels: Any, scores: Any, *, average_precision: bool = False) -> Estimates:
+def estimate(
+    labels: Any, scores: Any, *, average_precision: bool = False, fixed_rate: float = 0.9
+) -> Estimates:
     """Compute the metrics of the data themselves, with arguments as in `bootstrap`."""
     columns = check_columns(labels, scores)
-    every_image_once = np.ones((columns.labels.shape[0], 1), np.int32)
-    metrics = _metrics_of_counts(columns, [every_image_once], average_precision)
+    every_image_once = np.ones((columns.labels.shape[0], 1), np.uint16)
+    metrics = _metrics_of_counts(columns, [every_image_once], average_precision, fixed_rate)
     return Estimates(**_shaped(columns, {name: values[:, 0] for name, values in metrics.items()}))
 
 
 def jackknife(
-    labels: Any, scores: Any, *, groups: Any = None, average_precision: bool = False
+    labels: Any,
+    scores: Any,
+    *,
+    groups: Any = None,
+    average_precision: bool = False,
+    fixed_rate: float = 0.9,
 ) -> Estimates:
     """Leave out each image, or each group, in turn: `[(models,) units, labels]`.
 
@@ -113,20 +128,23 @@ def jackknife(
     """
     columns = check_columns(labels, scores)
     blocks = leave_one_out_blocks(columns.labels.shape[0], groups)
-    return Estimates(**_shaped(columns, _metrics_of_counts(columns, blocks, average_precision)))
+    metrics = _metrics_of_counts(columns, blocks, average_precision, fixed_rate)
+    return Estimates(**_shaped(columns, metrics))
 
 
 def _with_every_image_once(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Put a column of ones, the data themselves, before the redraws: one pass does both."""
     first = next(blocks)
-    yield np.concatenate([np.ones((first.shape[0], 1), np.int32), first], axis=1)
+    yield np.concatenate([np.ones((first.shape[0], 1), np.uint16), first], axis=1)
     yield from blocks
 
 
 def _metrics_of_counts(
-    columns: Columns, blocks: Iterable[np.ndarray], average_precision: bool
+    columns: Columns, blocks: Iterable[np.ndarray], average_precision: bool, fixed_rate: float
 ) -> dict[str, np.ndarray]:
     """Run over blocks of counts `[images, redraws]`; each metric `[models, redraws, labels]`."""
+    if not 0 < fixed_rate <= 1:
+        raise ValueError(f"fixed_rate must be above 0 and at most 1, not {fixed_rate}")
     models, _, labels = columns.scores.shape
     rankings = [
         rank(columns.labels[:, label], columns.scores[model, :, label])
@@ -134,9 +152,15 @@ def _metrics_of_counts(
         for label in range(labels)
     ]
     parts = [
-        _metrics_of_tally(rankings, tally(rankings, counts, average_precision=average_precision))
+        _metrics_of_tally(
+            rankings,
+            tally(rankings, counts, average_precision=average_precision, fixed_rate=fixed_rate),
+        )
         for counts in blocks
     ]
+    if not average_precision:
+        for part in parts:
+            del part["average_precision"]
     return {
         name: np.concatenate([part[name] for part in parts], axis=1)
         .reshape(models, labels, -1)
@@ -152,8 +176,9 @@ def _metrics_of_tally(rankings: Sequence[Ranking], counted: Tally) -> dict[str, 
     negatives = np.where(usable, counted.negatives, 1)
     true_negatives = negatives - counted.false_positives
     thresholds = [
-        np.where(ranks < 0, np.inf, ranking.scores[ranks])
-        for ranking, ranks in zip(rankings, counted.rank, strict=True)
+        # Step -1, above every score, is the last of these.
+        np.append(ranking.scores, np.inf)[steps]
+        for ranking, steps in zip(rankings, counted.step, strict=True)
     ]
     metrics = {
         "auc": counted.wins / (2 * positives * negatives),
@@ -161,9 +186,10 @@ def _metrics_of_tally(rankings: Sequence[Ranking], counted: Tally) -> dict[str, 
         "sensitivity": counted.true_positives / positives,
         "specificity": true_negatives / negatives,
         "threshold": np.stack(thresholds).astype(np.float64),
+        "sensitivity_at_specificity": counted.most_true_positives / positives,
+        "specificity_at_sensitivity": (negatives - counted.least_false_positives) / negatives,
+        "average_precision": counted.precision / positives,
     }
-    if counted.precision is not None:
-        metrics["average_precision"] = counted.precision / positives
     return {name: np.where(usable, values, np.nan) for name, values in metrics.items()}
 
 

@@ -6,11 +6,13 @@ Everything here is plain NumPy on one data set; `bootstrap` computes the same ov
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.stats.arrays import Columns, check_columns
+from jaxcxr.stats.tally import least_needed, most_allowed
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,18 @@ def operating_point(labels: Any, scores: Any) -> OperatingPoint:
 
 
 def point_at_specificity(labels: Any, scores: Any, specificity: float) -> OperatingPoint:
-    """Choose the lowest threshold whose specificity is at least `specificity`."""
+    """Choose the lowest threshold whose specificity is at least `specificity`, exactly."""
     points = curve(labels, scores)
-    _check_rate(specificity)
-    return _point(points, int(np.flatnonzero(points.specificity >= specificity)[-1]))
+    negatives = points.false_positives[-1:]
+    allowed = most_allowed(negatives, _rate(specificity))
+    return _point(points, int(np.flatnonzero(points.false_positives <= allowed)[-1]))
 
 
 def point_at_sensitivity(labels: Any, scores: Any, sensitivity: float) -> OperatingPoint:
     """Choose the highest threshold whose sensitivity is at least `sensitivity`."""
     points = curve(labels, scores)
-    _check_rate(sensitivity)
-    return _point(points, int(np.flatnonzero(points.sensitivity >= sensitivity)[0]))
+    needed = least_needed(points.true_positives[-1:], _rate(sensitivity))
+    return _point(points, int(np.flatnonzero(points.true_positives >= needed)[0]))
 
 
 def point_at_threshold(labels: Any, scores: Any, threshold: float) -> OperatingPoint:
@@ -188,6 +191,7 @@ def _check_weights(weights: Any, images: int) -> np.ndarray:
     return array.astype(np.int64 if array.dtype.kind in "biu" else np.float64)
 
 
-def _check_rate(rate: float) -> None:
+def _rate(rate: float) -> Fraction:
     if not 0 <= rate <= 1:
         raise ValueError(f"a sensitivity or specificity lies between 0 and 1, not {rate}")
+    return Fraction(str(rate))

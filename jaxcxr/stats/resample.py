@@ -8,14 +8,16 @@ cut into blocks. They are drawn on the host by NumPy's PCG64: the same on every 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.stats.arrays import group_codes
 
-_MAX_BLOCK_BYTES = 384 * 2**20
+_MAX_BLOCK_BYTES = 256 * 2**20
 
 
 def resample_counts(seed: int, resamples: int, images: int, groups: Any = None) -> np.ndarray:
@@ -42,35 +44,40 @@ def resample_counts(seed: int, resamples: int, images: int, groups: Any = None) 
 def resample_blocks(
     seed: int, resamples: int, images: int, groups: Any = None, block: int | None = None
 ) -> Iterator[np.ndarray]:
-    """The same counts, transposed and in blocks of bounded memory: `[images, block]` int32."""
+    """The same counts, transposed and in blocks of bounded memory: `[images, block]` uint16.
+
+    No image is drawn more than 65,535 times: the expected number is 1.
+    """
     units, unit_of_image = _units(images, groups)
-    block = block or max(1, _MAX_BLOCK_BYTES // (4 * images))
-    for start in range(0, resamples, block):
-        stop = min(start + block, resamples)
-        counts = np.empty((images, stop - start), np.int32)
-        # Transposing few rows at a time keeps what is written in the cache.
-        for first in range(start, stop, 16):
-            rows = [
-                _draw(seed, redraw, units, unit_of_image)
-                for redraw in range(first, min(first + 16, stop))
-            ]
-            counts[:, first - start : first - start + len(rows)] = np.stack(rows, axis=1)
-        yield counts
+    block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for start in range(0, resamples, block):
+            stop = min(start + block, resamples)
+            counts = np.empty((images, stop - start), np.uint16)
+
+            def fill(first: int, counts: np.ndarray = counts, start: int = start) -> None:
+                last = min(first + 32, start + counts.shape[1])
+                rows = [_draw(seed, redraw, units, unit_of_image) for redraw in range(first, last)]
+                # Transposing few rows at a time keeps what is written in the cache.
+                counts[:, first - start : last - start] = np.stack(rows, axis=1)
+
+            list(pool.map(fill, range(start, stop, 32)))
+            yield counts
 
 
 def leave_one_out_blocks(
     images: int, groups: Any = None, block: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Counts that leave out one image, or one group, each: `[images, block]` int32.
+    """Counts that leave out one image, or one group, each: `[images, block]` uint16.
 
     These are the redraws of the jackknife, which the BCa interval takes its acceleration from.
     """
     units, unit_of_image = _units(images, groups)
     owner = np.arange(images, dtype=np.int32) if unit_of_image is None else unit_of_image
-    block = block or max(1, _MAX_BLOCK_BYTES // (4 * images))
+    block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
     for start in range(0, units, block):
         left_out = np.arange(start, min(start + block, units))
-        yield (owner[:, None] != left_out[None, :]).astype(np.int32)
+        yield (owner[:, None] != left_out[None, :]).astype(np.uint16)
 
 
 def _units(images: int, groups: Any) -> tuple[int, np.ndarray | None]:
@@ -84,5 +91,6 @@ def _units(images: int, groups: Any) -> tuple[int, np.ndarray | None]:
 
 def _draw(seed: int, redraw: int, units: int, unit_of_image: np.ndarray | None) -> np.ndarray:
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, redraw])))
-    counts = np.bincount(stream.integers(0, units, units, dtype=np.uint32), minlength=units)
+    drawn = stream.integers(0, units, units, dtype=np.uint32)
+    counts = np.bincount(drawn, minlength=units).astype(np.uint16)
     return counts if unit_of_image is None else counts[unit_of_image]

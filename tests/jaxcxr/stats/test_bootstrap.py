@@ -9,6 +9,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from jaxcxr.stats import auc, bootstrap, estimate, jackknife, operating_point, resample_counts
+from jaxcxr.stats.ranking import rank
+from jaxcxr.stats.tally import _sweep_on_device, _walk_on_host
 
 METRICS = ("auc", "average_precision", "accuracy", "sensitivity", "specificity", "threshold")
 
@@ -217,3 +219,40 @@ def test_bad_input_is_refused(labels, scores, message):
 def test_missing_groups_are_refused(groups):
     with pytest.raises(ValueError, match="groups"):
         resample_counts(0, 1, 2, np.array(groups, object if None in groups else None))
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.5, 1.0, 0.333])
+@pytest.mark.parametrize("decimals", [0, 3])
+def test_sensitivity_at_a_fixed_specificity_and_the_reverse(rate, decimals):
+    truth, scores = made_up(211, 2, decimals=decimals)
+    ours = bootstrap(truth, scores, resamples=30, fixed_rate=rate)
+    counts = resample_counts(0, 30, 211)
+    exact = Fraction(str(rate))
+    for redraw, label in np.ndindex(30, 2):
+        drawn = np.repeat(np.arange(211), counts[redraw])
+        y, s = truth[drawn, label], scores[drawn, label]
+        false_rate, true_rate, _ = roc_curve(y, s, drop_intermediate=False)
+        negatives, positives = int((y == 0).sum()), int(y.sum())
+        true_negatives = [Fraction(round(negatives * (1 - f)), negatives) for f in false_rate]
+        found = [Fraction(round(positives * t), positives) for t in true_rate]
+        best = max(t for t, n in zip(found, true_negatives, strict=True) if n >= exact)
+        reverse = max(n for t, n in zip(found, true_negatives, strict=True) if t >= exact)
+        assert ours.sensitivity_at_specificity[redraw, label] == float(best)
+        assert ours.specificity_at_sensitivity[redraw, label] == float(reverse)
+
+
+@pytest.mark.parametrize("whole", [np.int32, np.int64])
+@pytest.mark.parametrize("decimals", [0, 1, 6])
+def test_the_form_for_accelerators_counts_the_same(whole, decimals):
+    truth, scores = made_up(1500, 2, decimals=decimals)
+    truth[::7, 1] = -1
+    counts = np.ascontiguousarray(resample_counts(0, 60, 1500).T).astype(np.uint16)
+    counts[:, 0] = 0
+    for label in range(2):
+        ranking = rank(truth[:, label], scores[:, label])
+        on_host = _walk_on_host(ranking, counts, whole, True, Fraction("0.9"))
+        on_device = _sweep_on_device(ranking, counts, whole, True, Fraction("0.9"))
+        for host, device in zip(on_host[:-1], on_device[:-1], strict=True):
+            np.testing.assert_array_equal(host, device)
+        # Precision is a sum of fractions, and a device may add them in another order.
+        np.testing.assert_allclose(on_host[-1], on_device[-1], rtol=1e-13)

@@ -1,0 +1,188 @@
+"""Comparisons of models against DeLong by its definition, MLstatkit and statsmodels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from jaxcxr.stats import (
+    auc,
+    benjamini_hochberg,
+    bootstrap,
+    bootstrap_p,
+    compare,
+    compare_all,
+    delong,
+    disagreement,
+    holm,
+)
+
+
+def two_models(images=150, *, seed=0, decimals=1, better=0.5):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(images) < 0.3).astype(int)
+    shared = rng.normal(size=images) + truth
+    scores = np.stack([shared + better * truth, shared]) + rng.normal(size=(2, images))
+    return truth, np.round(scores, decimals)
+
+
+def delong_by_definition(truth, scores):
+    """Structural components from all pairs, as in the paper of 1988."""
+    positives, negatives = scores[:, truth == 1], scores[:, truth == 0]
+    wins = (np.sign(positives[:, :, None] - negatives[:, None, :]) + 1) / 2
+    return wins.mean(axis=(1, 2)), (
+        np.cov(wins.mean(axis=2)) / positives.shape[1]
+        + np.cov(wins.mean(axis=1)) / negatives.shape[1]
+    )
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 8])
+def test_delong_equals_its_definition(decimals):
+    truth, scores = two_models(decimals=decimals)
+    values, covariance = delong_by_definition(truth, scores)
+    ours = delong(truth, scores)
+    np.testing.assert_allclose(ours.auc, values, rtol=1e-12)
+    np.testing.assert_allclose(ours.covariance, covariance, rtol=1e-10)
+    np.testing.assert_allclose(ours.auc, [auc(truth, s) for s in scores], rtol=1e-12)
+
+
+def test_delong_with_one_image_a_group_is_plain_delong():
+    truth, scores = two_models()
+    names = np.array([f"p{i}" for i in range(len(truth))])
+    np.testing.assert_allclose(
+        delong(truth, scores, names).covariance, delong(truth, scores).covariance, rtol=1e-12
+    )
+
+
+def test_clustered_variance_equals_obuchowskis_sums():
+    truth, scores = two_models(90)
+    groups = np.arange(90) // 4
+    ours = delong(truth, scores, groups)
+    wins = (np.sign(scores[:, truth == 1][:, :, None] - scores[:, truth == 0][:, None, :]) + 1) / 2
+    of_positive, of_negative = wins.mean(axis=2), wins.mean(axis=1)
+    theta = wins.mean(axis=(1, 2))
+    x = np.zeros((2, 23))
+    y = np.zeros((2, 23))
+    for group in range(23):
+        mine_positive = groups[truth == 1] == group
+        mine_negative = groups[truth == 0] == group
+        x[:, group] = of_positive[:, mine_positive].sum(axis=1) - mine_positive.sum() * theta
+        y[:, group] = of_negative[:, mine_negative].sum(axis=1) - mine_negative.sum() * theta
+    m, n = of_positive.shape[1], of_negative.shape[1]
+    with_positive = len(np.unique(groups[truth == 1]))
+    with_negative = len(np.unique(groups[truth == 0]))
+    s10 = with_positive / ((with_positive - 1) * m) * x @ x.T
+    s01 = with_negative / ((with_negative - 1) * n) * y @ y.T
+    s11 = 23 / 22 * x @ y.T
+    expected = s10 / m + s01 / n + (s11 + s11.T) / (m * n)
+    np.testing.assert_allclose(ours.covariance, expected, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of the other package, not of ours.
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_delong_p_equals_mlstatkit(decimals):
+    mlstatkit = pytest.importorskip("MLstatkit", reason="MLstatkit is not installed")
+    truth, scores = two_models(decimals=decimals)
+    _, p, *_ = mlstatkit.Delong_test(truth, scores[0], scores[1])
+    assert delong(truth, scores).difference()[2] == pytest.approx(p, rel=1e-8)
+
+
+def test_delong_interval_is_cut_at_one():
+    truth = np.array([0] * 20 + [1] * 20)
+    scores = np.arange(40.0)
+    scores[19] = 20.5
+    low, high = delong(truth, scores).interval()[0]
+    assert 0.9 < low < high == 1.0
+
+
+def test_equal_and_perfect_models():
+    truth, scores = two_models()
+    same = delong(truth, np.stack([scores[0], 3 * scores[0]]))
+    assert same.difference() == (0.0, pytest.approx(0.0, abs=1e-9), 1.0)
+    ours = compare(truth[:, None], np.stack([scores[0], scores[0]])[:, :, None], resamples=50)
+    assert ours.p[0] == 1 and ours.difference[0] == 0 and not ours.disagree[0]
+
+
+def test_delong_with_one_positive_is_not_estimable():
+    value, error, p = delong([1, 0, 0, 0], [[4.0, 1, 2, 3], [2.5, 1, 2, 3]]).difference()
+    assert value == pytest.approx(1 / 3)
+    assert np.isnan(error) and np.isnan(p)
+
+
+def test_comparison_is_of_paired_redraws():
+    truth, scores = two_models()
+    labels, columns = truth[:, None], scores[:, :, None]
+    groups = np.arange(len(truth)) // 2
+    ours = compare(labels, columns, resamples=400, seed=7, groups=groups)
+    redraws = bootstrap(labels, columns, resamples=400, seed=7, groups=groups)
+    difference = (redraws.auc[0] - redraws.auc[1])[:, 0]
+    assert ours.difference[0] == pytest.approx(auc(truth, scores[0]) - auc(truth, scores[1]))
+    np.testing.assert_allclose(ours.interval[0], np.quantile(difference, [0.025, 0.975]))
+    k = min((difference <= 0).sum(), (difference >= 0).sum())
+    assert ours.p[0] == pytest.approx(2 * (k + 1) / 401)
+    # A single label is its own average.
+    assert ours.average_difference == pytest.approx(ours.difference[0])
+    np.testing.assert_allclose(ours.average_interval, ours.interval[0])
+    assert ours.average_p == ours.p[0]
+    assert ours.delong_p[0] == delong(truth, scores, groups).difference()[2]
+
+
+def test_average_is_over_estimable_labels_in_each_redraw():
+    rng = np.random.default_rng(0)
+    labels = np.stack([rng.integers(0, 2, 60), np.zeros(60, int), np.arange(60) < 2], axis=1)
+    scores = rng.normal(size=(2, 60, 3))
+    ours = compare(labels, scores, resamples=200)
+    redraws = bootstrap(labels, scores, resamples=200)
+    mean = (redraws.auc[0] - redraws.auc[1])[:, [0, 2]].mean(axis=1)
+    assert np.isnan(ours.difference[1]) and np.isnan(ours.p[1]) and np.isnan(ours.q[1])
+    assert ours.average_unusable == np.isnan(mean).sum() > 0
+    assert ours.average_sd == pytest.approx(np.nanstd(mean, ddof=1))
+
+
+def test_p_cannot_be_zero_and_a_clear_difference_is_found():
+    truth, scores = two_models(400, better=3.0)
+    ours = compare(truth[:, None], scores[:, :, None], resamples=199)
+    assert ours.p[0] == pytest.approx(2 / 200)
+    assert ours.delong_p[0] < 1e-6 and not ours.disagree[0]
+
+
+def test_several_models_are_one_family():
+    truth, scores = two_models()
+    three = np.concatenate([scores, scores[:1] + 0.3 * truth])[:, :, None]
+    found = compare_all(truth[:, None], three, resamples=99)
+    assert [pair.models for pair in found] == [(0, 1), (0, 2), (1, 2)]
+    p = [pair.p[0] for pair in found]
+    q = [pair.q[0] for pair in found]
+    np.testing.assert_allclose(q, multipletests(p, method="fdr_bh")[1])
+    with pytest.raises(ValueError, match="two models"):
+        compare(truth[:, None], three)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(benjamini_hochberg, "fdr_bh"), (holm, "holm")])
+def test_corrections_equal_statsmodels(ours, theirs):
+    rng = np.random.default_rng(0)
+    p = rng.random((5, 17)) ** 3
+    p[0, :3] = p[1, 0]
+    expected = multipletests(p.ravel(), method=theirs)[1].reshape(p.shape)
+    np.testing.assert_allclose(ours(p), expected, rtol=1e-12)
+    with_gap = np.append(p[0], np.nan)
+    result = ours(with_gap)
+    assert np.isnan(result[-1])
+    np.testing.assert_allclose(result[:-1], multipletests(p[0], method=theirs)[1])
+
+
+def test_corrections_refuse_what_is_no_p_value():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        holm([0.5, 1.5])
+
+
+def test_disagreement_of_the_two_tests():
+    p = np.array([0.03, 0.045, 0.5, 0.002, 0.2, np.nan])
+    theirs = np.array([0.2, 0.055, 0.4, 1e-12, 0.9, 0.5])
+    expected = [True, False, False, False, True, False]
+    np.testing.assert_array_equal(disagreement(p, theirs, np.full(6, 999)), expected)
+
+
+def test_p_of_redraws_without_any_usable_is_nan():
+    assert np.isnan(bootstrap_p([np.nan, np.nan]))

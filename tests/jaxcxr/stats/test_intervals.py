@@ -1,0 +1,76 @@
+"""Intervals against scipy.stats.bootstrap."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from jaxcxr.stats import auc, bca_interval, bootstrap, jackknife, percentile_interval
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    """Few images with a high AUC, where percentile and BCa intervals differ."""
+    rng = np.random.default_rng(3)
+    truth = (rng.random(80) < 0.4).astype(int)
+    return truth, rng.normal(size=80) + 2 * truth
+
+
+@pytest.mark.parametrize(("method", "theirs"), [("percentile", "percentile"), ("bca", "BCa")])
+@pytest.mark.parametrize("decimals", [0, 9], ids=["heavy ties", "no ties"])
+def test_intervals_equal_scipys_over_the_same_redraws(skewed, method, theirs, decimals):
+    truth, scores = skewed[0], np.round(skewed[1], decimals)
+    ours = bootstrap(truth, scores, resamples=999)
+    value, replicates = ours.estimates.auc[0], ours.auc[:, 0]
+    if method == "bca":
+        interval = bca_interval(value, replicates, jackknife(truth, scores).auc[:, 0], 0.9)
+    else:
+        interval = percentile_interval(value, replicates, 0.9)
+
+    def auc_of_rows(rows, axis=-1):
+        return np.apply_along_axis(lambda row: auc(truth[row], scores[row]), axis, rows)
+
+    expected = scipy.stats.bootstrap(
+        (np.arange(80),),
+        auc_of_rows,
+        n_resamples=0,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=replicates),
+        confidence_level=0.9,
+        method=theirs,
+        vectorized=True,
+    )
+    assert interval.low == pytest.approx(expected.confidence_interval.low, abs=1e-12)
+    assert interval.high == pytest.approx(expected.confidence_interval.high, abs=1e-12)
+    assert interval.sd == pytest.approx(expected.standard_error, abs=1e-12)
+
+
+def test_unusable_redraws_are_left_out_and_counted():
+    interval = percentile_interval([0.5], [[0.4], [np.nan], [0.6], [0.5]])
+    assert interval.unusable[0] == 1
+    assert interval.mean[0] == pytest.approx(0.5)
+    assert interval.sd[0] == pytest.approx(0.1)
+
+
+def test_infinite_thresholds_stay_quantiles_without_a_deviation():
+    interval = percentile_interval(1.0, np.array([0.0, 1.0, 2.0, np.inf]))
+    assert np.isnan(interval.sd) and interval.high == np.inf and interval.low == 1.0
+
+
+def test_nothing_usable_is_nan():
+    interval = percentile_interval([np.nan], [[np.nan], [np.nan]])
+    assert np.isnan([interval.value, interval.mean, interval.low, interval.high]).all()
+
+
+def test_bca_is_undefined_where_all_redraws_lie_on_one_side():
+    interval = bca_interval(1.0, np.array([0.5, 0.6, 0.7]), np.array([0.9, 1.0, 1.0]))
+    assert np.isnan(interval.low) and interval.mean == pytest.approx(0.6)
+
+
+def test_bad_levels_and_shapes_are_refused():
+    with pytest.raises(ValueError, match="level"):
+        percentile_interval(0.5, [0.4, 0.6], 95)
+    with pytest.raises(ValueError, match="do not belong"):
+        percentile_interval([0.5, 0.5], [0.4, 0.6])
