@@ -4,6 +4,15 @@ Useful alone, to anyone with labels and scores: nothing here knows of images, da
 """
 
 from jaxcxr.stats.bootstrap import Bootstrap, Estimates, bootstrap, estimate, jackknife
+from jaxcxr.stats.calibration import (
+    Calibration,
+    Scaling,
+    brier_score,
+    calibration,
+    expected_calibration_error,
+    fit_platt,
+    fit_temperature,
+)
 from jaxcxr.stats.compare import Comparison, bootstrap_p, compare, compare_all, disagreement
 from jaxcxr.stats.curves import (
     Curve,
@@ -21,27 +30,39 @@ from jaxcxr.stats.intervals import Interval, bca_interval, percentile_interval
 from jaxcxr.stats.multiplicity import benjamini_hochberg, holm
 from jaxcxr.stats.paper import one_sided_p, pooled_spread, pooled_spread_of_summaries
 from jaxcxr.stats.resample import resample_counts
+from jaxcxr.stats.subgroups import Cells, subgroups
+from jaxcxr.stats.sums import AtThreshold, at_threshold
 
 __all__ = [
+    "AtThreshold",
     "Bootstrap",
+    "Calibration",
+    "Cells",
     "Comparison",
     "Curve",
     "DeLong",
     "Estimates",
     "Interval",
     "OperatingPoint",
+    "Scaling",
+    "at_threshold",
     "auc",
     "average_precision",
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
     "bootstrap_p",
+    "brier_score",
+    "calibration",
     "compare",
     "compare_all",
     "curve",
     "delong",
     "disagreement",
     "estimate",
+    "expected_calibration_error",
+    "fit_platt",
+    "fit_temperature",
     "holm",
     "jackknife",
     "one_sided_p",
@@ -53,4 +74,5 @@ __all__ = [
     "pooled_spread",
     "pooled_spread_of_summaries",
     "resample_counts",
+    "subgroups",
 ]
