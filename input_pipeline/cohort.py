@@ -5,6 +5,7 @@ No image is opened: everything here comes from the publisher's tables.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,8 @@ class Cohort:
             `patient_id`, `study_id`, `view`, `age` (years, NaN unknown), `sex` (`F`, `M`, empty),
             `official_split`, `split`, then one int8 column a label: 1, 0, or -1 for unknown.
         funnel: `{"step", "images", "patients"}` from the first table to the cohort.
-        settings: what else decided: split rule, shares, seed, policy for uncertain labels.
+        settings: what else decided: label files and their hashes, split rule, shares, seed, list,
+            policy for uncertain labels.
         findings: every finding the publisher's labels give, by finding id, on `records`' index.
     """
 
@@ -68,6 +70,7 @@ def load_cohort(
     test_share: float = 0.2,
     validation_share: float = 0.1,
     seed: int = 0,
+    split_list: str | Path | None = None,
 ) -> Cohort:
     """Build the cohort of a release: read, select, label, split, guard.
 
@@ -83,6 +86,7 @@ def load_cohort(
         test_share: share of patients tested on, with `patient`.
         validation_share: share of training patients kept for validation.
         seed: of the split by patient.
+        split_list: a table `image_id,split`, as `cohort --splits` writes it, that decides instead.
 
     Raises:
         InputError: if a table is damaged, an image is in twice, a patient is in two splits, or a
@@ -90,28 +94,33 @@ def load_cohort(
     """
     rule = LabelRule(label_rules, uncertain)
     release = read_release(dataset, raw_dir, rule)
-    chosen = split or STUDY_SPLIT.get(dataset, "patient")
-    if chosen == "official" and not release.lists:
-        chosen = "patient"
     kept = release.kept()
     order = release.rows.loc[kept, "image_id"].sort_values(kind="stable").index
     records = release.rows.loc[order].reset_index(drop=True)
     labelled = release.findings.loc[order].reset_index(drop=True)
     if records.empty:
         raise InputError(f"no image of {raw_dir} is left; the funnel is {_funnel(release)}")
-    records["split"] = splits.assign(
-        records, chosen, test_share=test_share, validation_share=validation_share, seed=seed
-    )
+    chosen = "list" if split_list else split or STUDY_SPLIT.get(dataset, "patient")
+    if chosen == "official" and not release.lists:
+        chosen = "patient"
+    if split_list:
+        records["split"] = splits.from_list(records, Path(split_list))
+    else:
+        records["split"] = splits.assign(
+            records, chosen, test_share=test_share, validation_share=validation_share, seed=seed
+        )
     splits.guard(records)
     _refuse_empty_splits(records, chosen, validation_share)
     ids = label_set(dataset, findings)
     for finding in ids:
         records[NAMES[finding]] = labelled[finding]
     settings = {
+        "tables": _hashes(Path(raw_dir), release),
         "split": chosen,
         "test_share": test_share if chosen == "patient" else None,
-        "validation_share": validation_share,
-        "seed": seed,
+        "validation_share": validation_share if not split_list else None,
+        "seed": seed if not split_list else None,
+        "split_list": _sha256(Path(split_list)) if split_list else None,
         "uncertain": uncertain if label_rules == "curated" else None,
         "label_set": findings,
     }
@@ -147,6 +156,15 @@ def _counts(cohort: Cohort, value: int) -> dict[str, dict[str, int]]:
 
 def _by_split(counts: dict[Any, Any]) -> dict[str, int]:
     return {name: int(counts[name]) for name in splits.SPLITS if name in counts}
+
+
+def _hashes(raw_dir: Path, release: Release) -> dict[str, str]:
+    """SHA-256 of every label file read, so that a cohort names the edition it came from."""
+    return {path.relative_to(raw_dir).as_posix(): _sha256(path) for path in release.sources}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _funnel(release: Release) -> list[dict[str, Any]]:

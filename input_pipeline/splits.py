@@ -7,9 +7,11 @@ removing or reordering rows moves nobody.
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pandas as pd
 
+from input_pipeline.datasets import tables
 from jaxcxr.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -59,6 +61,28 @@ def assign(
         raise InputError(f"unknown split {rule!r}; use {' or '.join(RULES)}")
     carved = split.eq("train") & _drawn(patients, f"validation:{seed}", validation_share)
     return split.mask(carved, "validation")
+
+
+def from_list(records: pd.DataFrame, path: Path) -> pd.Series:
+    """The split of each record by a published list with the columns `image_id` and `split`.
+
+    Raises:
+        InputError: if the list is damaged, names an image twice, or lacks one of the records.
+    """
+    table = tables.read(path, ["image_id", "split"])
+    tables.refuse(path, "split", table["split"], ~table["split"].isin(SPLITS), ", ".join(SPLITS))
+    twice = table["image_id"].duplicated()
+    tables.refuse(path, "image_id", table["image_id"], twice, "each image once")
+    split = tables.lookup(
+        records["image_id"], dict(zip(table["image_id"], table["split"], strict=True))
+    )
+    if (unlisted := split.eq("")).any():
+        image = records.loc[unlisted, "image_id"].iloc[0]
+        raise InputError(
+            f"{path} lacks {int(unlisted.sum())} of the cohort's images, the first is {image}; "
+            "the list is of another cohort"
+        )
+    return split
 
 
 def guard(records: pd.DataFrame) -> None:

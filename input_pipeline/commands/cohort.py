@@ -28,8 +28,6 @@ def run(parsed: argparse.Namespace) -> None:
     from input_pipeline.commands.report import show
 
     cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
-    console = Console()
-    show(console, cohort)
     written = []
     if parsed.out:
         write_json(parsed.out, cohort_json(cohort))
@@ -45,5 +43,7 @@ def run(parsed: argparse.Namespace) -> None:
         with atomic_path(path) as temporary:
             rows.to_csv(temporary, index=False)
         written.append(path)
+    console = Console()
+    show(console, cohort)
     if written:
         console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)

@@ -35,6 +35,9 @@ def run(parsed: argparse.Namespace) -> None:
     comparison = compare_rules(
         parsed.dataset, parsed.raw_dir, uncertain=parsed.uncertain, examples=parsed.examples
     )
+    if parsed.out:
+        with atomic_path(parsed.out) as temporary:
+            comparison.labels.to_csv(temporary, index=False)
     console = Console()
     kept = ", ".join(f"{name} {count:,}" for name, count in comparison.images.items())
     console.print(f"{parsed.dataset}: images kept by {kept}")
@@ -51,6 +54,4 @@ def run(parsed: argparse.Namespace) -> None:
     agreed = ", ".join(rows.loc[~differ, "label"])
     console.print(f"On images that both keep, they agree about: {agreed or 'nothing'}")
     if parsed.out:
-        with atomic_path(parsed.out) as temporary:
-            comparison.labels.to_csv(temporary, index=False)
-        console.print(f"written: {parsed.out}")
+        console.print(f"written: {parsed.out}", soft_wrap=True)

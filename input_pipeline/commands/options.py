@@ -37,6 +37,9 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
         help="the publisher's lists, or 80/20 by patient (default: what the study did)",
     )
     parser.add_argument(
+        "--split-list", type=Path, help="a CSV of image_id,split that decides instead of --split"
+    )
+    parser.add_argument(
         "--test-share", type=float, default=0.2, help="of the patients, with --split patient"
     )
     parser.add_argument(
@@ -58,4 +61,5 @@ def cohort_options(parsed: argparse.Namespace) -> dict[str, Any]:
         "test_share": parsed.test_share,
         "validation_share": parsed.validation_share,
         "seed": parsed.split_seed,
+        "split_list": parsed.split_list,
     }

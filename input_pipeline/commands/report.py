@@ -40,11 +40,17 @@ def show(console: Console, cohort: Cohort) -> None:
     """The funnel, the labels of each split, and the paper's tables beside ours."""
     from input_pipeline import against_paper
 
-    settings = ", ".join(f"{k} {v}" for k, v in cohort.settings.items() if v is not None)
+    shown = {k: v for k, v in cohort.settings.items() if v is not None and k != "tables"}
+    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
     console.print(f"{cohort.dataset}: {cohort.label_rules} label rules, {settings}")
     console.print(table("Funnel", _funnel(cohort)))
     console.print(table("Positives", _positives(cohort)))
+    third = against_paper.table3(cohort)
+    odd = ", ".join(third.loc[third["ours"] != third["paper"], "label"])
+    same = "This is the label set of the paper's Table 3, in the study's order."
+    console.print(f"Not both here and in the paper's Table 3: {odd}" if odd else same)
     if not against_paper.whole_release(cohort):
+        console.print(table("Table 1", against_paper.table1(cohort)[["row", "ours"]]))
         held = f"{cohort.funnel[0]['images']:,}"
         expected = f"{against_paper.RELEASE_ROWS[cohort.dataset]:,}"
         console.print(

@@ -56,6 +56,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=findings,
         steps=[("frontal (the release holds no other view)", table["View Position"].ne(""))],
         evidence=lambda finding: table["Finding Labels"].where(findings[finding] == 1, ""),
+        sources=(path, *_lists(raw_dir).values()),
         lists=" and ".join(LISTS.values()),
     )
 
@@ -102,13 +103,15 @@ def _ages(path: Path, cells: pd.Series) -> pd.Series:
     return tables.plausible_ages(count * unit.map(AGE_UNITS).where(with_unit, 1.0))
 
 
+def _lists(raw_dir: Path) -> dict[str, Path]:
+    found = {split: tables.find(raw_dir, [file]) for split, file in LISTS.items()}
+    return {split: path for split, path in found.items() if path is not None}
+
+
 def _official(raw_dir: Path, names: pd.Series) -> pd.Series:
     """`train`, `test`, or empty for images on neither list or where there are no lists."""
     split = pd.Series("", index=names.index)
-    for name, file in LISTS.items():
-        path = tables.find(raw_dir, [file])
-        if path is None:
-            continue
+    for name, path in _lists(raw_dir).items():
         listed = names.isin(_lines(path))
         if (twice := listed & split.ne("")).any():
             raise InputError(f"image {names[twice].iloc[0]} is on both official lists; see {path}")

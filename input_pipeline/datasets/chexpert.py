@@ -25,11 +25,9 @@ _PLACE = re.compile(r"(train|valid|test)/(patient\d+)/(study\d+)/view\d+_(fronta
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
     train = tables.require(raw_dir, ["train.csv"])
-    parts = []
-    for name, split in TABLES.items():
-        path = tables.beside(train, name)
-        if path is not None:
-            parts.append(_read_part(raw_dir, path, split))
+    found = {split: tables.beside(train, name) for name, split in TABLES.items()}
+    sources = {split: path for split, path in found.items() if path is not None}
+    parts = [_read_part(raw_dir, path, split) for split, path in sources.items()]
     rows = pd.concat([part[0] for part in parts], ignore_index=True)
     marks = pd.concat([part[1] for part in parts], ignore_index=True)
     frontal = rows.pop("side").eq("Frontal")
@@ -41,6 +39,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=chexpert_labels.findings(marks, rule),
         steps=steps,
         evidence=lambda finding: chexpert_labels.evidence(marks, finding),
+        sources=tuple(sources.values()),
         lists=", ".join(TABLES),
     )
 

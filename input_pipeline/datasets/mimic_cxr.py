@@ -49,12 +49,17 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=chexpert_labels.findings(marks, rule),
         steps=steps,
         evidence=lambda finding: chexpert_labels.evidence(marks, finding),
+        sources=(metadata_path, _part(raw_dir, "chexpert"), *filter(None, [_split(raw_dir)])),
         lists="mimic-cxr-2.x.0-split.csv",
     )
 
 
 def _part(raw_dir: Path, part: str) -> Path:
     return tables.require(raw_dir, [f"mimic-cxr-{version}-{part}.csv" for version in VERSIONS])
+
+
+def _split(raw_dir: Path) -> Path | None:
+    return tables.find(raw_dir, [f"mimic-cxr-{version}-split.csv" for version in VERSIONS])
 
 
 def _marks(raw_dir: Path, metadata: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
@@ -87,7 +92,7 @@ def _rows(raw_dir: Path, path: Path, metadata: pd.DataFrame) -> pd.DataFrame:
 
 
 def _official(raw_dir: Path, images: pd.Series) -> pd.Series:
-    path = tables.find(raw_dir, [f"mimic-cxr-{version}-split.csv" for version in VERSIONS])
+    path = _split(raw_dir)
     if path is None:
         return pd.Series("", index=images.index)
     table = tables.read(path, ["dicom_id", "split"])

@@ -149,6 +149,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=_findings(terms, matches),
         steps=steps,
         evidence=lambda finding: _evidence(terms, finding),
+        sources=(path,),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ class Release:
         rows: one row an image, columns `ROW_COLUMNS`; paths are relative to the raw folder.
         findings: one int8 column a finding id (1, 0, -1 unknown), on the index of `rows`.
         steps: in order, what is kept (with the reason) and a boolean over `rows`.
+        sources: every file that was read; their hashes go into the cohort's provenance.
         lists: where the publisher says who is in which split; empty where it does not.
         evidence: for a finding, the publisher's words or marks that its label rests on, one text
             a row; empty where there is none.
@@ -36,6 +38,7 @@ class Release:
     findings: pd.DataFrame
     steps: list[tuple[str, pd.Series]]
     evidence: Callable[[str], pd.Series]
+    sources: tuple[Path, ...]
     lists: str = ""
 
     def kept(self) -> pd.Series:

@@ -54,7 +54,8 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the table in `raw_dir`."""
     path = tables.require(raw_dir, TABLES)
     table = tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"])
-    severities = STUDY if rule.name == "paper" else _severities(path.with_name("severities.json"))
+    own = path.with_name("severities.json")
+    severities = STUDY if rule.name == "paper" else _severities(own)
     levels = _levels(path, table)
     steps = [("frontal (the release holds no other view)", table["image_id"].ne(""))]
     findings = _findings(levels, severities)
@@ -67,6 +68,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=findings.assign(no_finding=healthy.astype(np.int8)),
         steps=steps,
         evidence=lambda finding: _evidence(levels, healthy, finding),
+        sources=tuple(file for file in (path, own) if file.is_file()),
         lists="the column split" if "split" in table else "",
     )
 

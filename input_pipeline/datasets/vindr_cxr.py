@@ -71,13 +71,15 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     if train is None:
         boxes = tables.require(raw_dir, ["image_labels_train.csv", "train.csv"])
         base, parts, lists = boxes.parent, {"": _kaggle_votes(boxes)}, ""
+        sources = [boxes]
     else:
         base = raw_dir if train.parent == raw_dir else train.parent.parent
-        parts = {"train": _reader_votes(train)}
+        parts, sources = {"train": _reader_votes(train)}, [train]
         lists = "image_labels_train.csv and image_labels_test.csv"
         test = tables.beside(train, "image_labels_test.csv")
         if test is not None:
             parts["test"] = _consensus_votes(test)
+            sources.append(test)
     votes = pd.concat(parts.values())
     images = pd.Series(votes.index, dtype=str)
     splits = pd.Series([split for split, part in parts.items() for _ in range(len(part))])
@@ -87,6 +89,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=_majority(votes),
         steps=[("frontal (the release holds no other view)", images.ne(""))],
         evidence=lambda finding: _evidence(votes, finding),
+        sources=tuple(sources),
         lists=lists,
     )
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from input_pipeline.labels import DATASETS, NAMES, label_set
 from input_pipeline.paper import TABLES, table
 from input_pipeline.phantom.release import write_table
 from input_pipeline.rule_comparison import compare_rules
+from jaxcxr.errors import InputError
 
 
 def tables_of_phantom(dataset, folder, images=150):
@@ -63,6 +65,56 @@ def test_study_default_splits_and_validation_share(tmp_path):
     assert set(cohort.records["split"]) == {"train", "test"}
     none_published = tables_of_phantom("padchest", tmp_path / "padchest")
     assert load_cohort("padchest", none_published, split="official").settings["split"] == "patient"
+
+
+def test_a_published_list_gives_the_same_split_again(tmp_path, capsys):
+    raw = tables_of_phantom("padchest", tmp_path / "raw")
+    published, again = tmp_path / "splits.csv", tmp_path / "again.csv"
+    command = ["cohort", "padchest", "--raw-dir", str(raw), "--splits"]
+    main([*command, str(published), "--split-seed", "9"])
+    main([*command, str(again), "--split-list", str(published), "--label-rules", "paper"])
+    assert published.read_bytes() == again.read_bytes()
+    assert again.read_bytes() != tables_written(main, [*command, str(tmp_path / "zero.csv")])
+    settings = load_cohort("padchest", raw, split_list=published).settings
+    digest = hashlib.sha256(published.read_bytes()).hexdigest()
+    assert (settings["split"], settings["split_list"]) == ("list", digest)
+
+
+def tables_written(run, command):
+    run(command)
+    return Path(command[-1]).read_bytes()
+
+
+def test_a_list_that_does_not_fit_stops_everything(tmp_path):
+    raw = tables_of_phantom("padchest", tmp_path / "raw")
+    rows = load_cohort("padchest", raw).records[["image_id", "patient_id", "split"]]
+    path = tmp_path / "splits.csv"
+
+    def refused(listed, match):
+        listed.to_csv(path, index=False)
+        with pytest.raises(InputError, match=match):
+            load_cohort("padchest", raw, split_list=path)
+
+    refused(rows.iloc[1:], "lacks 1 of the cohort's images")
+    refused(rows.replace("validation", "valid"), "'valid' where train, validation, test")
+    refused(pd.concat([rows, rows.iloc[:1]]), "each image once")
+    refused(rows.drop(columns="split"), "lacks the column split")
+    several = rows["patient_id"].duplicated(keep=False)
+    one = rows[several].index[0]
+    other = {"train": "test", "test": "train", "validation": "test"}[rows.loc[one, "split"]]
+    leak = rows["split"].mask(rows.index == one, other)
+    refused(rows.assign(split=leak), f"patient {rows.loc[one, 'patient_id']} is in ")
+    with pytest.raises(InputError, match="not a readable CSV table"):
+        load_cohort("padchest", raw, split_list=tmp_path / "absent.csv")
+
+
+def test_a_cohort_names_the_label_files_it_came_from(tmp_path):
+    raw = tables_of_phantom("mimic_cxr", tmp_path)
+    tables = load_cohort("mimic_cxr", raw).settings["tables"]
+    assert tables == {
+        name: hashlib.sha256((raw / name).read_bytes()).hexdigest()
+        for name in (f"mimic-cxr-2.0.0-{part}.csv.gz" for part in ("metadata", "chexpert", "split"))
+    }
 
 
 def test_labels_of_another_dataset_can_be_asked_for(tmp_path):
