@@ -1,5 +1,7 @@
 """Every edition of every layout, from tables small enough to read here."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -374,3 +376,13 @@ def test_uka_split_column_is_the_official_split(tmp_path):
     uka(tmp_path, split=["train", "later", "test"])
     with pytest.raises(InputError, match="row 3, column split: 'later'"):
         load_cohort("uka_cxr", tmp_path)
+
+
+def test_the_template_of_the_docs_is_read(tmp_path):
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    (tmp_path / "uka_cxr.csv").write_bytes((docs / "uka_cxr_template.csv").read_bytes())
+    cohort = load_cohort("uka_cxr", tmp_path, label_rules="curated")
+    rows = cohort.records.set_index("image_id")
+    assert rows["split"].tolist() == ["train", "train", "validation", "test"]
+    assert rows.loc["0001", "image_path"] == "2019/0001.jpg"
+    assert rows.loc["0004", ["Pneumonia right", "Congestion"]].tolist() == [1, -1]
