@@ -11,7 +11,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -26,17 +26,21 @@ OLDEST = 120  # years; above it the field is a typing error (the first NIH table
 _ESCAPE = re.compile(r"(^|/)\.\.(/|$)|^/|^$|\\|[\x00-\x1f]|^[A-Za-z]:")
 
 
-def find(raw_dir: Path, names: Iterable[str]) -> Path | None:
+def find(raw_dir: Path, names: Sequence[str]) -> Path | None:
     """The first of `names` (plain or gzipped) in `raw_dir` or in a folder directly inside it."""
-    if not raw_dir.is_dir():
-        raise InputError(f"the folder {raw_dir} does not exist; give the release's folder")
-    folders = [raw_dir, *sorted(path for path in raw_dir.iterdir() if path.is_dir())]
-    for name in names:
-        for folder in folders:
+    for folder in _folders(raw_dir):
+        for name in names:
             for path in (folder / name, folder / f"{name}.gz"):
                 if path.is_file():
                     return path
     return None
+
+
+def _folders(raw_dir: Path) -> Iterator[Path]:
+    if not raw_dir.is_dir():
+        raise InputError(f"the folder {raw_dir} does not exist; give the release's folder")
+    yield raw_dir
+    yield from sorted(path for path in raw_dir.iterdir() if path.is_dir())
 
 
 def require(raw_dir: Path, names: Sequence[str]) -> Path:
