@@ -1,67 +1,148 @@
-"""Statistics of predictions: `statistics.json` and tables.
+"""Statistics of predictions: `statistics.json`, tables and plots.
 
     python -m jaxcxr.evaluate PREDICTIONS [--against PREDICTIONS] --out DIR
 
 PREDICTIONS is the parquet that `jaxcxr.predict` writes, or a CSV of labels and scores that any
-other tool made (see `docs/statistics.md`).
+other tool made. What each number means is in `docs/statistics.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxcxr.errors import InputError, report_input_errors
 
+if TYPE_CHECKING:
+    from jaxcxr.report.predictions import Predictions
+
 
 def evaluate(
-    predictions_path: str | Path, out_dir: str | Path, *, print_tables: bool = True, **options: Any
+    predictions_path: str | Path,
+    out_dir: str | Path,
+    *,
+    against: str | Path | None = None,
+    print_tables: bool = True,
+    plots: bool = True,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Compute the statistics of a predictions file, write them to `out_dir` and print the table.
+    """Compute the statistics of a predictions file, write them to `out_dir` and print the tables.
 
     Args:
       predictions_path: `.parquet` or `.csv`.
-      out_dir: gets `statistics.json`.
+      out_dir: gets `statistics.json`, the tables as CSV and LaTeX, and the plots.
+      against: predictions of another model for the same images, to compare with.
       print_tables: whether to print to the terminal.
+      plots: whether to draw.
       **options: of `jaxcxr.report.statistics.Options`.
 
     Returns:
       What `statistics.json` holds.
 
     Raises:
-      InputError: the file or an option cannot be used.
+      InputError: a file or an option cannot be used.
     """
-    from jaxcxr import __version__
     from jaxcxr.files import write_json
+    from jaxcxr.report.files import write_tables
     from jaxcxr.report.predictions import read_predictions
-    from jaxcxr.report.statistics import Options, describe
+    from jaxcxr.report.statistics import Options
 
+    out_dir = Path(out_dir)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InputError(f"--out {out_dir} is a file: give a folder")
     chosen = Options(**options)
     everything = read_predictions(predictions_path)
-    statistics = {
-        "jaxcxr": __version__,
-        "predictions": str(predictions_path),
-        "origin": everything.origin,
-        **describe(everything.of_split(chosen.split), chosen),
-    }
-    write_json(Path(out_dir) / "statistics.json", statistics)
+    models = [everything.of_split(chosen.split)]
+    statistics = _statistics(everything, models[0], chosen)
+    if against is not None:
+        from jaxcxr.report.comparison import aligned, compared
+
+        other = read_predictions(against).of_split(chosen.split)
+        statistics["comparison"] = compared(models[0], other, chosen)
+        models.append(aligned(models[0], other)[1])
+    write_json(out_dir / "statistics.json", statistics)
+    write_tables(out_dir, statistics)
+    if plots:
+        from jaxcxr.report.plots import write_plots
+
+        write_plots(out_dir, statistics, list(zip(_short_names(models), models, strict=True)))
     if print_tables:
         _print(statistics)
     return statistics
 
 
+def _statistics(everything: Predictions, reported: Predictions, options: Any) -> dict[str, Any]:
+    import numpy as np
+
+    from jaxcxr import __version__
+    from jaxcxr.report.cells import subgroup_rows
+    from jaxcxr.report.statistics import describe
+    from jaxcxr.report.transfer import calibrated, transferred, validation_thresholds
+
+    statistics = {
+        "jaxcxr": __version__,
+        "predictions": str(everything.path),
+        "predictions_sha256": hashlib.sha256(everything.path.read_bytes()).hexdigest(),
+        "origin": everything.origin,
+        **describe(reported, options),
+        "validation": None,
+    }
+    labels = statistics["labels"]
+    own = [row["metrics"]["threshold"]["value"] if row["estimable"] else None for row in labels]
+    thresholds = np.array([np.inf if value is None else value for value in own])
+    validation = None
+    applied: list[dict[str, Any] | None] = [None] * len(labels)
+    if everything.has(options.validation) and options.validation != options.split:
+        validation = everything.of_split(options.validation)
+        found = validation_thresholds(validation)
+        applied = transferred(reported, found, options)
+        thresholds = np.where(np.isnan(found), thresholds, found)
+        statistics["validation"] = {
+            "split": options.validation,
+            "images": len(validation.labels),
+            "shared_patients": _shared_patients(reported, validation),
+        }
+    calibration = calibrated(reported, validation, options)
+    for column, row in enumerate(labels):
+        row["at_validation_threshold"] = applied[column]
+        row["calibration"] = calibration[column] if calibration and row["estimable"] else None
+    statistics["subgroups"] = subgroup_rows(reported, thresholds, options)
+    return statistics
+
+
+def _shared_patients(first: Predictions, second: Predictions) -> int:
+    import numpy as np
+
+    if first.patients is None or second.patients is None:
+        return 0
+    return len(np.intersect1d(first.patients, second.patients))
+
+
+def _short_names(models: Sequence[Predictions]) -> list[str]:
+    """Name the models after their files, or their folders where the files are named alike."""
+    names = [model.path.stem for model in models]
+    if len(set(names)) < len(names):
+        names = [model.path.resolve().parent.name for model in models]
+    if len(set(names)) < len(names):
+        names = [str(model.path) for model in models]
+    return names
+
+
 def _print(statistics: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from jaxcxr.report.tables import label_table, notes
+    from jaxcxr.report.notes import notes
+    from jaxcxr.report.tables import terminal_tables
 
     console = Console()
-    # A table that is piped to a file has no terminal's width to keep to.
-    console.print(label_table(statistics)) if console.is_terminal else Console(width=160).print(
-        label_table(statistics)
-    )
+    if not console.is_terminal:
+        # A table that is piped to a file has no terminal's width to keep to.
+        console = Console(width=160)
+    for table in terminal_tables(statistics):
+        console.print(table)
     for note in notes(statistics):
         console.print(note, highlight=False, markup=False, soft_wrap=True)
 
@@ -72,8 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m jaxcxr.evaluate", description="Statistics of predictions."
     )
     parser.add_argument("predictions", type=Path, help="predictions, .parquet or .csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--against", type=Path, help="another model's, for the same images")
+    parser.add_argument("--out", dest="out_dir", type=Path, required=True, help="results folder")
     parser.add_argument("--split", default="test", help="whose statistics (default: test)")
+    parser.add_argument(
+        "--validation",
+        default="validation",
+        help="split that thresholds and calibration are fitted on (default: validation)",
+    )
     parser.add_argument("--resamples", type=int, default=1000, help="redraws (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the redraws (default: 0)")
     parser.add_argument(
@@ -86,11 +173,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--interval", choices=("percentile", "bca"), default="percentile", help="kind of interval"
     )
+    parser.add_argument(
+        "--fixed-rate",
+        type=float,
+        default=0.9,
+        help="specificity at which sensitivity is given, and the reverse (default: 0.9)",
+    )
+    parser.add_argument(
+        "--age-bands",
+        type=int,
+        nargs="*",
+        default=(18, 40, 60, 80),
+        metavar="YEARS",
+        help="where age bands begin (default: 18 40 60 80)",
+    )
+    parser.add_argument(
+        "--paper",
+        action="store_true",
+        help="also what the study of arXiv 2308.07688 printed, over redraws of images",
+    )
+    parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
     chosen = vars(parser.parse_args(arguments))
+    chosen["age_bands"] = tuple(chosen["age_bands"])
     with report_input_errors():
-        if chosen["out"].exists() and not chosen["out"].is_dir():
-            raise InputError(f"--out {chosen['out']} is a file: give a folder")
-        evaluate(chosen.pop("predictions"), chosen.pop("out"), **chosen)
+        evaluate(chosen.pop("predictions"), chosen.pop("out_dir"), **chosen)
 
 
 if __name__ == "__main__":

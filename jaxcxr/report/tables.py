@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Tables for the terminal, and sentences on what a reader of them has to know."""
 
 from __future__ import annotations
 
@@ -16,32 +16,161 @@ COLUMNS = {
 }
 
 
-def label_table(statistics: dict[str, Any]) -> Table:
-    """Lay out each label's metrics, in percent, with their intervals."""
-    from rich.table import Table
+def terminal_tables(statistics: dict[str, Any]) -> list[Table]:
+    """Lay out all there is, the labels first."""
+    tables = [_label_table(statistics)]
+    if any(row["at_validation_threshold"] for row in statistics["labels"]):
+        tables.append(_validation_table(statistics))
+    if statistics["subgroups"]:
+        tables.append(_subgroup_table(statistics))
+    if "paper" in statistics:
+        tables.append(_paper_table(statistics))
+    if "comparison" in statistics:
+        tables.append(_comparison_table(statistics))
+    return tables
 
-    settings = statistics["bootstrap"]
+
+def _table(title: str, caption: str, first: tuple[str, ...], rest: tuple[str, ...]) -> Table:
+    from rich.box import HORIZONTALS
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(
-        title=f"{statistics['split']}: {images_and_patients(statistics)}",
-        caption=f"value [{settings['level']:.0%} {settings['interval']} interval], percent; "
-        f"{settings['resamples']:,} redraws by {settings['unit']}, seed {settings['seed']}",
+        title=Text(title),
+        caption=Text(caption, style="dim"),
         title_justify="left",
         caption_justify="left",
+        box=HORIZONTALS,
+        pad_edge=False,
     )
-    table.add_column("Label")
-    for name in ("Positive", "Negative", *COLUMNS.values()):
-        table.add_column(name, justify="right")
+    for name in first:
+        table.add_column(name, no_wrap=True)
+    for name in rest:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _add(table: Table, *cells: str, style: str | None = None) -> None:
+    from rich.text import Text
+
+    # As text, because a label's name may hold brackets, which rich takes for markup.
+    table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
+def _label_table(statistics: dict[str, Any]) -> Table:
+    table = _table(
+        f"{statistics['split']}: {images_and_patients(statistics)}",
+        f"{interval_words(statistics)}; threshold by Youden's J on this split",
+        ("Label",),
+        ("Pos.", "Neg.", *COLUMNS.values()),
+    )
     for row in statistics["labels"]:
         counts = f"{row['positives']:,}", f"{row['negatives']:,}"
         if row["estimable"]:
-            table.add_row(row["label"], *counts, *metric_cells(row["metrics"]))
+            _add(table, row["label"], *counts, *_cells(row["metrics"]))
         else:
-            table.add_row(row["label"], *counts, "not estimable", style="dim")
+            _add(table, row["label"], *counts, "not estimable", style="dim")
     average = statistics["average"]
     if average["metrics"]:
         table.add_section()
-        name = f"Average of {len(average['labels'])}"
-        table.add_row(name, "", "", *metric_cells(average["metrics"]))
+        _add(table, f"Average of {len(average['labels'])}", "", "", *_cells(average["metrics"]))
+    return table
+
+
+def _validation_table(statistics: dict[str, Any]) -> Table:
+    names = ("accuracy", "sensitivity", "specificity")
+    table = _table(
+        f"{statistics['split']} at the thresholds of the {statistics['validation']['split']} split",
+        interval_words(statistics),
+        ("Label",),
+        ("Threshold", *(COLUMNS[name] for name in names)),
+    )
+    for row in statistics["labels"]:
+        at = row["at_validation_threshold"]
+        if at is None:
+            _add(table, row["label"], "not estimable", style="dim")
+        else:
+            threshold = "inf" if at["threshold"] is None else f"{at['threshold']:.3f}"
+            _add(table, row["label"], threshold, *_cells(at, names))
+    return table
+
+
+def _subgroup_table(statistics: dict[str, Any]) -> Table:
+    table = _table(
+        "AUC by subgroup",
+        f"{interval_words(statistics)}; gap: subgroup minus all other images",
+        ("Label", "Subgroup"),
+        ("Images", "Pos.", "AUC", "Gap"),
+    )
+    label = None
+    for row in sorted(statistics["subgroups"], key=lambda row: _place(statistics, row)):
+        if row["label"] != label:
+            table.add_section()
+        name = f"{row['attribute']} {row['subgroup']}"
+        auc = percent_with_interval(row["metrics"]["auc"]) if row["metrics"] else "not estimable"
+        gap = percent_with_interval(row["gap"]["auc"], signed=True) if row["gap"] else "-"
+        _add(
+            table,
+            row["label"] if row["label"] != label else "",
+            name,
+            f"{row['images']:,}",
+            f"{row['positives']:,}",
+            auc,
+            gap,
+            style=None if row["estimable"] else "dim",
+        )
+        label = row["label"]
+    return table
+
+
+def _place(statistics: dict[str, Any], row: dict[str, Any]) -> int:
+    return [entry["label"] for entry in statistics["labels"]].index(row["label"])
+
+
+def _paper_table(statistics: dict[str, Any]) -> Table:
+    pooled = statistics["paper"]
+    table = _table(
+        "As the study of arXiv 2308.07688 printed it",
+        "percent, mean ± sd over redraws; the average's ± is of all redraws of all labels pooled: "
+        "it shows how labels differ, not how sure the average is",
+        ("Label",),
+        tuple(COLUMNS[name] for name in pooled),
+    )
+    for row in statistics["labels"]:
+        if row["estimable"]:
+            cells = [mean_and_sd(row["metrics"][name], "sd") for name in pooled]
+            _add(table, row["label"], *cells)
+    table.add_section()
+    _add(table, "Average", *(mean_and_sd(pooled[name], "pooled_sd") for name in pooled))
+    return table
+
+
+def _comparison_table(statistics: dict[str, Any]) -> Table:
+    comparison = statistics["comparison"]
+    table = _table(
+        f"AUC against {comparison['against']}",
+        f"{interval_words(statistics, 'percentile')}; p two-sided from the paired redraws, q by "
+        "Benjamini-Hochberg over the labels",
+        ("Label",),
+        ("AUC", "Against", "Difference", "p", "q", "DeLong p"),
+    )
+    for row in [*comparison["labels"], comparison["average"]]:
+        if row is comparison["average"]:
+            table.add_section()
+        name = row.get("label") or f"Average of {len(row['labels'])}"
+        if row["difference"] is None:
+            _add(table, name, "not estimable", style="dim")
+            continue
+        _add(
+            table,
+            name,
+            f"{100 * row['auc']:.1f}",
+            f"{100 * row['against_auc']:.1f}",
+            percent_with_interval(row | {"value": row["difference"]}, signed=True),
+            p_value(row["p"]),
+            p_value(row.get("q")),
+            p_value(row.get("delong_p")) + (" (!)" if row.get("disagree") else ""),
+        )
     return table
 
 
@@ -52,45 +181,41 @@ def images_and_patients(statistics: dict[str, Any]) -> str:
     return images if patients is None else f"{images} of {patients:,} patients"
 
 
-def metric_cells(metrics: dict[str, Any]) -> list[str]:
-    """Write each metric as "84.2 [81.0, 87.1]"."""
-    return [percent_with_interval(metrics[name]) for name in COLUMNS]
+def interval_words(statistics: dict[str, Any], interval: str | None = None) -> str:
+    """Say what the brackets hold."""
+    settings = statistics["bootstrap"]
+    kind = interval or settings["interval"]
+    kind = "BCa (AUC, AP) or percentile" if kind == "bca" else kind
+    return (
+        f"percent, with {100 * settings['level']:g}% {kind} interval; "
+        f"{settings['resamples']:,} redraws by {settings['unit']}, seed {settings['seed']}"
+    )
 
 
-def percent_with_interval(summary: dict[str, Any]) -> str:
-    """Write a value and its interval in percent, a hyphen where there is none."""
+def _cells(metrics: dict[str, Any], names: tuple[str, ...] = tuple(COLUMNS)) -> list[str]:
+    return [percent_with_interval(metrics[name]) for name in names]
+
+
+def percent_with_interval(summary: dict[str, Any], *, signed: bool = False) -> str:
+    """Write "84.2 [81.0, 87.1]" in percent, a hyphen where there is no number."""
     if summary["value"] is None:
         return "-"
-    if summary["low"] is None:
-        return f"{100 * summary['value']:.1f} [-]"
-    value, low, high = (100 * summary[key] for key in ("value", "low", "high"))
-    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
+    form = "{:+.1f}" if signed else "{:.1f}"
+    if summary["low"] is None or summary["high"] is None:
+        return form.format(100 * summary["value"]) + " [-]"
+    value, low, high = (form.format(100 * summary[key]) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
-def notes(statistics: dict[str, Any]) -> list[str]:
-    """Say in sentences what a reader of the table has to know."""
-    resamples = statistics["bootstrap"]["resamples"]
-    lines = [
-        f"{row['label']}: not estimable, {row['positives']:,} positive and {row['negatives']:,} "
-        "negative images."
-        for row in statistics["labels"]
-        if not row["estimable"]
-    ]
-    lines += [
-        f"{row['label']}: {row['unknown']:,} images of unknown label left out."
-        for row in statistics["labels"]
-        if row["unknown"]
-    ]
-    lines += [
-        f"{row['label']}: {row['unusable_redraws']:,} of {resamples:,} redraws had one class only "
-        "and are left out of its interval."
-        for row in statistics["labels"]
-        if row["estimable"] and row["unusable_redraws"]
-    ]
-    lost = statistics["average"]["unusable_redraws"]
-    if statistics["average"]["metrics"] and lost:
-        lines.append(
-            f"Average: {lost:,} of {resamples:,} redraws lacked a class of some label and are left "
-            "out of its interval."
-        )
-    return lines
+def mean_and_sd(summary: dict[str, Any], sd: str) -> str:
+    """Write "84.20 ± 1.43" in percent."""
+    if summary["mean"] is None or summary[sd] is None:
+        return "-"
+    return f"{100 * summary['mean']:.2f} ± {100 * summary[sd]:.2f}"
+
+
+def p_value(p: float | None) -> str:
+    """Write a p-value to two digits, none as a hyphen."""
+    if p is None:
+        return "-"
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"

@@ -114,17 +114,17 @@ def bootstrap_p(differences: Any) -> np.ndarray:
 
 
 def disagreement(p: np.ndarray, delong_p: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Whether two p-values differ more than chance in `usable` redraws explains.
+    """Whether two p-values differ by more than half again and than the redraws' own chance.
 
-    They lie on two sides of 0.05 and a factor 1.5 apart, or a factor 3 apart wherever they lie.
-    The smallest p the redraws can give stands for any smaller p of DeLong.
+    From k redraws beyond zero, p is uncertain by about 3 sqrt(k + 1) of them. DeLong's p lies
+    outside that, times or divided by 1.5. The smallest p that the redraws can give stands for any
+    smaller p of DeLong.
     """
-    floor = 2 / (usable + 1)
-    theirs = np.clip(delong_p, floor, 1)
-    factor = np.maximum(p, theirs) / np.minimum(p, theirs)
-    two_sides = (p < 0.05) != (theirs < 0.05)
+    theirs = np.clip(delong_p, 2 / (usable + 1), 1)
+    beyond = p * (usable + 1) / 2
+    chance = 3 * np.sqrt(beyond) * 2 / (usable + 1)
     with_both = ~np.isnan(p) & ~np.isnan(delong_p)
-    return with_both & (np.where(two_sides, factor > 1.5, False) | (factor > 3))
+    return with_both & ((theirs < (p - chance) / 1.5) | (theirs > (p + chance) * 1.5))
 
 
 def _compare_pair(

@@ -178,10 +178,10 @@ def test_corrections_refuse_what_is_no_p_value():
 
 
 def test_disagreement_of_the_two_tests():
-    p = np.array([0.03, 0.045, 0.5, 0.002, 0.2, np.nan])
-    theirs = np.array([0.2, 0.055, 0.4, 1e-12, 0.9, 0.5])
-    expected = [True, False, False, False, True, False]
-    np.testing.assert_array_equal(disagreement(p, theirs, np.full(6, 999)), expected)
+    p = np.array([0.03, 0.045, 0.5, 0.002, 0.2, 0.016, np.nan])
+    theirs = np.array([0.2, 0.055, 0.4, 1e-12, 0.9, 0.004, 0.5])
+    expected = [True, False, False, False, True, False, False]
+    np.testing.assert_array_equal(disagreement(p, theirs, np.full(7, 999)), expected)
 
 
 def test_p_of_redraws_without_any_usable_is_nan():

@@ -1,0 +1,162 @@
+"""The tables as files: CSV for other programs, LaTeX for a manuscript."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxcxr.files import atomic_path
+from jaxcxr.report.tables import COLUMNS, interval_words, p_value, percent_with_interval
+
+_SUMMARY = ("value", "mean", "sd", "low", "high")
+_COMPARED = (
+    "auc",
+    "against_auc",
+    "difference",
+    "sd",
+    "low",
+    "high",
+    "p",
+    "q",
+    "holm_p",
+    "delong_p",
+    "disagree",
+)
+
+
+def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
+    """Write `labels`, `subgroups` and `comparison` as CSV, and the first and last as LaTeX."""
+    _write_csv(out_dir / "labels.csv", _LABEL_HEADER, _label_rows(statistics))
+    _write_text(out_dir / "labels.tex", _labels_latex(statistics))
+    if statistics["subgroups"]:
+        _write_csv(out_dir / "subgroups.csv", _SUBGROUP_HEADER, _subgroup_rows(statistics))
+    if "comparison" in statistics:
+        header = ("label", "positives", "negatives", *_COMPARED)
+        rows = [
+            [row.get("label", "Average"), *(row.get(key) for key in header[1:])]
+            for row in _compared(statistics)
+        ]
+        _write_csv(out_dir / "comparison.csv", header, rows)
+        _write_text(out_dir / "comparison.tex", _comparison_latex(statistics))
+
+
+_OF_LABEL = ("label", "positives", "negatives", "unknown", "unusable_redraws")
+_LABEL_HEADER = (*_OF_LABEL, "metric", *_SUMMARY)
+_OF_CELL = ("label", "attribute", "subgroup", "images", "positives", "negatives")
+_SUBGROUP_HEADER = (*_OF_CELL, "metric", *_SUMMARY, *(f"gap_{key}" for key in _SUMMARY))
+
+
+def _label_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
+    for row in statistics["labels"]:
+        known = [row[key] for key in _OF_LABEL]
+        if not row["estimable"]:
+            yield [*known, "not estimable"]
+            continue
+        metrics = dict(row["metrics"])
+        for name, summary in (row["at_validation_threshold"] or {}).items():
+            if isinstance(summary, dict):
+                metrics[f"{name}_at_validation_threshold"] = summary
+        for name in ("brier", "ece"):
+            if row["calibration"]:
+                metrics[name] = row["calibration"][name]
+        for name, summary in metrics.items():
+            yield [*known, name, *(summary[key] for key in _SUMMARY)]
+    average = statistics["average"]
+    for name, summary in (average["metrics"] or {}).items():
+        known = ["Average", "", "", "", average["unusable_redraws"]]
+        yield [*known, name, *(summary[key] for key in _SUMMARY)]
+
+
+def _subgroup_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
+    for row in statistics["subgroups"]:
+        known = [row[key] for key in _OF_CELL]
+        if row["metrics"] is None:
+            yield [*known, "not estimable"]
+            continue
+        for name, summary in row["metrics"].items():
+            gap = (row["gap"] or {}).get(name, {})
+            yield [*known, name, *map(summary.get, _SUMMARY), *map(gap.get, _SUMMARY)]
+
+
+def _compared(statistics: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*statistics["comparison"]["labels"], statistics["comparison"]["average"]]
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow([*row, *[""] * (len(header) - len(row))])
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _labels_latex(statistics: dict[str, Any]) -> str:
+    rows = [
+        [row["label"], f"{row['positives']:,}", f"{row['negatives']:,}"]
+        + (
+            [percent_with_interval(row["metrics"][name]) for name in COLUMNS]
+            if row["estimable"]
+            else ["not estimable", *[""] * (len(COLUMNS) - 1)]
+        )
+        for row in statistics["labels"]
+    ]
+    average = statistics["average"]["metrics"]
+    last = average and ["Average", "", "", *(percent_with_interval(average[n]) for n in COLUMNS)]
+    caption = f"{interval_words(statistics)}."
+    return _latex(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
+
+
+def _comparison_latex(statistics: dict[str, Any]) -> str:
+    def cells(row: dict[str, Any]) -> list[str]:
+        name = row.get("label", "Average")
+        if row["difference"] is None:
+            return [name, "not estimable", "", "", "", "", ""]
+        return [
+            name,
+            f"{100 * row['auc']:.1f}",
+            f"{100 * row['against_auc']:.1f}",
+            percent_with_interval(row | {"value": row["difference"]}, signed=True),
+            *(p_value(row.get(key)) for key in ("p", "q", "delong_p")),
+        ]
+
+    *labels, average = _compared(statistics)
+    header = ["Label", "AUC", "Against", "Difference", "p", "q", "DeLong p"]
+    caption = f"{interval_words(statistics, 'percentile')}."
+    return _latex(header, [cells(row) for row in labels], cells(average), caption)
+
+
+def _latex(
+    header: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] | None, note: str
+) -> str:
+    """Write a tabular for the booktabs package, with the note as a comment above."""
+    lines = [
+        f"% {note}",
+        "\\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
+        "\\toprule",
+        _latex_row(header),
+        "\\midrule",
+        *map(_latex_row, rows),
+    ]
+    if last:
+        lines += ["\\midrule", _latex_row(last)]
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"

@@ -1,0 +1,96 @@
+"""Sentences on what a reader of the statistics has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def notes(statistics: dict[str, Any]) -> list[str]:
+    """Say what was left out, what could not be estimated and what contradicts."""
+    return [
+        *_labels(statistics),
+        *_average(statistics),
+        *_validation(statistics),
+        *_subgroups(statistics),
+        *_comparison(statistics),
+    ]
+
+
+# Below this number of images or patients in a class, bootstrap intervals are known to be too short.
+FEW = 10
+
+
+def _labels(statistics: dict[str, Any]) -> Iterator[str]:
+    resamples, unit = statistics["bootstrap"]["resamples"], statistics["bootstrap"]["unit"]
+    for row in statistics["labels"]:
+        if not row["estimable"]:
+            yield (
+                f"{row['label']}: not estimable, {row['positives']:,} positive and "
+                f"{row['negatives']:,} negative images."
+            )
+        if row["unknown"]:
+            yield f"{row['label']}: {row['unknown']:,} images of unknown label left out."
+        if row["fewest_units"] == 1:
+            yield f"{row['label']}: a class comes from one {unit} only, so there is no interval."
+        elif 1 < row["fewest_units"] < FEW:
+            yield (
+                f"{row['label']}: a class comes from {row['fewest_units']} {unit}s only; "
+                "its intervals are probably too short."
+            )
+        if row["fewest_units"] > 1 and row["unusable_redraws"]:
+            yield (
+                f"{row['label']}: {row['unusable_redraws']:,} of {resamples:,} redraws had one "
+                "class only and are left out of its interval."
+            )
+
+
+def _average(statistics: dict[str, Any]) -> Iterator[str]:
+    lost = statistics["average"]["unusable_redraws"]
+    if statistics["average"]["metrics"] and lost:
+        yield (
+            f"Average: {lost:,} of {statistics['bootstrap']['resamples']:,} redraws lacked a class "
+            "of some label and are left out of its interval."
+        )
+
+
+def _validation(statistics: dict[str, Any]) -> Iterator[str]:
+    if statistics["validation"] is None:
+        yield (
+            "No validation split in the file: sensitivity, specificity and accuracy are at "
+            "thresholds chosen on the reported images themselves, which flatters them."
+        )
+    elif statistics["validation"]["shared_patients"]:
+        yield (
+            f"{statistics['validation']['shared_patients']:,} patients are in both the reported "
+            "and the validation split: thresholds and calibration from it are not independent."
+        )
+
+
+def _subgroups(statistics: dict[str, Any]) -> Iterator[str]:
+    lacking = [row for row in statistics["subgroups"] if not row["estimable"]]
+    if lacking:
+        named = [f"{row['label']} in {row['attribute']} {row['subgroup']}" for row in lacking]
+        shown = ", ".join(named[:6]) + (f" and {len(named) - 6} more" if len(named) > 6 else "")
+        yield f"Subgroups without both classes, not estimable: {shown}."
+    few = sum(0 < row["fewest_units"] < FEW for row in statistics["subgroups"])
+    if few:
+        yield (
+            f"{few} of {len(statistics['subgroups'])} subgroups have a class from fewer than {FEW} "
+            f"{statistics['bootstrap']['unit']}s; their intervals are probably too short."
+        )
+
+
+def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
+    comparison = statistics.get("comparison")
+    if comparison is None:
+        return
+    if comparison["labels_not_in_both"]:
+        yield f"Not compared, in one file only: {', '.join(comparison['labels_not_in_both'])}."
+    for row in comparison["labels"]:
+        if row["disagree"]:
+            yield (
+                f"{row['label']}: the paired bootstrap (p {row['p']:.2g}) and DeLong's test "
+                f"(p {row['delong_p']:.2g}) disagree; look at the number of positives before "
+                "relying on either."
+            )
