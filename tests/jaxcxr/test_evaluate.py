@@ -1,0 +1,385 @@
+"""The evaluate command, from files to files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy.special import expit
+from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
+
+from jaxcxr.errors import InputError
+from jaxcxr.evaluate import evaluate, main
+
+LABELS = ("Cardiomegaly", "Effusion", "Hernia", "[Nodule]")
+
+
+def table_of(images=400, *, seed=0, model=0, gain=1.0):
+    """Rows like those of `jaxcxr.predict`: two to three images a patient, one empty label."""
+    rng, noise = np.random.default_rng(seed), np.random.default_rng(100 + model)
+    patient = rng.integers(0, images // 3, images)
+    table = {
+        "image_id": [f"image{i:04d}" for i in range(images)],
+        "patient_id": [f"patient{p:04d}" for p in patient],
+        "split": np.where(patient % 4 == 0, "validation", "test"),
+        "view": rng.choice(["PA", "AP"], images),
+        "age": np.where(rng.random(images) < 0.1, np.nan, rng.integers(1, 95, images)),
+        "sex": rng.choice(["F", "M", ""], images),
+    }
+    for name, prevalence in zip(LABELS, (0.2, 0.4, 0.0, 0.3), strict=True):
+        truth = (rng.random(images) < prevalence).astype(np.int8)
+        scores = rng.normal(size=images) + gain * truth + 0.5 * noise.normal(size=images) - 1
+        if name == "Effusion":
+            truth[rng.random(images) < 0.1] = -1
+        table[f"label:{name}"] = truth
+        table[f"logit:{name}"] = scores.astype(np.float32)
+    return pd.DataFrame(table)
+
+
+def write_parquet(path, frame, origin=None):
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if origin is not None:
+        metadata = (table.schema.metadata or {}) | {b"jaxcxr": json.dumps(origin).encode()}
+        table = table.replace_schema_metadata(metadata)
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two models' predictions, and the results of the first against the second."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    write_parquet(folder / "ours.parquet", table_of(), {"dataset": "made up", "run": "7"})
+    other = table_of(model=1, gain=0.7).sample(frac=1, random_state=0)
+    write_parquet(folder / "theirs.parquet", other)
+    arguments = [folder / "ours.parquet", "--against", folder / "theirs.parquet"]
+    main([*map(str, arguments), "--out", str(folder / "out"), "--resamples", "200"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def statistics(folder):
+    return json.loads((folder / "out" / "statistics.json").read_text())
+
+
+def of_label(statistics, name):
+    return next(row for row in statistics["labels"] if row["label"] == name)
+
+
+def test_values_are_scikit_learns_on_the_test_split(statistics):
+    frame = table_of().query("split == 'test'")
+    assert statistics["images"] == len(frame)
+    assert statistics["patients"] == frame["patient_id"].nunique()
+    assert statistics["bootstrap"]["unit"] == "patient"
+    assert statistics["origin"] == {"dataset": "made up", "run": "7"}
+    for name in ("Cardiomegaly", "Effusion", "[Nodule]"):
+        known = frame[frame[f"label:{name}"] >= 0]
+        y, s = known[f"label:{name}"], known[f"logit:{name}"]
+        row = of_label(statistics, name)
+        assert row["metrics"]["auc"]["value"] == pytest.approx(roc_auc_score(y, s), abs=1e-12)
+        assert row["positives"] == y.sum() and row["negatives"] == (1 - y).sum()
+        assert row["unknown"] == len(frame) - len(known)
+        metrics = row["metrics"]
+        assert metrics["auc"]["low"] < metrics["auc"]["value"] < metrics["auc"]["high"]
+        brier = row["calibration"]["brier"]["value"]
+        assert brier == pytest.approx(brier_score_loss(y, expit(s.astype(float))))
+
+
+def test_threshold_of_the_validation_split_is_applied_to_the_test_split(statistics):
+    frame = table_of()
+    validation, test = (frame.query(f"split == '{split}'") for split in ("validation", "test"))
+    false, true, thresholds = roc_curve(
+        validation["label:Cardiomegaly"], validation["logit:Cardiomegaly"]
+    )
+    threshold = thresholds[np.argmax(true - false)]
+    at = of_label(statistics, "Cardiomegaly")["at_validation_threshold"]
+    assert at["threshold"] == pytest.approx(threshold, rel=1e-6)
+    found = test.query("`label:Cardiomegaly` == 1")["logit:Cardiomegaly"] >= threshold
+    assert at["sensitivity"]["value"] == pytest.approx(found.mean())
+    assert statistics["validation"]["images"] == len(validation)
+    assert statistics["validation"]["shared_patients"] == 0
+    # The validation split is used for nothing else.
+    assert of_label(statistics, "Cardiomegaly")["positives"] == test["label:Cardiomegaly"].sum()
+
+
+def test_scaling_fitted_on_validation_improves_calibration(tmp_path):
+    frame = table_of()
+    frame["logit:Effusion"] = 4 * frame["logit:Effusion"] + 3
+    write_parquet(tmp_path / "distorted.parquet", frame)
+    found = evaluate(
+        tmp_path / "distorted.parquet", tmp_path, resamples=50, print_tables=False, plots=False
+    )
+    entry = of_label(found, "Effusion")["calibration"]
+    for name in ("brier", "ece"):
+        assert entry["platt"][name]["high"] < entry[name]["low"]
+        assert entry["platt"][name]["value"] < entry["temperature"][name]["value"]
+    assert entry["temperature"]["offset"] == 0 and entry["temperature"]["slope"] < 0.5
+
+
+def test_a_label_without_positives_is_not_estimable(statistics):
+    row = of_label(statistics, "Hernia")
+    assert row["estimable"] is False and row["metrics"] is None
+    assert row["positives"] == 0 and row["negatives"] == statistics["images"]
+    assert "Hernia" not in statistics["average"]["labels"]
+    values = [of_label(statistics, n)["metrics"]["auc"]["value"] for n in LABELS if n != "Hernia"]
+    assert statistics["average"]["metrics"]["auc"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_subgroups_cover_sex_age_and_view(statistics):
+    frame = table_of().query("split == 'test'")
+    cells = {(row["attribute"], row["subgroup"]) for row in statistics["subgroups"]}
+    assert {("sex", "F"), ("sex", "M"), ("view", "PA"), ("age", "18-39")} <= cells
+    assert ("age", "80 and over") in cells and ("sex", "") not in cells
+    row = next(
+        row
+        for row in statistics["subgroups"]
+        if (row["subgroup"], row["label"]) == ("F", "Cardiomegaly")
+    )
+    auc = {
+        sex: roc_auc_score(of["label:Cardiomegaly"], of["logit:Cardiomegaly"])
+        for sex, of in frame.groupby("sex")
+    }
+    assert row["metrics"]["auc"]["value"] == pytest.approx(auc["F"])
+    assert row["gap"]["auc"]["value"] == pytest.approx(auc["F"] - auc["M"])
+    assert row["gap"]["auc"]["low"] < row["gap"]["auc"]["high"]
+    bands = [row for row in statistics["subgroups"] if row["attribute"] == "age"]
+    per_label = [row["images"] for row in bands if row["label"] == "Cardiomegaly"]
+    assert sum(per_label) == frame["age"].notna().sum()
+    hernia = [row for row in statistics["subgroups"] if row["label"] == "Hernia"]
+    assert all(not row["estimable"] and row["metrics"] is None for row in hernia)
+
+
+def test_comparison_pairs_images_whatever_their_order(statistics):
+    comparison = statistics["comparison"]
+    frames = [f.query("split == 'test'") for f in (table_of(), table_of(model=1, gain=0.7))]
+    row = next(row for row in comparison["labels"] if row["label"] == "Cardiomegaly")
+    values = [roc_auc_score(f["label:Cardiomegaly"], f["logit:Cardiomegaly"]) for f in frames]
+    assert (row["auc"], row["against_auc"]) == pytest.approx(tuple(values))
+    assert row["difference"] == pytest.approx(values[0] - values[1])
+    assert 0 < row["p"] <= row["q"] <= 1 and 0 < row["delong_p"] < 1
+    hernia = next(row for row in comparison["labels"] if row["label"] == "Hernia")
+    assert hernia["estimable"] is False and hernia["p"] is None
+
+
+def test_files_are_written_whole_and_readable(folder):
+    names = {path.name for path in (folder / "out").iterdir()}
+    plots = {
+        f"{n}.{s}"
+        for n in ("roc", "precision_recall", "reliability", "forest")
+        for s in ("svg", "png")
+    }
+    tables = {"labels.csv", "labels.tex", "subgroups.csv", "comparison.csv", "comparison.tex"}
+    assert names == {"statistics.json"} | plots | tables
+    assert all(
+        (folder / "out" / name).read_bytes()[:4] == b"\x89PNG" for name in plots if "png" in name
+    )
+    with (folder / "out" / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"auc", "brier", "sensitivity_at_validation_threshold"} <= {r["metric"] for r in rows}
+    latex = (folder / "out" / "labels.tex").read_text()
+    assert latex.count("&") == 7 * latex.count(r"\\" + "\n") == 7 * 6
+    assert "[Nodule]" in latex and "not estimable" in latex
+
+
+def test_the_terminal_shows_every_label(folder, capsys):
+    main(
+        [
+            str(folder / "ours.parquet"),
+            "--out",
+            str(folder / "again"),
+            "--resamples",
+            "20",
+            "--no-plots",
+        ]
+    )
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in LABELS)
+    assert "Hernia: not estimable, 0 positive and" in shown
+    assert "Effusion:" in shown and "unknown label left out" in shown
+
+
+def test_the_same_command_gives_the_same_numbers(folder):
+    again = evaluate(
+        folder / "ours.parquet", folder / "again", resamples=200, print_tables=False, plots=False
+    )
+    first = json.loads((folder / "out" / "statistics.json").read_text())
+    del first["comparison"]
+    assert json.loads(json.dumps(again)) == first
+
+
+def test_a_csv_of_any_other_tool(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 60)
+    probability = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    frame = pd.DataFrame({"label:Edema": truth.astype(object), "score:Edema": probability})
+    frame.loc[3, "label:Edema"] = ""
+    frame.to_csv(tmp_path / "other.csv", index=False)
+    found = evaluate(tmp_path / "other.csv", tmp_path / "out", resamples=50, print_tables=False)
+    known = np.arange(60) != 3
+    auc = found["labels"][0]["metrics"]["auc"]["value"]
+    assert auc == pytest.approx(roc_auc_score(truth[known], probability[known]))
+    assert found["labels"][0]["unknown"] == 1
+    assert found["bootstrap"]["unit"] == "image" and found["patients"] is None
+    brier = found["labels"][0]["calibration"]["brier"]["value"]
+    assert brier == pytest.approx(brier_score_loss(truth[known], probability[known]))
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration(tmp_path):
+    frame = pd.DataFrame({"label:A": [1, 0, 1, 0], "score:A": [3.0, 1.0, 2.0, 2.5]})
+    frame.to_csv(tmp_path / "scores.csv", index=False)
+    found = evaluate(tmp_path / "scores.csv", tmp_path / "out", resamples=9, print_tables=False)
+    assert found["labels"][0]["calibration"] is None
+    assert not (tmp_path / "out" / "reliability.png").exists()
+
+
+def test_csv_and_parquet_give_the_same(folder, tmp_path):
+    table_of().to_csv(tmp_path / "ours.csv", index=False)
+    asked = {"resamples": 30, "print_tables": False, "plots": False}
+    from_csv = evaluate(tmp_path / "ours.csv", tmp_path / "out", **asked)
+    from_parquet = evaluate(folder / "ours.parquet", tmp_path / "out", **asked)
+    for ours, theirs in zip(from_csv["labels"], from_parquet["labels"], strict=True):
+        assert (ours["positives"], ours["unknown"]) == (theirs["positives"], theirs["unknown"])
+        if theirs["metrics"]:
+            assert ours["metrics"]["auc"] == theirs["metrics"]["auc"]
+
+
+def test_one_positive_patient_gives_a_value_without_an_interval(tmp_path):
+    frame = table_of(90)
+    first = frame.query("split == 'test'")["patient_id"].iloc[0]
+    frame["label:Hernia"] = (frame["patient_id"] == first).astype(int)
+    write_parquet(tmp_path / "one.parquet", frame)
+    found = evaluate(tmp_path / "one.parquet", tmp_path / "out", resamples=50, print_tables=False)
+    row = of_label(found, "Hernia")
+    assert row["fewest_units"] == 1 and row["metrics"]["auc"]["value"] is not None
+    assert row["metrics"]["auc"]["low"] is None
+
+
+def test_nothing_estimable_is_no_crash(tmp_path, capsys):
+    pd.DataFrame({"label:A": [0, 0], "score:A": [0.1, 0.2]}).to_csv(tmp_path / "a.csv", index=False)
+    found = evaluate(tmp_path / "a.csv", tmp_path / "out", resamples=9)
+    assert found["average"]["metrics"] is None
+    assert "not estimable, 0 positive and 2 negative" in capsys.readouterr().out
+
+
+def test_paper_mode_pools_redraws_of_images(folder, tmp_path, capsys):
+    found = evaluate(
+        folder / "ours.parquet", tmp_path / "out", resamples=60, paper=True, plots=False
+    )
+    assert found["bootstrap"]["unit"] == "image"
+    means = [row["metrics"]["auc"] for row in found["labels"] if row["estimable"]]
+    pooled = np.sqrt(
+        np.var([m["mean"] for m in means]) + np.mean([m["sd"] ** 2 * 59 / 60 for m in means])
+    )
+    assert found["paper"]["auc"]["pooled_sd"] == pytest.approx(pooled)
+    assert "As the study of arXiv 2308.07688 printed it" in capsys.readouterr().out
+
+
+def test_bca_is_for_smooth_metrics_only(folder, tmp_path):
+    asked = {"resamples": 200, "print_tables": False, "plots": False}
+    bca = evaluate(folder / "ours.parquet", tmp_path / "out", interval="bca", **asked)
+    percentile = evaluate(folder / "ours.parquet", tmp_path / "out", **asked)
+    ours, theirs = (of_label(s, "Cardiomegaly")["metrics"] for s in (bca, percentile))
+    assert ours["auc"]["low"] != theirs["auc"]["low"]
+    assert ours["sensitivity"] == theirs["sensitivity"]
+
+
+NO_TRUTH = [f"label:{name}" for name in LABELS]
+BAD = {
+    "no label column": (lambda f: f.drop(columns=NO_TRUTH), "no column label:NAME"),
+    "no score column": (lambda f: f.drop(columns="logit:Effusion"), "no column logit:Effusion"),
+    "label of 2": (lambda f: f.assign(**{"label:Hernia": 2}), "label:Hernia is 2 in row 1"),
+    "NaN score": (lambda f: f.assign(**{"logit:Hernia": np.nan}), "logit:Hernia is nan in row 1"),
+    "image twice": (lambda f: f.assign(image_id="x"), "image 'x' stands 60 times"),
+    "half the patients": (lambda f: f.assign(patient_id=["", "p"] * 30), "30 of 60 images"),
+    "no test split": (lambda f: f.assign(split="train"), "no images of split 'test'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_bad_files_are_named(case, suffix, tmp_path):
+    change, message = BAD[case]
+    path = tmp_path / f"bad.{suffix}"
+    frame = change(table_of(60))
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    if (case, suffix) == ("NaN score", "csv"):
+        message = "logit:Hernia is blank in row 1"
+    with pytest.raises(InputError, match=message.replace("(", r"\(")) as raised:
+        evaluate(path, tmp_path / "out", resamples=5)
+    assert "bad." in str(raised.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("label:A,score:A\n1,high\n0,0.2\n", "a.csv", "score:A is 'high' in row 1"),
+        ("", "a.csv", "not a readable CSV"),
+        ("label:A,score:A\n", "a.csv", "no rows"),
+        ("not parquet", "a.parquet", "not a readable parquet"),
+        ("x", "a.txt", "neither .parquet nor .csv"),
+        (None, "absent.csv", "no file"),
+    ],
+)
+def test_unreadable_files_are_named(content, name, message, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        evaluate(tmp_path / name, tmp_path / "out")
+
+
+def test_models_are_compared_on_the_same_images_and_truth_only(folder, tmp_path):
+    fewer = write_parquet(tmp_path / "fewer.parquet", table_of().drop(index=range(100, 110)))
+    with pytest.raises(InputError, match=r"images are not in .*fewer\.parquet"):
+        evaluate(folder / "ours.parquet", tmp_path / "out", against=fewer)
+    changed = table_of()
+    changed["label:Cardiomegaly"] = 1 - changed["label:Cardiomegaly"]
+    other = write_parquet(tmp_path / "changed.parquet", changed)
+    with pytest.raises(InputError, match="same labels only"):
+        evaluate(folder / "ours.parquet", tmp_path / "out", against=other)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"resamples": 0}, "--resamples"),
+        ({"level": 95}, "--level"),
+        ({"seed": -1}, "--seed"),
+        ({"fixed_rate": 0.0}, "--fixed-rate"),
+        ({"age_bands": (60, 18)}, "--age-bands"),
+        ({"paper": True, "unit": "patient"}, "--paper"),
+    ],
+)
+def test_bad_options_are_named(option, message, folder, tmp_path):
+    with pytest.raises(InputError, match=message):
+        evaluate(folder / "ours.parquet", tmp_path / "out", **option)
+
+
+def test_the_command_says_the_mistake_in_one_line(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "jaxcxr.evaluate",
+        str(tmp_path / "no.csv"),
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no file") and len(done.stderr.splitlines()) == 1
+
+
+def test_help_is_quick():
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "jaxcxr.evaluate", "--help"], check=True, capture_output=True
+    )
+    assert time.perf_counter() - begun < 3
