@@ -119,7 +119,7 @@ def test_scaling_fitted_on_validation_improves_calibration(tmp_path):
     )
     entry = of_label(found, "Effusion")["calibration"]
     for name in ("brier", "ece"):
-        assert entry["platt"][name]["high"] < entry[name]["low"]
+        assert entry["platt"][name]["value"] < entry[name]["value"]
         assert entry["platt"][name]["value"] < entry["temperature"][name]["value"]
     assert entry["temperature"]["offset"] == 0 and entry["temperature"]["slope"] < 0.5
 
