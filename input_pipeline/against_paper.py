@@ -54,7 +54,7 @@ def table1(cohort: Cohort) -> pd.DataFrame:
     for row, characteristic in TABLE1_ROWS.items():
         ours = _table1_value(cohort, row)
         value = by_row[characteristic]
-        rows.append((row, ours, value, "" if ours == value else explain(row)))
+        rows.append((row, ours, value, "" if ours == value else explain(row, _apart(ours, value))))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -73,7 +73,7 @@ def table2(cohort: Cohort) -> pd.DataFrame:
         value = counts.get(name)
         difference = None if ours is None or value is None else ours - value
         share = None if ours is None else round(100 * ours / len(cohort.findings), 1)
-        why = explain("*") if difference else ""
+        why = explain("*", difference) if difference else ""
         rows.append((finding, name, ours, share, value, difference, why))
     columns = ["finding", "label", "ours", "percent", "paper", "difference", "explanation"]
     return pd.DataFrame(rows, columns=columns).astype(
@@ -90,21 +90,35 @@ def table3(cohort: Cohort) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "ours", "paper"])
 
 
-def _explanations(cohort: Cohort) -> Callable[[str], str]:
-    """For a row that differs, why; `*` stands for the counts of Table 2."""
+def _explanations(cohort: Cohort) -> Callable[[str, int | None], str]:
+    """For a row that differs (`*`: any count of Table 2) and by how much: why, if it is known.
+
+    A known reason accounts for `at_most` so many images; a larger difference is not explained.
+    """
     held, whole = cohort.funnel[0]["images"], RELEASE_ROWS[cohort.dataset]
     known = paper.table("differences")
-    known = known[known["dataset"].eq(cohort.dataset)]
-    reasons = dict(zip(known["row"], known["explanation"], strict=True))
+    known = known[known["dataset"].eq(cohort.dataset)].set_index("row")
 
-    def explain(row: str) -> str:
+    def explain(row: str, difference: int | None) -> str:
         if not whole_release(cohort):
             return f"this folder's tables hold {held:,} of the release's {whole:,} rows"
-        if cohort.label_rules == "curated" and row == "*":
+        if cohort.label_rules == "curated" and row.startswith(("*", "Radiographs", "Patients")):
             return "the curated rule; see compare-rules"
-        return reasons.get(row, "not explained")
+        if row not in known.index:
+            return "not explained"
+        at_most, reason = (str(known.loc[row, name]) for name in ("at_most", "explanation"))
+        explained = not at_most or (difference is not None and abs(difference) <= int(at_most))
+        return reason if explained else "not explained"
 
     return explain
+
+
+def _apart(ours: str, theirs: str) -> int | None:
+    """The difference of two counts such as `110,554`, None where they are none."""
+    counts = [cell.replace(",", "") for cell in (ours, theirs)]
+    if not all(count.isdigit() for count in counts):
+        return None
+    return int(counts[0]) - int(counts[1])
 
 
 def _table1_value(cohort: Cohort, row: str) -> str:

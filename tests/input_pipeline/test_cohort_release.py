@@ -5,6 +5,7 @@ label file decides them, and otherwise counted from the same files with plain pa
 """
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -175,7 +176,18 @@ def test_padchest_is_the_papers_but_for_the_unreadable_files(padchest):
     table = against_paper.table2(cohort)
     assert len(table) == 25
     assert table["difference"].dropna().between(0, 29).all()
+    differs = table["difference"].fillna(0).gt(0).astype(bool)
+    assert table["explanation"].ne("").equals(differs)
+    assert table.loc[differs, "explanation"].str.contains("cannot be decoded").all()
     assert 110_554 - 110_525 == 29
+
+
+def test_a_difference_larger_than_its_reason_is_not_explained(padchest):
+    cohort = load_cohort("padchest", padchest)
+    fewer = cohort.findings.assign(pneumonia=0)
+    table = against_paper.table2(replace(cohort, findings=fewer)).set_index("finding")
+    assert table.loc["pneumonia", "explanation"] == "not explained"
+    assert "cannot be decoded" in table.loc["cardiomegaly", "explanation"]
 
 
 def test_padchest_curated_reads_whole_terms(padchest):
