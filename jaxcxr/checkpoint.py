@@ -7,6 +7,7 @@ the fingerprint saved with each checkpoint does.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def save(manager: ocp.CheckpointManager, step: int, state: Any, progress: dict[s
     Raises:
       InputError: this or the checkpoint before could not be written, as on a full disk.
     """
-    described = {"progress": progress, "fingerprint": int(fingerprint(state))}
+    # Copied, since the caller goes on changing it while it is written.
+    described = {"progress": deepcopy(progress), "fingerprint": int(fingerprint(state))}
     arguments = ocp.args.Composite(
         state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(described)
     )

@@ -26,7 +26,9 @@ def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
             f"{config.data}: images of {prepared.image_size} pixels, but config.image_size is "
             f"{config.image_size}; set --config.image_size={prepared.image_size} or prepare again"
         )
-    return prepared, tuple(config.labels) or prepared.labels
+    labels = tuple(config.labels) or prepared.labels
+    prepared.columns(labels)  # raises for a label that the dataset does not have
+    return prepared, labels
 
 
 def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
@@ -52,7 +54,7 @@ def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
 def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> None:
     """Keep those outputs of the head that are named `labels`, in their order."""
     known = read_header(weights_file).provenance.get("labels")
-    if model.head is None or not known:
+    if model.head is None or model.head.bias is None or not known:
         raise InputError(
             f"{weights_file}: has no head with named outputs to keep; set --config.model.head=new"
         )

@@ -28,6 +28,30 @@ if TYPE_CHECKING:
 Predictor = Callable[[Any, "Prepared", str, Sequence[str]], "np.ndarray"]
 
 
+def make_forward(
+    model: ViT, pixels: tuple[np.ndarray, np.ndarray], mesh: Mesh
+) -> Callable[[Any, np.ndarray], np.ndarray]:
+    """Build `forward(params, images)`: this process's part of a batch -> logits of the whole batch.
+
+    Args:
+      model: gives the function; its own parameters are not used.
+      pixels: mean and standard deviation of the normalisation.
+      mesh: the devices; they must divide the batch.
+    """
+    import jax
+    import numpy as np
+
+    from jaxcxr.partition import put_batch, replicated
+    from jaxcxr.step import make_predict_step
+
+    step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
+
+    def forward(params: Any, images: np.ndarray) -> np.ndarray:
+        return np.asarray(step(params, put_batch(mesh, {"image": images})["image"]))
+
+    return forward
+
+
 def make_predictor(
     model: ViT, pixels: tuple[np.ndarray, np.ndarray], mesh: Mesh, batch_size: int
 ) -> Predictor:
@@ -36,24 +60,20 @@ def make_predictor(
     The rows are those of `prepared.records(split)`, on every process.
 
     Args:
-      model: gives the function; its own parameters are not used.
-      pixels: mean and standard deviation of the normalisation.
-      mesh: the devices.
+      model: as for `make_forward`.
+      pixels: as for `make_forward`.
+      mesh: as for `make_forward`.
       batch_size: images at a time, rounded up to fill all devices.
     """
     import jax
     import numpy as np
 
     from input_pipeline.loader import eval_batches
-    from jaxcxr.partition import put_batch, replicated
-    from jaxcxr.step import make_predict_step
 
-    step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
-    devices = mesh.devices.size
-    batch_size = -(-batch_size // devices) * devices
+    forward = make_forward(model, pixels, mesh)
+    batch_size = fill_devices(batch_size, mesh)
 
     def predict(params: Any, prepared: Prepared, split: str, labels: Sequence[str]) -> np.ndarray:
-        images = len(prepared.records(split))
         batches = eval_batches(
             prepared,
             split=split,
@@ -62,14 +82,17 @@ def make_predictor(
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        logits = [
-            np.asarray(step(params, put_batch(mesh, {"image": batch["image"]})["image"]))
-            for batch in batches
-        ]
+        logits = [forward(params, batch["image"]) for batch in batches]
         # The last batch is filled up to the common shape; the rows beyond the split are dropped.
+        images = len(prepared.records(split))
         return np.concatenate(logits or [np.zeros((0, len(labels)), np.float32)])[:images]
 
     return predict
+
+
+def fill_devices(batch_size: int, mesh: Mesh) -> int:
+    """Round a batch up to a multiple of the devices."""
+    return -(-batch_size // mesh.devices.size) * mesh.devices.size
 
 
 def mean_auc(prepared: Prepared, split: str, labels: Sequence[str], logits: np.ndarray) -> float:
@@ -159,11 +182,6 @@ def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], Any, dict[str, Any]
     return model, tuple(origin["labels"]), pixel_statistics(config), origin
 
 
-def predict_files(directory: Path, out: Path, images: Sequence[Path]) -> None:
-    """Predict image files of any kind that `prepare` reads, by the recipe of the run's dataset."""
-    raise NotImplementedError
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m jaxcxr.predict", description=__doc__)
@@ -175,7 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with report_input_errors():
         if options.images:
-            predict_files(options.run, options.out, options.images)
+            from jaxcxr.predict_images import predict_images
+
+            predict_images(options.run, options.out, options.images)
         else:
             predict_run(options.run, options.out, [options.split])
     print(f"predictions in {options.out}")

@@ -13,7 +13,7 @@ from jaxcxr.config import check_config
 from jaxcxr.evaluate import evaluate
 from jaxcxr.monitor import say
 from jaxcxr.predict import predict_run
-from jaxcxr.run_directory import PREDICTIONS, open_run
+from jaxcxr.run_directory import COMPILED, PREDICTIONS, open_run
 from jaxcxr.train import TrainingStoppedError, train
 
 
@@ -24,6 +24,8 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every file it writes
     check_config(config)
+    if jax.config.jax_compilation_cache_dir is None:  # else the user has chosen a place
+        jax.config.update("jax_compilation_cache_dir", str(directory / COMPILED))
     with open_run(directory, config):
         try:
             train(config, directory)

@@ -27,6 +27,7 @@ from jaxcxr.files import write_json
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
+COMPILED = "compiled"  # XLA's cache: a restarted run does not compile again
 METRICS = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"

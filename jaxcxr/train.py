@@ -140,11 +140,11 @@ def train(config: ConfigDict, directory: Path) -> None:
     one = peak_flops(jax.devices()[0].device_kind, config.dtype)
     peak = one and one * mesh.devices.size
     unsettled: list[tuple[int, np.ndarray, dict[str, Any]]] = []
-    clock = time.perf_counter()
+    clock, timed = time.perf_counter(), 0
 
     def settle(monitor: Monitor) -> None:
         """Fetch the metrics of the oldest step not yet looked at, and act on them."""
-        nonlocal clock
+        nonlocal clock, timed
         step, rows, metrics = unsettled.pop(0)
         loss = float(metrics["loss"])
         if not np.isfinite(loss):
@@ -155,16 +155,17 @@ def train(config: ConfigDict, directory: Path) -> None:
                 "config.learning_rate or set config.clip_norm, and look at these images"
             )
         window.append(loss)
+        timed += 1
         monitor.advance(step)
         if step % config.log_every == 0:
             now = time.perf_counter()
-            speed = len(window) * config.batch_size / (now - clock)
+            speed = timed * config.batch_size / (now - clock)
             record = {"loss": float(np.mean(window)), "images_per_second": speed}
             if peak is not None:
                 record["mfu"] = speed * training_flops(model.spec, config.image_size) / peak
             monitor.record(step, record | {"gradient_norm": float(metrics["gradient_norm"])})
             window.clear()
-            clock = now
+            clock, timed = now, 0
 
     with _stop_signal() as stop, Monitor(directory, total_steps, first_step) as monitor:
         step = first_step
@@ -194,7 +195,7 @@ def train(config: ConfigDict, directory: Path) -> None:
                     if jax.process_index() == 0:
                         write_weights(directory / WEIGHTS, model.spec, tensors, origin)
             save(step)
-            clock = time.perf_counter()
+            clock, timed = time.perf_counter(), 0  # neither validation nor saving is training
             if stopping and step < total_steps and not selection.finished:
                 checkpoint.wait(checkpoints)
                 raise TrainingStoppedError(stop[0] if stop else signal.SIGTERM, step)

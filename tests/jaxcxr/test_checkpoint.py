@@ -44,6 +44,15 @@ def test_restores_the_newest_bit_for_bit(saved):
     assert progress == {"epoch": 3, "window": [0.1, 1 / 3]}
 
 
+def test_progress_is_what_it_was_when_it_was_saved(tmp_path):
+    manager, progress = checkpoint.open_checkpoints(tmp_path), {"window": [1.0]}
+    checkpoint.save(manager, 1, _state(1), progress)
+    progress["window"].append(2.0)  # as training does while the checkpoint is being written
+    checkpoint.wait(manager)
+    assert checkpoint.restore_newest(manager, _state(0))[1] == {"window": [1.0]}
+    manager.close()
+
+
 def test_one_flipped_bit_is_reported_by_name_and_the_one_before_is_used(saved):
     manager, directory = saved
     _flip_bit(directory, 30)
