@@ -7,6 +7,8 @@ the fingerprint saved with each checkpoint does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -61,10 +63,8 @@ def save(manager: ocp.CheckpointManager, step: int, state: Any, progress: dict[s
     arguments = ocp.args.Composite(
         state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(described)
     )
-    try:
+    with _named_error(manager):
         manager.save(step, args=arguments)
-    except (OSError, ValueError) as error:
-        raise _not_written(manager, error) from None
 
 
 def wait(manager: ocp.CheckpointManager) -> None:
@@ -73,20 +73,22 @@ def wait(manager: ocp.CheckpointManager) -> None:
     Raises:
       InputError: one could not be written.
     """
-    try:
+    with _named_error(manager):
         manager.wait_until_finished()
-    except (OSError, ValueError) as error:
-        raise _not_written(manager, error) from None
 
 
-def _not_written(manager: ocp.CheckpointManager, error: Exception) -> InputError:
-    kept = manager.latest_step()
-    reason = str(error).strip().splitlines()[0][:200]
-    return InputError(
-        f"{manager.directory}: a checkpoint could not be written ({reason}); "
-        f"{'the one of step ' + str(kept) + ' is intact' if kept else 'there is none yet'}; "
-        "make room or check permissions, then run the same command again to go on from it"
-    )
+@contextmanager
+def _named_error(manager: ocp.CheckpointManager) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        kept = manager.latest_step()
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{manager.directory}: a checkpoint could not be written ({reason}); "
+            f"{f'that of step {kept} is intact' if kept else 'there is none yet'}; make room or "
+            "check permissions, then run the same command again to go on"
+        ) from None
 
 
 def restore_newest(

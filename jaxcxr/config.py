@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from jaxcxr.errors import InputError
 
 # What an experiment's identity does not depend on: a run may be resumed with these changed.
-RESUMABLE_CHANGES = ("checkpoint_every", "data", "epochs", "log_every", "mesh", "patience")
+RESUMABLE_CHANGES = ("checkpoint_every", "data", "epochs", "log_every", "mesh", "patience", "wandb")
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
@@ -73,6 +73,7 @@ def study_config() -> ConfigDict:
     config.log_every = 10  # steps
     config.checkpoint_every = 200  # steps; and after every epoch
     config.bootstrap_resamples = 1000
+    config.wandb = ""  # project of Weights & Biases to report to, with its own client
     return config
 
 

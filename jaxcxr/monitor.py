@@ -5,6 +5,7 @@ A terminal gets a live bar; anything else, such as a batch system's log file, ge
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from tensorboardX import SummaryWriter
 
-from jaxcxr.run_directory import METRICS
+from jaxcxr.errors import InputError
+from jaxcxr.run_directory import CONFIG, METRICS
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -44,9 +46,13 @@ class Monitor:
       total_steps: of the whole training.
       first_step: where this process starts; records of later steps, left by a process that was
         killed before its next checkpoint, are removed, since they are about to be made again.
+      wandb: project of Weights & Biases to report to; empty for none.
+
+    Raises:
+      InputError: `wandb` is given and its client is not installed.
     """
 
-    def __init__(self, directory: Path, total_steps: int, first_step: int):
+    def __init__(self, directory: Path, total_steps: int, first_step: int, wandb: str = ""):
         self._first_process = jax.process_index() == 0
         self._total, self._done = total_steps, first_step
         self._progress = Progress(
@@ -62,6 +68,7 @@ class Monitor:
             _truncate(directory / METRICS, first_step)
             self._records = (directory / METRICS).open("a", encoding="utf-8")
             self._events = SummaryWriter(str(directory), purge_step=first_step + 1)
+            self._wandb = _start_wandb(wandb, directory) if wandb else None
 
     def __enter__(self) -> Monitor:
         """Show the bar."""
@@ -76,6 +83,8 @@ class Monitor:
         if self._first_process:
             self._records.close()
             self._events.close()
+            if self._wandb is not None:
+                self._wandb.finish()
 
     def advance(self, step: int) -> None:
         """Move the bar to `step`."""
@@ -89,11 +98,28 @@ class Monitor:
         self._records.flush()
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(metrics, step=step)
         shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         if console.is_terminal and "loss" in metrics:
             self._progress.update(self._task, description=shown)
         else:
             console.print(f"step {step}/{self._total}  {shown}", markup=False)
+
+
+def _start_wandb(project: str, directory: Path) -> Any:
+    """Start or resume the report of this run, known by its directory."""
+    try:
+        import wandb
+    except ImportError:
+        raise InputError(
+            "config.wandb needs the client of Weights & Biases: pip install 'jaxcxr[wandb]'"
+        ) from None
+    name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
+    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    return wandb.init(
+        project=project, id=name, name=directory.name, dir=directory, config=config, resume="allow"
+    )
 
 
 def _truncate(path: Path, step: int) -> None:

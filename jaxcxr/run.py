@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -10,6 +12,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from jaxcxr.config import check_config
+from jaxcxr.errors import InputError
 from jaxcxr.evaluate import evaluate
 from jaxcxr.monitor import say
 from jaxcxr.predict import predict_run
@@ -24,9 +27,10 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     """
     logging.set_verbosity(logging.WARNING)  # Orbax tells every file it writes
     check_config(config)
-    if jax.config.jax_compilation_cache_dir is None:  # else the user has chosen a place
+    chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if chosen is None:
         jax.config.update("jax_compilation_cache_dir", str(directory / COMPILED))
-    with open_run(directory, config):
+    with open_run(directory, config), _full_disk_in_a_sentence(directory):
         try:
             train(config, directory)
         except TrainingStoppedError as stopped:
@@ -37,3 +41,17 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
         if jax.process_index() == 0:
             evaluate(predictions, directory, resamples=config.bootstrap_resamples)
     say(f"run, predictions and statistics are in {directory}")
+
+
+@contextmanager
+def _full_disk_in_a_sentence(directory: Path) -> Iterator[None]:
+    """Say what a full disk means, whichever of many libraries met it first."""
+    try:
+        yield
+    except Exception as error:
+        if "No space left on device" not in str(error):
+            raise
+        raise InputError(
+            f"{directory}: no space left on the device; make room and run the same command again, "
+            "which goes on from the last whole checkpoint"
+        ) from None

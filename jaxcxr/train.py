@@ -167,7 +167,10 @@ def train(config: ConfigDict, directory: Path) -> None:
             window.clear()
             clock, timed = now, 0
 
-    with _stop_signal() as stop, Monitor(directory, total_steps, first_step) as monitor:
+    with (
+        _stop_signal() as stop,
+        Monitor(directory, total_steps, first_step, config.wandb) as monitor,
+    ):
         step = first_step
         while step < total_steps and not selection.finished:
             batch = next(batches)

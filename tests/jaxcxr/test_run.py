@@ -1,6 +1,7 @@
 """Whole experiments on a tiny dataset: what comes out, what stops them, what resumes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,21 @@ def test_a_loss_that_is_not_finite_names_step_images_and_checkpoint(tiny_data, t
     with pytest.raises(InputError, match=r"the loss is nan at step \d+ \(images train\d+.png, "):
         run_experiment(config, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_full_disk_ends_in_a_sentence_and_goes_on_when_there_is_room(tiny_data, tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        full = subprocess.run(_command(tiny_data, tmp_path), capture_output=True, text=True)
+        assert full.returncode == 2
+        assert "no space left on the device; make room" in full.stderr
+        subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path)], check=True)
+        again = subprocess.run(_command(tiny_data, tmp_path), capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 @pytest.mark.parametrize(
