@@ -98,7 +98,9 @@ class Chest:
         """All layers on top of each other."""
         open_air = self.air * (1 - np.clip(self.opacity, 0, 1))
         lines = np.minimum(self.vessels, 1.2) * open_air
-        return self.tissue - 0.41 * open_air + 0.17 * lines + 0.15 * self.bones + self.bright
+        # Bones stand out less where the tissue around them is dense already.
+        bones = 0.18 * self.bones * (0.6 + 0.4 * open_air)
+        return self.tissue - 0.41 * open_air + 0.17 * lines + bones + self.bright
 
 
 def vessels(lung: Lung, hila: float, rng: np.random.Generator) -> np.ndarray:
