@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from input_pipeline.labels import SIDES, without_side
+from input_pipeline.phantom import midline
 from input_pipeline.phantom import opacities as paints
 from input_pipeline.phantom.thorax import Chest, Lung, Person
 
@@ -37,8 +38,8 @@ def paint(finding: str, side: str, chest: Chest, rng: np.random.Generator) -> No
     for lung in chest.lungs:
         if kind in _PAINTS and (lung.side in (side, "both") or kind in _BILATERAL):
             _PAINTS[kind](chest, lung, rng)
-    if kind in paints.MIDLINE:
-        paints.MIDLINE[kind](chest, rng)
+    if kind in midline.MIDLINE:
+        midline.MIDLINE[kind](chest, rng)
 
 
 def _cardiomegaly(person: Person, rng: np.random.Generator, _: str) -> Person:

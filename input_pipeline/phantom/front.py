@@ -26,11 +26,8 @@ def spine_x(person: Person, y: np.ndarray) -> np.ndarray:
 def frontal(person: Person, rng: np.random.Generator) -> Chest:
     """The chest from the front."""
     lungs = (_frontal_lung(person, 0), _frontal_lung(person, 1))
-    heart_x = 0.5 + person.shift + 0.105 + 0.38 * (person.heart - 0.29) - 0.045
     dome = max(person.domes)
-    heart_y = dome - 0.075
-    half = person.heart / 2
-    heart = ellipse(heart_x, heart_y, half * 1.04, half * 0.80, 0.42, 0.005)
+    heart = polygon(_heart(person, dome), 0.005)
     knob = ellipse(
         0.5 + person.shift + person.mediastinum * 0.75,
         person.apex + 0.165,
@@ -39,15 +36,16 @@ def frontal(person: Person, rng: np.random.Generator) -> Chest:
         0,
         0.005,
     )
-    middle = _column(person, 0.08, 0.9)
+    middle = _column(person, 0.08, 1.2)
     middle = polygon(middle, 0.006)
     lung_mask = np.maximum(*(polygon(lung.outline, 0.004) for lung in lungs))
     solid = 1 - (1 - heart) * (1 - knob) * (1 - middle)
     trachea = polygon(_band(person, person.apex - 0.10, person.apex + 0.15, 0.018), 0.006)
     abdomen = step(rows() - dome - 0.05, 45)
-    tissue = _frontal_body(person) * (
+    body = _frontal_body(person)
+    tissue = body * (
         person.soft_tissue
-        + 0.12 * middle
+        + 0.12 * middle * (1 - 0.6 * abdomen)
         + 0.09 * heart
         + 0.08 * knob
         - 0.13 * trachea
@@ -58,8 +56,9 @@ def frontal(person: Person, rng: np.random.Generator) -> Chest:
         tissue -= 0.2 * ellipse(x, y, person.stomach * 1.5, person.stomach, -0.2, 0.008)
     markings = np.maximum.reduce([vessels(lung, person.hila, rng) for lung in lungs])
     air = person.air * lung_mask * (1 - 0.92 * solid)
-    bones = _frontal_bones(person)
-    return Chest("frontal", lungs, tissue, air, markings, bones, (heart_x, heart_y))
+    bones = _frontal_bones(person) * np.minimum(3 * body, 1)
+    heart_at = (0.5 + person.shift + 0.13 * person.heart, dome - 0.06)
+    return Chest("frontal", lungs, tissue, air, markings, bones, heart_at)
 
 
 def _frontal_lung(person: Person, side: int) -> Lung:
@@ -98,6 +97,29 @@ def _frontal_lung(person: Person, side: int) -> Lung:
     return Lung(("right", "left")[side], outline, inner, outer, apex, dome, angle, hilum)
 
 
+def _heart(person: Person, dome: float) -> np.ndarray:
+    """Heart and great vessels: two thirds of the width lie to the image's right."""
+    middle = 0.5 + person.shift
+    right, left = middle - 0.36 * person.heart, middle + 0.64 * person.heart
+    waist = middle + 0.3 * person.heart
+    outline = [
+        (middle - 0.05, dome - 0.38),
+        (middle + 0.05, dome - 0.38),
+        (middle + 0.07, dome - 0.30),
+        (waist - 0.01, dome - 0.25),
+        (waist + 0.35 * (left - waist), dome - 0.19),
+        (left - 0.01, dome - 0.09),
+        (left + 0.012, dome - 0.01),
+        (left - 0.03, dome + 0.05),
+        (middle, dome + 0.07),
+        (right + 0.015, dome + 0.02),
+        (right - 0.008, dome - 0.06),
+        (right + 0.012, dome - 0.16),
+        (middle - 0.06, dome - 0.24),
+    ]
+    return curve(outline, closed=True)
+
+
 def _frontal_body(person: Person) -> np.ndarray:
     wall = person.half_width + 0.075
     half = [(0.06, -0.1), (0.075, 0.03), (0.13, 0.075), (0.3, 0.10), (0.45, 0.17), (0.6, 0.3)]
@@ -126,7 +148,7 @@ def _column(person: Person, top: float, bottom: float) -> np.ndarray:
 def _broken(line: np.ndarray, place: float) -> list[np.ndarray]:
     """The two fragments of a bone, the farther one sunk by about its own width."""
     cut = max(2, min(len(line) - 3, round(place * len(line))))
-    return [line[:cut], line[cut + 1 :] + np.array([0.0, 0.026], np.float32)]
+    return [line[:cut], line[cut + 1 :] + np.array([0.0, 0.036], np.float32)]
 
 
 def _frontal_bones(person: Person) -> np.ndarray:
@@ -154,7 +176,7 @@ def _frontal_bones(person: Person) -> np.ndarray:
                 parts = _broken(points, broken[rib]) if rib in broken and not front else [points]
                 for part in parts:
                     bone(bones, part, 0.013 if front else 0.020, 0.34 if front else 0.78)
-            drop = 0.03 * (1 - person.stoop)
+            drop = 0.03 * (1 - 0.4 * person.stoop)
             collar = [(0.035, 0.165 + drop), (0.11, 0.15 + drop), (0.2, 0.105 + drop)]
             clavicle = curve([(0.5 + sign * x, y) for x, y in [*collar, (0.34, 0.10 + drop)]])
             for part in _broken(clavicle, broken[-1]) if -1 in broken else [clavicle]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from input_pipeline.phantom.brushes import (
@@ -31,9 +29,10 @@ def _down(lung: Lung) -> np.ndarray:
     return (rows() - lung.apex) / (lung.dome - lung.apex)
 
 
-def _opaque(chest: Chest, field: np.ndarray) -> None:
-    """Take air from the lung, as two layers of cloud do: never more than all of it."""
-    chest.opacity = 1 - (1 - chest.opacity) * (1 - np.clip(field, 0, 1))
+def _opaque(chest: Chest, lung: Lung, field: np.ndarray) -> None:
+    """Take air from this lung, as layers of cloud do: never more than all of it."""
+    own = _across(lung) > -0.25
+    chest.opacity = 1 - (1 - chest.opacity) * (1 - np.clip(field, 0, 1) * own)
 
 
 def _cloud(
@@ -43,15 +42,15 @@ def _cloud(
     x, y = lung.at(*place)
     bell = blob(x, y, size, size * rng.uniform(0.8, 1.2), angle=rng.uniform(0, 3))
     ragged = bell + rough * (fluff(rng, 14) - 0.5)
-    return np.clip(1.6 * ragged - 0.35, 0, 1) * polygon(lung.outline, 0.006)
+    return np.clip(1.6 * ragged - 0.35, 0, 1)
 
 
 def pneumonia(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """Patches with ragged edges in the lower half."""
     across, down = rng.uniform(0.4, 0.6), rng.uniform(0.6, 0.85)
     size = rng.uniform(0.10, 0.135)
-    _opaque(chest, 0.75 * _cloud(lung, rng, (across, down), size, 0.9))
-    _opaque(chest, 0.55 * _cloud(lung, rng, (across + 0.2, down - 0.25), size * 0.6, 0.9))
+    _opaque(chest, lung, 0.75 * _cloud(lung, rng, (across, down), size, 0.9))
+    _opaque(chest, lung, 0.55 * _cloud(lung, rng, (across + 0.2, down - 0.25), size * 0.6, 0.9))
 
 
 def consolidation(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
@@ -62,34 +61,34 @@ def consolidation(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     tilt = rng.uniform(-0.08, 0.08)
     below = step(floor + tilt * (across - 0.5) - down, 90)
     above = step(down - floor + depth, 16)
-    lobe = below * above * polygon(lung.shrunk(0.03), 0.008)
+    lobe = below * above
     lobe *= 0.88 + 0.3 * (fluff(rng, 10) - 0.5)
     airways = []
     for end in rng.uniform(0.15, 0.95, 5):
         start = lung.at(0.12, floor - 0.04)
         knee = lung.at(0.4, floor - 0.02 - 0.5 * end * depth)
         airways.append(curve([start, knee, lung.at(0.8, floor - end * depth)]))
-    _opaque(chest, lobe * (1 - 0.55 * strokes(airways, 0.008, 0.002)))
+    _opaque(chest, lung, lobe * (1 - 0.55 * strokes(airways, 0.008, 0.002)))
 
 
 def lung_opacity(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """One wide haze with soft edges, through which the vessels still show."""
     x, y = lung.at(rng.uniform(0.45, 0.65), rng.uniform(0.35, 0.8))
     haze = blob(x, y, rng.uniform(0.12, 0.15), rng.uniform(0.13, 0.18), edge=1.2)
-    _opaque(chest, 0.5 * haze * (0.9 + 0.3 * (fluff(rng, 6) - 0.5)))
+    _opaque(chest, lung, 0.5 * haze * (0.9 + 0.3 * (fluff(rng, 6) - 0.5)))
 
 
 def infiltrates(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """Many small patches over both lungs."""
     spots = np.clip(4 * (fluff(rng, 13) - 0.60), 0, 1)
-    field = spots * polygon(lung.outline, 0.006) * blob(*lung.at(0.5, 0.6), 0.24, 0.30, edge=2)
-    _opaque(chest, 0.6 * field)
+    field = spots * blob(*lung.at(0.5, 0.6), 0.24, 0.30, edge=2)
+    _opaque(chest, lung, 0.6 * field)
 
 
 def tuberculosis(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """Patches below the clavicle around a cavity."""
     place = (rng.uniform(0.45, 0.6), rng.uniform(0.18, 0.28))
-    _opaque(chest, 0.7 * _cloud(lung, rng, place, 0.09, 1.0))
+    _opaque(chest, lung, 0.7 * _cloud(lung, rng, place, 0.09, 1.0))
     _ring(chest, lung.at(*place), rng.uniform(0.025, 0.035), 0.010)
 
 
@@ -99,22 +98,22 @@ def effusion(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     across = np.clip(_across(lung), 0, 1.1)
     surface = level + 0.04 - rng.uniform(0.15, 0.22) * across**3
     fluid = step(_down(lung) - surface, 55)
-    inside = polygon(lung.outline, 0.004)
-    _opaque(chest, 0.97 * fluid * inside)
-    chest.bright += 0.07 * fluid * inside
+    _opaque(chest, lung, 0.97 * fluid)
+    chest.bright += 0.06 * fluid * chest.air
 
 
 def atelectasis(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """Plates of airless lung above a raised dome, and a dense base."""
-    plates = []
-    for number in range(int(rng.integers(2, 4))):
-        y = rng.uniform(0.76, 0.82) - 0.11 * number
-        tilt = rng.normal(0, 0.03)
-        ends = lung.at(0.22, y + tilt), lung.at(0.58, y - 0.02), lung.at(0.92, y - tilt)
-        plates.append(curve(ends))
-    base = blob(*lung.at(0.35, 1.0), 0.15, 0.07)
-    field = np.maximum(0.9 * strokes(plates, 0.013, 0.003), 0.75 * base)
-    _opaque(chest, field * polygon(lung.outline, 0.006))
+    x, y = lung.at(0.35, 1.0)
+    field = 0.85 * blob(x, y, 0.16, 0.075, edge=1.5)
+    for number in range(int(rng.integers(1, 4))):
+        level = rng.uniform(0.74, 0.84) - 0.12 * number
+        tilt = rng.normal(0, 0.05)
+        first, last = rng.uniform(0.1, 0.35), rng.uniform(0.65, 0.95)
+        middle = lung.at((first + last) / 2, level - 0.02)
+        plate = curve([lung.at(first, level + tilt), middle, lung.at(last, level - tilt)])
+        field = np.maximum(field, 0.9 * strokes([plate], rng.uniform(0.009, 0.016), 0.004))
+    _opaque(chest, lung, field)
 
 
 def pneumothorax(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
@@ -125,33 +124,31 @@ def pneumothorax(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     chest.vessels *= 1 - rim
     chest.opacity *= 1 - rim
     chest.air = chest.air + 0.24 * rim * (chest.air > 0.3)
-    _opaque(chest, 0.15 * polygon(collapsed))
+    _opaque(chest, lung, 0.15 * polygon(collapsed))
     line = np.concatenate([collapsed, collapsed[:1]])
     chest.bright += 0.16 * strokes([line], 0.004, 0.0012) * inside * (_across(lung) > 0.3)
 
 
 def pleural_thickening(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """A dense rind along the outer wall and a blunted angle."""
-    inside = polygon(lung.outline, 0.004)
-    rind = inside * (1 - polygon(lung.shrunk(rng.uniform(0.05, 0.085)), 0.004))
+    rind = 1 - polygon(lung.shrunk(rng.uniform(0.05, 0.085)), 0.004)
     rind *= 0.8 + 0.6 * (fluff(rng, 14) - 0.5)
-    _opaque(chest, 0.85 * rind * np.clip(3 * _across(lung) - 1, 0, 1))
+    _opaque(chest, lung, 0.85 * rind * np.clip(3 * _across(lung) - 1, 0, 1))
     x, y = lung.outer, lung.angle
-    _opaque(chest, 0.9 * blob(x, y, 0.06, 0.07))
+    _opaque(chest, lung, 0.9 * blob(x, y, 0.06, 0.07))
 
 
 def fibrosis(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """A coarse net, densest at the base and the outer wall of small lungs."""
     weight = np.clip(1.5 * _down(lung) - 0.45, 0, 1) * (0.65 + 0.35 * np.clip(_across(lung), 0, 1))
-    inside = polygon(lung.outline, 0.006)
-    chest.bright += 0.20 * net(rng, 44) * weight * inside
-    _opaque(chest, 0.28 * weight * inside)
+    chest.bright += 0.22 * net(rng, 38) * weight * chest.air * (_across(lung) > -0.25)
+    _opaque(chest, lung, 0.28 * weight)
 
 
 def interstitial(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """A fine net over the whole lung."""
-    inside = polygon(lung.outline, 0.006)
-    chest.bright += rng.uniform(0.09, 0.14) * net(rng, 60) * inside
+    mesh = net(rng, 60) * chest.air * (_across(lung) > -0.25)
+    chest.bright += rng.uniform(0.09, 0.14) * mesh
 
 
 def bronchiectasis(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
@@ -181,7 +178,7 @@ def edema(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     """A bat's wing of haze around the hilum, and septal lines at the angle."""
     x, y = lung.hilum
     wing = blob(x + 0.07 * lung.outward, y + 0.03, 0.14, 0.19, edge=1.2)
-    _opaque(chest, rng.uniform(0.6, 0.78) * wing * (0.9 + 0.7 * (fluff(rng, 16) - 0.5)))
+    _opaque(chest, lung, rng.uniform(0.6, 0.78) * wing * (0.9 + 0.7 * (fluff(rng, 16) - 0.5)))
     lines = []
     for down in np.arange(0.76, 1.0, 0.035):
         lines.append(np.array([lung.at(0.86, down), lung.at(0.99, down + 0.005)]))
@@ -194,20 +191,18 @@ def congestion(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     chest.vessels += 0.8 * chest.vessels * upper
     x, y = lung.hilum
     haze = blob(x + 0.02 * lung.outward, y, 0.085, 0.13)
-    _opaque(chest, rng.uniform(0.4, 0.5) * haze + 0.16 * polygon(lung.outline))
+    _opaque(chest, lung, rng.uniform(0.4, 0.5) * haze + 0.16)
 
 
 def _round(
     chest: Chest, lung: Lung, rng: np.random.Generator, radius: float, density: float
 ) -> None:
     x, y = lung.at(rng.uniform(0.38, 0.75), rng.uniform(0.22, 0.82))
-    lobes = 1 + 0.06 * np.cos(
-        np.arange(24) * rng.integers(2, 5) * 2 * np.pi / 24 + rng.uniform(0, 6)
-    )
     turn = np.arange(24) * 2 * np.pi / 24
-    outline = np.stack([x + radius * lobes * np.cos(turn), y + radius * lobes * np.sin(turn)], 1)
+    lobed = radius * (1 + 0.06 * np.cos(turn * rng.integers(2, 5) + rng.uniform(0, 6)))
+    outline = np.stack([x + lobed * np.cos(turn), y + lobed * np.sin(turn)], 1)
     disc = polygon(curve(outline, closed=True), 0.004 + 0.03 * radius)
-    _opaque(chest, density * disc)
+    _opaque(chest, lung, density * disc)
     chest.bright += 0.05 * disc
 
 
@@ -259,57 +254,3 @@ def calcification(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
         x, y = lung.at(rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.6))
         grain = rng.uniform(0.007, 0.013)
         chest.bright += 0.4 * ellipse(x, y, grain, grain * rng.uniform(0.7, 1), 0, 0.002)
-
-
-def hernia(chest: Chest, rng: np.random.Generator) -> None:
-    """Stomach behind the heart: a round wall around gas above a level of fluid."""
-    x, y = chest.heart
-    x += rng.uniform(-0.03, 0.02)
-    y += rng.uniform(0.0, 0.03)
-    radius = rng.uniform(0.07, 0.095)
-    bag = ellipse(x, y, radius, radius * 0.85, 0, 0.003)
-    gas = bag * (rows() < y + 0.2 * radius)
-    hollow = ellipse(x, y, radius - 0.012, (radius - 0.012) * 0.85, 0, 0.003)
-    chest.bright += 0.20 * (bag - hollow) + 0.06 * bag - 0.30 * hollow * gas
-
-
-def pacemaker(chest: Chest, rng: np.random.Generator) -> None:
-    """A box below the left clavicle with a lead to the heart."""
-    lung = chest.lungs[-1]
-    x, y = lung.at(0.75, 0.16)
-    box = ellipse(x, y, 0.05, 0.038, rng.normal(0, 0.2), 0.002)
-    hx, hy = chest.heart
-    lead = curve([(x, y), lung.at(0.3, 0.08), lung.at(0.0, 0.3), (hx - 0.06, hy), (hx, hy + 0.08)])
-    chest.bright += np.maximum(0.55 * box, 0.4 * strokes([lead], 0.005, 0.001))
-
-
-def sternotomy(chest: Chest, rng: np.random.Generator) -> None:
-    """A column of wire loops."""
-    x = 0.5 if chest.view == "frontal" else chest.lungs[0].inner
-    turn = np.linspace(0, 2 * np.pi, 20)
-    loops = []
-    for y in np.linspace(0.26, 0.62, 6):
-        tilt = rng.normal(0, 0.006)
-        loops.append(np.stack([x + 0.017 * np.cos(turn), y + tilt + 0.009 * np.sin(turn)], 1))
-    chest.bright += 0.4 * strokes(loops, 0.004, 0.001)
-
-
-def support_devices(chest: Chest, rng: np.random.Generator) -> None:
-    """A tracheal tube, a central line and electrodes with their leads."""
-    low = rng.uniform(0.24, 0.28)
-    tube = np.array([(0.5, 0.0), (0.5, low)])
-    catheter = curve([(0.36, 0.0), (0.43, 0.12), (0.455, 0.25), (0.46, rng.uniform(0.40, 0.46))])
-    discs = [ellipse(x + rng.normal(0, 0.02), y, 0.016, 0.016) for x, y in _ELECTRODES]
-    leads = [curve([(x, y), (x * 0.6 + 0.2, y - 0.08), (0.5, 0.98)]) for x, y in _ELECTRODES[1:]]
-    chest.bright += 0.3 * strokes([tube], 0.012, 0.001) + 0.35 * strokes([catheter], 0.005, 0.001)
-    chest.bright += 0.4 * np.maximum.reduce(discs) + 0.3 * strokes(leads, 0.004, 0.001)
-
-
-_ELECTRODES = ((0.24, 0.22), (0.76, 0.22), (0.78, 0.62))
-
-MIDLINE: dict[str, Callable[[Chest, np.random.Generator], None]] = {
-    "hernia": hernia,
-    "pacemaker": pacemaker,
-    "sternotomy": sternotomy,
-    "support_devices": support_devices,
-}
