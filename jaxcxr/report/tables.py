@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+# In the terminal a line is short.
+SHORT = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "accuracy": "Acc.",
+    "sensitivity": "Sens.",
+    "specificity": "Spec.",
+}
 COLUMNS = {
     "auc": "AUC",
     "average_precision": "AP",
@@ -44,9 +52,9 @@ def _table(title: str, caption: str, first: tuple[str, ...], rest: tuple[str, ..
         pad_edge=False,
     )
     for name in first:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     for name in rest:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 
@@ -62,7 +70,7 @@ def _label_table(statistics: dict[str, Any]) -> Table:
         f"{statistics['split']}: {images_and_patients(statistics)}",
         f"{interval_words(statistics)}; threshold by Youden's J on this split",
         ("Label",),
-        ("Pos.", "Neg.", *COLUMNS.values()),
+        ("Pos.", "Neg.", *SHORT.values()),
     )
     for row in statistics["labels"]:
         counts = f"{row['positives']:,}", f"{row['negatives']:,}"
@@ -83,7 +91,7 @@ def _validation_table(statistics: dict[str, Any]) -> Table:
         f"{statistics['split']} at the thresholds of the {statistics['validation']['split']} split",
         interval_words(statistics),
         ("Label",),
-        ("Threshold", *(COLUMNS[name] for name in names)),
+        ("Threshold", *(SHORT[name] for name in names)),
     )
     for row in statistics["labels"]:
         at = row["at_validation_threshold"]
@@ -134,7 +142,7 @@ def _paper_table(statistics: dict[str, Any]) -> Table:
         "percent, mean ± sd over redraws; the average's ± is of all redraws of all labels pooled: "
         "it shows how labels differ, not how sure the average is",
         ("Label",),
-        tuple(COLUMNS[name] for name in pooled),
+        tuple(SHORT[name] for name in pooled),
     )
     for row in statistics["labels"]:
         if row["estimable"]:

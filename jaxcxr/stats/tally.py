@@ -82,7 +82,8 @@ def tally(
         average_precision=average_precision,
         fixed_rate=Fraction(str(fixed_rate)),
     )
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    # One pass fits a core; an accelerator is filled by one label, and its memory by few.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if on_host else 2) as pool:
         parts = list(pool.map(run, rankings))
     return Tally(*(np.stack(column) for column in zip(*parts, strict=True)))
 

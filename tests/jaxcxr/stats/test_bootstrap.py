@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import jax
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -256,3 +257,14 @@ def test_the_form_for_accelerators_counts_the_same(whole, decimals):
             np.testing.assert_array_equal(host, device)
         # Precision is a sum of fractions, and a device may add them in another order.
         np.testing.assert_allclose(on_host[-1], on_device[-1], rtol=1e-13)
+
+
+def test_the_whole_bootstrap_is_the_same_in_the_form_for_accelerators(monkeypatch):
+    truth, scores = made_up(400, 3, models=2)
+    on_host = bootstrap(truth, scores, resamples=25, average_precision=True)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    on_device = bootstrap(truth, scores, resamples=25, average_precision=True, block=10)
+    for name in METRICS:
+        if name != "average_precision":
+            np.testing.assert_array_equal(getattr(on_host, name), getattr(on_device, name))
+    np.testing.assert_allclose(on_host.average_precision, on_device.average_precision, rtol=1e-13)
