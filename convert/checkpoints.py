@@ -1,15 +1,17 @@
 """The one table of checkpoint facts: every other module asks it, none repeats it.
 
 To add a checkpoint, add a row. What a row says of a model is what the weights were trained with,
-or where that is the subject of a choice, what the field runs them with; `note` says which.
+or where libraries disagree, what the library of the file runs them with; `note` says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from jaxcxr.model import ViTSpec
+from jaxcxr.model.rope import rope_periods
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -21,12 +23,14 @@ class Checkpoint:
     Attributes:
       name: its short name here.
       names: what each library calls it, by family of layouts.
-      spec: the model, under the layout that its authors publish.
+      spec: the model, as its authors publish it.
       by_family: the fields of `spec` that another library's rendering changes.
       pooling: what its head, or the field, reads off the tokens.
       licence: of the weights.
       source: where they come from.
       note: what a user must know beyond that.
+      signs: keys that begin so are found in files of this checkpoint and of no other like it.
+      head_outputs: how many outputs a head in its files has, where that tells it from others.
     """
 
     name: str
@@ -35,51 +39,188 @@ class Checkpoint:
     licence: str
     source: str
     pooling: str = "class token"
-    by_family: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    by_family: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
+    signs: tuple[str, ...] = ()
+    head_outputs: tuple[int, ...] = ()
 
     def spec_of(self, family: str) -> ViTSpec:
         """The model as the library of a family of layouts builds it."""
-        return replace(self.spec, **self.by_family.get(family, {}))  # type: ignore[arg-type]
+        return replace(self.spec, **self.by_family.get(family, {}))
 
 
 # Width, depth, heads.
 _SIZES = {"small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
 
 
-def _dinov2(size: str, registers: int) -> Checkpoint:
+def _vit(size: str, patch_size: int, native_image_size: int, **facts: Any) -> ViTSpec:
     width, depth, heads = _SIZES[size]
-    letter, suffix = size[0], "_reg4" if registers else ""
-    hf_name = f"facebook/dinov2-{'with-registers-' if registers else ''}{size}"
+    return ViTSpec(
+        patch_size=patch_size,
+        width=width,
+        depth=depth,
+        heads=heads,
+        mlp_width=4 * width,
+        native_image_size=native_image_size,
+        **facts,
+    )
+
+
+def _dinov2(size: str, registers: int) -> Checkpoint:
+    suffix = "_reg4" if registers else ""
+    rule = "size_aa" if registers else "dinov2"
+    timm = {"position_table": "patches"} if registers else {"resample_rule": "size_aa"}
     return Checkpoint(
-        name=f"dinov2_vit{letter}14{suffix}",
+        name=f"dinov2_vit{size[0]}14{suffix}",
         names={
-            "dinov2": f"dinov2_vit{letter}14{suffix}",
+            "dinov2": f"dinov2_vit{size[0]}14{suffix}",
             "timm": f"vit_{size}_patch14{suffix}_dinov2.lvd142m",
-            "hf": hf_name,
+            "hf": f"facebook/dinov2-{'with-registers-' if registers else ''}{size}",
         },
-        spec=ViTSpec(
-            patch_size=14,
-            width=width,
-            depth=depth,
-            heads=heads,
-            mlp_width=4 * width,
-            native_image_size=518,
-            layer_scale=True,
-            register_tokens=registers,
-            resample_rule="size_aa" if registers else "dinov2",
-        ),
-        by_family={
-            "timm": {"resample_rule": "size_aa"}
-            | ({"position_table": "patches"} if registers else {}),
-            "hf": {} if registers else {"resample_rule": "size"},
-        },
+        spec=_vit(size, 14, 518, layer_scale=True, register_tokens=registers, resample_rule=rule),
+        by_family={"timm": timm, "hf": {} if registers else {"resample_rule": "size"}},
         licence="Apache-2.0",
         source="https://github.com/facebookresearch/dinov2",
+        note="timm adds the class token's position to the class token" if registers else "",
+    )
+
+
+def _dinov3(size: str) -> Checkpoint:
+    return Checkpoint(
+        name=f"dinov3_vit{size[0]}16",
+        names={
+            "dinov2": f"dinov3_vit{size[0]}16",
+            "timm": f"vit_{size}_patch16_dinov3.lvd1689m",
+            "hf": f"facebook/dinov3-vit{size[0]}16-pretrain-lvd1689m",
+        },
+        spec=_vit(
+            size,
+            16,
+            224,
+            layer_scale=True,
+            register_tokens=4,
+            position_table="none",
+            layernorm_epsilon=1e-5,
+            rope_periods=rope_periods(64),
+            qkv_bias="no_key",
+        ),
+        by_family={"timm": {"native_image_size": 256}},
+        licence="DINOv3 License (gated; redistribute with the licence)",
+        source="https://github.com/facebookresearch/dinov3",
+        note="the repository's file rounds the rotary periods to bfloat16, which is read off it; "
+        "timm and transformers compute them in float32. timm pools the mean by default",
+    )
+
+
+_RAD_DINO = Checkpoint(
+    name="rad_dino",
+    names={"hf": "microsoft/rad-dino", "dinov2": "rad-dino backbone_compatible.safetensors"},
+    spec=_vit(
+        "base",
+        14,
+        518,
+        layer_scale=True,
+        resample_rule="dinov2",
+        pixel_mean=(0.5307, 0.5307, 0.5307),
+        pixel_std=(0.2583, 0.2583, 0.2583),
+    ),
+    by_family={"hf": {"resample_rule": "size"}},
+    licence="MIT (before 2025: MSRLA; read the one you downloaded)",
+    source="https://huggingface.co/microsoft/rad-dino",
+    note="same keys and shapes as dinov2_vitb14: name it with --checkpoint",
+)
+
+_AUGREG = Checkpoint(
+    name="vit_base_patch16_224.augreg_in21k",
+    names={
+        "timm": "vit_base_patch16_224.augreg_in21k",
+        "google": "B_16-i21k-300ep-lr_0.001-aug_medium1-wd_0.1-do_0.0-sd_0.0.npz",
+    },
+    spec=_vit("base", 16, 224, resample_rule="size_aa", pixel_mean=HALF, pixel_std=HALF),
+    by_family={"google": {"gelu": "tanh", "resample_rule": "bilinear_zoom"}},
+    licence="Apache-2.0",
+    source="https://github.com/google-research/vision_transformer",
+    note="the study's ViT; trained with tanh GELU, run with erf by timm",
+    head_outputs=(21843,),
+)
+
+_ORIG = Checkpoint(
+    name="vit_base_patch16_224.orig_in21k",
+    names={
+        "timm": "vit_base_patch16_224.orig_in21k",
+        "hf": "google/vit-base-patch16-224-in21k",
+        "google": "imagenet21k/ViT-B_16.npz",
+    },
+    spec=_AUGREG.spec,
+    by_family={**_AUGREG.by_family, "hf": {"resample_rule": "size"}},
+    licence="Apache-2.0",
+    source="https://github.com/google-research/vision_transformer",
+    note="trained with tanh GELU and LayerNorm epsilon 1e-6; transformers configures erf and 1e-12",
+    signs=("pre_logits/", "pooler."),
+)
+
+_MAE = Checkpoint(
+    name="vit_base_patch16_224.mae",
+    names={"timm": "vit_base_patch16_224.mae"},
+    spec=_vit("base", 16, 224, resample_rule="size_aa"),
+    licence="CC-BY-NC-4.0",
+    source="https://github.com/facebookresearch/mae",
+    pooling="class token or mean of patches",
+)
+
+_MEDICAL_MAE = Checkpoint(
+    name="medical_mae_vit_base",
+    names={"timm": "vit-b_CXR_0.5M_mae.pth"},
+    spec=replace(_MAE.spec, pixel_mean=(0.5056,) * 3, pixel_std=(0.252,) * 3),
+    licence="not stated",
+    source="https://github.com/lambert-x/medical_mae",
+    pooling="mean of patches when fine-tuned by its authors",
+    note="mean and std as its fine-tuning recipe is recalled, not confirmed; its fine-tuned files "
+    "end in fc_norm and are refused",
+    signs=("decoder_",),
+)
+
+# Outputs of the study's heads: its full label sets and those it shares with MIMIC-CXR.
+_STUDY_HEADS = (5, 7, 8, 9, 10, 11, 14, 17)
+
+
+def _study(name: str, base: Checkpoint, family: str) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        names={family: "networks.zip of the study, *.pth"},
+        spec=replace(base.spec_of(family), pixel_mean=(0.0,) * 3, pixel_std=(1.0,) * 3),
+        licence="not stated",
+        source="https://github.com/tayebiarasteh/vit-med",
+        note="fine-tuned on pixels in [0, 1] without mean and std",
+        head_outputs=_STUDY_HEADS,
     )
 
 
 CHECKPOINTS = {
     checkpoint.name: checkpoint
-    for checkpoint in (*(_dinov2(size, registers) for size in _SIZES for registers in (0, 4)),)
+    for checkpoint in (
+        *(_dinov2(size, registers) for size in _SIZES for registers in (0, 4)),
+        _RAD_DINO,
+        _AUGREG,
+        _ORIG,
+        _MAE,
+        _MEDICAL_MAE,
+        *(_dinov3(size) for size in _SIZES),
+        _study("study_dinov2_vitb14", _dinov2("base", 0), "dinov2"),
+        _study("study_vit_base_patch16", _AUGREG, "timm"),
+    )
 }
+
+
+def find_checkpoint(name: str) -> Checkpoint | None:
+    """The row of this name, here or in any library; timm's tag after the dot may be left out."""
+    aliases = {"vit_base_patch16_224_in21k": _AUGREG.name}
+    name = aliases.get(name, name)
+    for checkpoint in CHECKPOINTS.values():
+        if name in (checkpoint.name, *checkpoint.names.values()):
+            return checkpoint
+    for checkpoint in CHECKPOINTS.values():
+        timm = checkpoint.names.get("timm", "")
+        if "dinov" in timm and name in (timm.split(".")[0], timm.split(".")[0] + "_qkvb"):
+            return checkpoint
+    return None

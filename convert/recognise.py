@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isqrt
 
-from convert.checkpoints import CHECKPOINTS, Checkpoint
 from convert.layouts import LAYOUTS, Layout, Row
 from convert.sources import Tensor
 from jaxcxr.errors import InputError
+
+ROPE_PERIODS = "extra/rope_periods"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ class Dimensions:
     register_tokens: int
     labels: int | None
     heads: int | None
+    qkv_bias: str
+    rope_periods: tuple[float, ...]
 
 
 def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
@@ -125,6 +128,10 @@ def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
         sizes.setdefault(row.ours, []).append(size)
         if row.transform == "qkv_heads" and len(shape) >= 2:
             heads.append(shape[-2])
+    forms = named.layout.qkv_bias
+    periods = next(
+        (tensors[named.keys[k]] for k, (r, _) in named.rows.items() if r.ours == ROPE_PERIODS), None
+    )
     depth = 1 + max((n for _, n in named.rows.values() if n is not None), default=-1)
     width = _majority(sizes.get("blocks/{n}/norm1/scale", []) + sizes.get("norm/scale", []))
     patch_area = _ratio(sizes.get("patch_embedding/kernel"), width and 3 * width)
@@ -141,6 +148,8 @@ def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
         register_tokens=_ratio(sizes.get("register_tokens"), width) or 0,
         labels=_majority(sizes.get("head/bias", [])),
         heads=_majority(heads),
+        qkv_bias=forms[0] if "blocks/{n}/attention/qkv/bias" in sizes else forms[-1],
+        rope_periods=tuple(map(float, periods.read())) if periods is not None else (),
     )
 
 
@@ -160,15 +169,3 @@ def _grid(rows: int | None) -> tuple[int | None, str]:
     if rows and rows > 1 and _root(rows):
         return _root(rows), "patches"
     return rows and _root(rows - 1), "class_and_patches"
-
-
-def candidates(dimensions: Dimensions) -> list[Checkpoint]:
-    """The known checkpoints of these dimensions, at whatever image size the file's table is for."""
-
-    def fits(checkpoint: Checkpoint) -> bool:
-        names = ("width", "depth", "mlp_width", "patch_size", "layer_scale", "register_tokens")
-        return all(
-            getattr(dimensions, name) in (None, getattr(checkpoint.spec, name)) for name in names
-        )
-
-    return [checkpoint for checkpoint in CHECKPOINTS.values() if fits(checkpoint)]

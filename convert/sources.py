@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,28 @@ def open_source(path: Path) -> Iterator[Source]:
     tensors: dict[str, Tensor] = {}
     for file in files:
         tensors |= _tensors(file)
-    yield Source(path, _sha256(files), tensors)
+    yield Source(path, _sha256(files), unstack(tensors))
+
+
+def unstack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give each block its own tensors where all blocks are stacked along a first axis.
+
+    So `encoderblock/X` `[depth, ...]` of big_vision becomes `encoderblock_0/X`, ....
+    """
+    single: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        before, found, after = name.partition("encoderblock/")
+        if not found or not tensor.shape:
+            single[name] = tensor
+            continue
+        read = lru_cache(maxsize=1)(tensor.read)
+        for n in range(tensor.shape[0]):
+            single[f"{before}encoderblock_{n}/{after}"] = Tensor(
+                tensor.shape[1:],
+                tensor.dtype,
+                lambda n=n, read=read: read()[n],  # type: ignore[misc]
+            )
+    return single
 
 
 def _file_of(folder: Path) -> Path:

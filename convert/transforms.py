@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxcxr.errors import InputError
+
 Arrays = Sequence[np.ndarray]
 
 
@@ -25,6 +27,18 @@ class Transform:
 
     to_ours: Callable[[Arrays, int], np.ndarray]
     to_theirs: Callable[[np.ndarray, int], list[np.ndarray]]
+
+
+def _class_half(theirs: Arrays, heads: int) -> np.ndarray:
+    """The class token's half of a classifier over the class token and the mean of the patches."""
+    del heads
+    of_class, of_patches = np.split(theirs[0], 2, axis=1)
+    if of_patches.any():
+        raise InputError(
+            "its classifier also reads the mean of the patch tokens, which a head here does not; "
+            "import it without its head"
+        )
+    return of_class.T
 
 
 def _thirds(ours: np.ndarray) -> list[np.ndarray]:
@@ -70,6 +84,10 @@ TRANSFORMS: dict[str, Transform] = {
     ),
     # A query and a value bias; the key has none.
     "qv_biases": Transform(_with_empty_key, lambda ours, _: _thirds(ours)[::2]),
+    # [labels, 2 * width], the second half zero <-> [width, labels].
+    "class_half": Transform(
+        _class_half, lambda ours, _: [np.concatenate([ours.T, np.zeros_like(ours.T)], axis=1)]
+    ),
     # Flax attention: [width, heads, head_width] three times <-> [width, 3 * width].
     "qkv_heads": Transform(_join_heads, _split_heads),
     # Flax attention output: [heads, head_width, width] <-> [width, width].

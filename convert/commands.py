@@ -1,0 +1,165 @@
+"""What each command does, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from convert.checkpoints import CHECKPOINTS
+from jaxcxr.errors import InputError
+from jaxcxr.files import write_json
+
+
+def import_(arguments: argparse.Namespace) -> None:
+    """Convert a checkpoint to a weights file."""
+    from convert.downloads import locate
+    from convert.importing import import_checkpoint
+    from convert.sources import open_source
+    from jaxcxr.model import write_weights
+
+    path, known = locate(arguments.source)
+    with open_source(path) as source:
+        imported = import_checkpoint(
+            source,
+            name=arguments.source,
+            checkpoint=arguments.checkpoint or known,
+            rule=arguments.resample,
+            image_size=arguments.image_size,
+            keep_head=arguments.keep_head,
+            labels=arguments.labels,
+            fields=_fields(arguments.set),
+        )
+    write_weights(arguments.out, imported.spec, imported.tensors, imported.provenance)
+    for note in imported.notes:
+        print(f"note: {note}")
+    print(
+        f"{imported.provenance['layout']} names, {len(imported.tensors)} tensors, position rule "
+        f"{imported.spec.resample_rule}"
+    )
+    print(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
+
+
+def _fields(assignments: list[str]) -> dict[str, object]:
+    """Read `FIELD=VALUE`: a number, numbers separated by commas, or a word."""
+    fields: dict[str, object] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: write FIELD=VALUE, such as heads=6")
+        fields[key] = tuple(map(_value, text.split(","))) if "," in text else _value(text)
+    return fields
+
+
+def _value(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Compare with PyTorch; end with status 1 where a difference is beyond tolerance."""
+    from convert.downloads import locate
+    from convert.sources import open_source
+    from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
+    from jaxcxr.model import read_header, read_tensors, write_weights
+
+    path, _ = locate(arguments.source)
+    with open_source(path) as source:
+        parity = verify(
+            arguments.file, source, name=arguments.source, image_size=arguments.image_size
+        )
+    print(
+        f"{parity.reference}, images of {parity.image_size} pixels, float32; positions by rule "
+        f"{parity.resample_rule}, resampled at {parity.resample_at}"
+    )
+    print(f"{'':44}{'max absolute':>14}{'max relative':>14}{'rms relative':>14}")
+    worst = sorted(parity.gradients, key=lambda d: -d.relative)[:5]
+    for row in (*parity.forward, *worst):
+        print(f"{row.place:44}{row.absolute:14.2e}{row.relative:14.2e}{row.rms:14.2e}")
+    print(f"{'':44}(the 5 worst of {len(parity.gradients)} gradients; all are in the table)")
+    table = arguments.out or arguments.file.with_suffix(".parity.json")
+    write_json(table, asdict(parity) | {"passed": parity.first_failure is None})
+    header = read_header(arguments.file)
+    provenance = header.provenance | {"parity": parity.summary()}
+    write_weights(arguments.file, header.spec, read_tensors(arguments.file), provenance)
+    print(f"wrote {table}; the summary is in {arguments.file} too")
+    failure = parity.first_failure
+    if failure is not None:
+        print(
+            f"FAILED: beyond tolerance first at {failure.place}: relative {failure.relative:.2e}",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    print(f"passed: every layer within {TOLERANCE:g}, every gradient within {GRADIENT_TOLERANCE:g}")
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Convert a weights file for another library."""
+    from convert.exporting import export
+
+    layout, notes = export(
+        arguments.file, arguments.layout, arguments.out, with_head=not arguments.backbone
+    )
+    for note in notes:
+        print(f"note: {note}")
+    print(f"wrote {arguments.out} in {layout} names")
+
+
+def inspect(arguments: argparse.Namespace) -> None:
+    """Print what a weights file says of itself."""
+    from jaxcxr.model import read_header
+
+    header = read_header(arguments.file)
+    numbers = {path: _size(shape) for path, shape in header.shapes.items()}
+    print(json.dumps({"spec": header.spec.to_dict(), "provenance": header.provenance}, indent=2))
+    print(f"{len(numbers)} tensors, {sum(numbers.values()):,} parameters")
+    for path, shape in sorted(header.shapes.items()):
+        if not path.startswith("blocks/") or path.startswith("blocks/0/"):
+            print(f"  {path:40} {'x'.join(map(str, shape))}")
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def list_(arguments: argparse.Namespace) -> None:
+    """Print the table of known checkpoints."""
+    del arguments
+    for row in CHECKPOINTS.values():
+        spec = row.spec
+        registers = f", {spec.register_tokens} registers" if spec.register_tokens else ""
+        scale = ", LayerScale" if spec.layer_scale else ""
+        rules = {
+            family: row.spec_of(family).resample_rule
+            for family in row.names
+            if spec.position_table != "none"
+        }
+        print(row.name)
+        print(
+            f"  patch {spec.patch_size}, width {spec.width}, depth {spec.depth}, {spec.heads} heads"
+            f"{registers}{scale}, {spec.native_image_size} pixels, LayerNorm epsilon "
+            f"{spec.layernorm_epsilon:g}, {spec.gelu} GELU, "
+            + ("rotary positions" if spec.rope_periods else f"position rows: {spec.position_table}")
+        )
+        print(
+            f"  mean {_short(spec.pixel_mean)}, std {_short(spec.pixel_std)}, pools {row.pooling}"
+        )
+        for family, name in row.names.items():
+            rule = f"  (positions: {rules[family]})" if rules else ""
+            print(f"  {family}:{name}{rule}")
+        print(f"  licence {row.licence}; {row.source}")
+        if row.note:
+            print(f"  {row.note}")
+
+
+def _short(values: tuple[float, ...]) -> str:
+    same = len(set(values)) == 1
+    return f"{values[0]:g}" if same else "/".join(f"{value:g}" for value in values)

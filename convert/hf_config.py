@@ -1,0 +1,61 @@
+"""The `config.json` that describes a model to transformers: its facts, not the defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convert.layouts import Layout
+from jaxcxr.model import ViTSpec
+
+# The classes of transformers: without and with a classification head.
+CLASSES = {
+    "dinov2": ("Dinov2Model", "Dinov2ForImageClassification"),
+    "dinov2_with_registers": (
+        "Dinov2WithRegistersModel",
+        "Dinov2WithRegistersForImageClassification",
+    ),
+    "vit": ("ViTModel", "ViTForImageClassification"),
+    "dinov3_vit": ("DINOv3ViTModel", ""),
+}
+
+
+def model_type(spec: ViTSpec, layout: Layout) -> str:
+    """What transformers calls the architecture, a key of `CLASSES`."""
+    if layout.name == "hf_dinov2":
+        return "dinov2_with_registers" if spec.register_tokens else "dinov2"
+    return {"hf_vit": "vit", "hf_dinov3": "dinov3_vit"}[layout.name]
+
+
+def hf_config(spec: ViTSpec, layout: Layout, labels: int | None) -> dict[str, Any]:
+    """Return plain JSON values for a layout of the `hf` family."""
+    kind = model_type(spec, layout)
+    config: dict[str, Any] = {
+        "model_type": kind,
+        "architectures": [CLASSES[kind][labels is not None]],
+        "image_size": spec.native_image_size,
+        "patch_size": spec.patch_size,
+        "num_channels": 3,
+        "hidden_size": spec.width,
+        "num_hidden_layers": spec.depth,
+        "num_attention_heads": spec.heads,
+        "layer_norm_eps": spec.layernorm_epsilon,
+        "hidden_act": "gelu" if spec.gelu == "erf" else "gelu_pytorch_tanh",
+        "dtype": "float32",
+    }
+    if layout.name == "hf_dinov2":
+        config["mlp_ratio"] = _ratio(spec.mlp_width, spec.width)
+    else:
+        config["intermediate_size"] = spec.mlp_width
+    if layout.name != "hf_dinov3":
+        config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    if spec.register_tokens:
+        config["num_register_tokens"] = spec.register_tokens
+    if labels is not None:
+        config["id2label"] = {str(n): f"LABEL_{n}" for n in range(labels)}
+        config["label2id"] = {f"LABEL_{n}": n for n in range(labels)}
+        config["problem_type"] = "multi_label_classification"
+    return config
+
+
+def _ratio(mlp_width: int, width: int) -> float | int:
+    return mlp_width // width if mlp_width % width == 0 else mlp_width / width

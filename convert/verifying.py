@@ -1,0 +1,246 @@
+"""Measure a converted model against the PyTorch original: every layer and every gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes  # noqa: F401  registers bfloat16 with NumPy
+import numpy as np
+
+from convert.layouts import LAYOUTS
+from convert.recognise import Named, read_names, recognise
+from convert.sources import Source
+from convert.strict import wanted_rows
+from convert.transforms import TRANSFORMS
+from jaxcxr.errors import InputError
+from jaxcxr.model import ViTSpec, flatten, load, read_header, split
+from jaxcxr.model.parameters import Params
+
+TOLERANCE = 1e-5
+GRADIENT_TOLERANCE = 1e-4
+LABELS = 14  # Outputs of the random head where a checkpoint has none.
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far ours is from theirs at one place.
+
+    Attributes:
+      place: a stage of the forward pass, or `gradient of` a parameter.
+      absolute: the largest absolute difference.
+      relative: that, over the largest absolute value of theirs.
+      rms: root mean square of the difference over that of theirs.
+    """
+
+    place: str
+    absolute: float
+    relative: float
+    rms: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A measured comparison.
+
+    Attributes:
+      reference: the PyTorch model, with versions.
+      image_size: side of the images, pixels.
+      resample_rule: of the position table.
+      resample_at: `load` or `forward`.
+      forward: differences at each stage, in order.
+      gradients: of a weighted binary cross-entropy, for every parameter.
+    """
+
+    reference: str
+    image_size: int
+    resample_rule: str
+    resample_at: str
+    forward: tuple[Difference, ...]
+    gradients: tuple[Difference, ...]
+
+    @property
+    def first_failure(self) -> Difference | None:
+        """The first place beyond tolerance, in the order of the forward pass."""
+        for differences, limit in (
+            (self.forward, TOLERANCE),
+            (self.gradients, GRADIENT_TOLERANCE),
+        ):
+            for difference in differences:
+                if not difference.relative <= limit:
+                    return difference
+        return None
+
+    def summary(self) -> dict[str, Any]:
+        """What goes into the provenance of the weights file."""
+        kept = asdict(self)
+        for name in ("forward", "gradients"):
+            worst = max(getattr(self, name), key=lambda d: d.relative)
+            kept[name] = {"worst": worst.place, "relative": worst.relative}
+        kept["passed"] = self.first_failure is None
+        return kept
+
+
+def verify(weights_file: Path, source: Source, *, name: str, image_size: int | None) -> Parity:
+    """Run both models on the same images and compare them.
+
+    Args:
+      weights_file: ours.
+      source: the checkpoint it was made from, open.
+      name: what the user called the source.
+      image_size: side of the images; the file's native size if it was resampled on import,
+        224 or the nearest size the patches allow otherwise.
+
+    Raises:
+      InputError: the weights file was not made from this source, or a library is missing.
+    """
+    header = read_header(weights_file)
+    if header.provenance.get("source_sha256") not in (None, source.sha256):
+        raise InputError(
+            f"{weights_file}: made from another file than {name} (their sha256 differ); "
+            "verify against its own source"
+        )
+    named = recognise(name, source.tensors)
+    resampled = header.provenance.get("resampled")
+    spec = header.spec
+    size = image_size or (spec.native_image_size if resampled else _default_size(spec))
+    at = "load" if resampled or named.layout.family == "timm" else "forward"
+    original = replace(spec, native_image_size=resampled["from"]) if resampled else spec
+    reference, head = _reference(named, source, original, size, at, "head/bias" in header.shapes)
+
+    num_labels = None if head else LABELS
+    model = load(weights_file, image_size=size, resample_at=at, num_labels=num_labels)
+    apply, params = split(model)
+    if head is None:
+        head = {k: np.asarray(params["head"][k]) for k in ("kernel", "bias")}
+    random = np.random.default_rng(0)
+    images = random.normal(size=(2, size, size, 3)).astype(np.float32)
+    labels = random.integers(0, 2, (2, len(head["bias"]))).astype(np.float32)
+    pos_weight = random.uniform(0.5, 5.0, len(head["bias"])).astype(np.float32)
+
+    from convert.torch_run import run_torch
+
+    theirs = run_torch(reference, head, images, labels, pos_weight)
+    logits, ours, gradients = _run_ours(apply, params, images, labels, pos_weight)
+    stages = ["patch_embedding", "embedded", *(f"block{n:02}" for n in range(spec.depth)), "tokens"]
+    ours["logits"] = logits
+    forward = [
+        _difference(stage, ours[stage], theirs.stages[stage]) for stage in (*stages, "logits")
+    ]
+    carried = _carry_gradients(theirs.gradients, reference.layout, model.spec, gradients)
+    return Parity(
+        reference.name,
+        size,
+        spec.resample_rule,
+        at,
+        tuple(forward),
+        tuple(_difference(f"gradient of {k}", gradients[k], carried[k]) for k in gradients),
+    )
+
+
+def _default_size(spec: ViTSpec) -> int:
+    return max(round(224 / spec.patch_size), 1) * spec.patch_size
+
+
+def _reference(
+    named: Named, source: Source, spec: ViTSpec, size: int, at: str, with_head: bool
+) -> tuple[Any, dict[str, np.ndarray] | None]:
+    """The PyTorch model of the source, and its head as it stands in the source."""
+    from convert.torch_pair import prepare_torch
+
+    prepare_torch()
+    import torch
+
+    from convert import torch_models as models
+
+    layout = named.layout
+    backbone = read_names(layout, source.tensors, keep_head=False)
+    head = _head_of(named, source, spec) if with_head else None
+    if layout.name == "google":
+        return models.build_google(str(source.path), spec, size), head
+    state = {
+        key: torch.from_numpy(np.array(source.tensors[name].read(), np.float32))
+        for key, name in backbone.keys.items()
+    }
+    if layout.rope and layout.family != "hf":
+        return models.build_timm_dinov3(state, spec, size), head
+    rule = "size_aa" if spec.register_tokens else layout.facts.get("resample_rule", "size")
+    if layout.name == "timm" and spec.resample_rule == rule:
+        return models.build_timm(state, spec, size), head
+    if at == "load":
+        table = next((k for k in state if k.endswith(("pos_embed", "position_embeddings"))), None)
+        if table is not None:
+            class_rows = int(spec.position_table == "class_and_patches")
+            grid = spec.grid(size)
+            state[table] = models.resample(state[table], spec.resample_rule, grid, class_rows)
+            spec = replace(spec, native_image_size=size)
+    if layout.family == "hf":
+        from convert.torch_hf import build_hf
+
+        return build_hf(state, spec, layout, rule), head
+    other = "timm keys, positions by PyTorch" if layout.name == "timm" else ""
+    return models.build_repository(state, spec, size, other), head
+
+
+def _head_of(named: Named, source: Source, spec: ViTSpec) -> dict[str, np.ndarray]:
+    head = {}
+    for key, (row, _) in named.rows.items():
+        if row.ours in ("head/kernel", "head/bias"):
+            read = source.tensors[named.keys[key]].read()
+            head[row.ours[5:]] = TRANSFORMS[row.transform].to_ours([read], spec.heads)
+    return head
+
+
+def _run_ours(
+    apply: Any,
+    params: Params,
+    images: np.ndarray,
+    labels: np.ndarray,
+    pos_weight: np.ndarray,
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    def loss(params: Params) -> tuple[jax.Array, Any]:
+        logits, out = apply(params, images)
+        assert logits is not None
+        positive = pos_weight * labels * jax.nn.log_sigmoid(logits)
+        negative = (1 - labels) * jax.nn.log_sigmoid(-logits)
+        kept = {k: v for k, v in out.items() if not k.startswith("attention")}
+        return -jnp.mean(positive + negative), (logits, kept)
+
+    with jax.default_matmul_precision("highest"):
+        gradients, (logits, out) = jax.jit(jax.grad(loss, has_aux=True))(params)
+    return logits, dict(out), flatten(gradients)
+
+
+def _carry_gradients(
+    theirs: Mapping[str, np.ndarray], layout_name: str, spec: ViTSpec, ours: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Bring PyTorch's gradients to our names: transforms only move elements, so they apply."""
+    layout = LAYOUTS[layout_name]
+    named = read_names(layout, [name for name in theirs if not name.startswith("head/")])
+    carried = {name: theirs[name] for name in ("head/kernel", "head/bias")}
+    for path, row, keys in wanted_rows(layout, ours, {}):
+        if not path.startswith("head/"):
+            parts = [theirs[named.keys[key]] for key in keys]
+            carried[path] = TRANSFORMS[row.transform].to_ours(parts, spec.heads)
+    return carried
+
+
+def _difference(place: str, ours: Any, theirs: np.ndarray) -> Difference:
+    ours64, theirs64 = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    if ours64.shape != theirs64.shape:
+        raise InputError(
+            f"{place}: ours is {ours64.shape}, theirs {theirs64.shape}; cannot compare"
+        )
+    gap = np.abs(ours64 - theirs64)
+    largest = np.abs(theirs64).max()
+    rms = np.sqrt(np.mean(theirs64**2))
+    return Difference(
+        place,
+        float(gap.max()),
+        float(gap.max() / largest) if largest else float(gap.max()),
+        float(np.sqrt(np.mean(gap**2)) / rms) if rms else float(gap.max()),
+    )
