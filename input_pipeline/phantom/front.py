@@ -148,7 +148,7 @@ def _column(person: Person, top: float, bottom: float) -> np.ndarray:
 def _broken(line: np.ndarray, place: float) -> list[np.ndarray]:
     """The two fragments of a bone, the farther one sunk by about its own width."""
     cut = max(2, min(len(line) - 3, round(place * len(line))))
-    return [line[:cut], line[cut + 1 :] + np.array([0.0, 0.036], np.float32)]
+    return [line[:cut], line[cut + 1 :] + np.array([0.0, 0.045], np.float32)]
 
 
 def _frontal_bones(person: Person) -> np.ndarray:
@@ -174,6 +174,9 @@ def _frontal_bones(person: Person) -> np.ndarray:
                     continue
                 points = curve([(0.5 + sign * x, yy) for x, yy in line])
                 parts = _broken(points, broken[rib]) if rib in broken and not front else [points]
+                if len(parts) == 2:  # callus around the ends
+                    stroke(bones, parts[0][-2:], 0.034, 0.95)
+                    stroke(bones, parts[1][:2], 0.034, 0.95)
                 for part in parts:
                     bone(bones, part, 0.013 if front else 0.020, 0.34 if front else 0.78)
             drop = 0.03 * (1 - 0.4 * person.stoop)

@@ -107,7 +107,8 @@ def _bones(person: Person, spine: np.ndarray) -> np.ndarray:
             if pair in broken and not gap:
                 cut = round(len(rib) * broken[pair])
                 bone(canvas, rib[:cut], 0.018, value)
-                rib = rib[cut + 1 :] + np.array([0.0, 0.028], np.float32)
+                stroke(canvas, rib[cut - 2 : cut], 0.034, 0.95)
+                rib = rib[cut + 1 :] + np.array([0.0, 0.045], np.float32)
             bone(canvas, rib, 0.018, value)
     sternum = curve([(0.31, 0.24), (0.235, 0.36), (0.185, 0.5), (0.175, 0.62)])
     bone(canvas, sternum, 0.024, 0.85)

@@ -99,7 +99,7 @@ class Chest:
         open_air = self.air * (1 - np.clip(self.opacity, 0, 1))
         lines = np.minimum(self.vessels, 1.2) * open_air
         # Bones stand out less where the tissue around them is dense already.
-        bones = 0.18 * self.bones * (0.6 + 0.4 * open_air)
+        bones = 0.20 * self.bones * (0.6 + 0.4 * open_air)
         return self.tissue - 0.41 * open_air + 0.17 * lines + bones + self.bright
 
 
