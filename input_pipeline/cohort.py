@@ -184,8 +184,12 @@ def _refuse_empty_splits(records: pd.DataFrame, rule: str, validation_share: flo
     wanted = [name for name in splits.SPLITS if name != "validation" or validation_share > 0]
     absent = [name for name in wanted if not records["split"].eq(name).any()]
     if absent:
-        hint = "; split with --split patient" if rule == "official" else ""
+        way_out = {
+            "official": "split with --split patient",
+            "patient": "choose another --split-seed, or larger shares",
+            "list": "complete the list",
+        }
         raise InputError(
             f"no image falls into {' and '.join(absent)} of {records['patient_id'].nunique()} "
-            f"patients{hint}"
+            f"patients; {way_out[rule]}"
         )

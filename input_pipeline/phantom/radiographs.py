@@ -62,9 +62,16 @@ def write_all(out_dir: Path, radiographs: Sequence[Radiograph], workers: int) ->
             write(out_dir, radiograph)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         for _ in pool.map(partial(write, out_dir), radiographs, chunksize=8):
             pass
+
+
+def _one_thread() -> None:
+    """OpenCV's own threads would only fight with the other processes."""
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def write(out_dir: Path, radiograph: Radiograph) -> None:
