@@ -120,9 +120,10 @@ def _precision_recall(
     prevalence = row["positives"] / (row["positives"] + row["negatives"])
     axes.axhline(prevalence, color=GREY, lw=0.7, ls=":")
     for name, color, points in _curves(row, models):
-        axes.step(
-            points.sensitivity, points.precision, where="pre", color=color, lw=1.4, label=name
-        )
+        # Before the first positive is found precision is 0, which is a line up the axis.
+        seen = points.true_positives > 0
+        recall, precision = points.sensitivity[seen], points.precision[seen]
+        axes.plot(recall, precision, color=color, lw=1.4, label=name)
     axes.set(xlabel="Recall (sensitivity)", ylabel="Precision")
     _title(axes, row, "average_precision", "AP")
 

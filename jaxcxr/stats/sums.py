@@ -6,12 +6,15 @@ labels and redraws are one sparse product.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from jaxcxr.stats.arrays import check_columns
 from jaxcxr.stats.resample import resample_blocks
@@ -70,27 +73,32 @@ def sums_over_redraws(
     """Sum numbers of each image over the data and over each redraw.
 
     Args:
-      rows: arrays `[..., images]`.
+      rows: arrays `[..., images]`, of booleans to count or of numbers.
       resamples, seed, groups: as in `bootstrap`.
 
     Returns:
-      One array `[1 + resamples, ...]` for each of `rows`; the first entry is of the data.
+      One float64 array `[1 + resamples, ...]` for each of `rows`; the first entry is of the data.
     """
     images = rows[0].shape[-1]
-    flat = [np.asarray(row, np.float64).reshape(-1, images) for row in rows]
-    matrix = csr_array(vstack([csr_array(row) for row in flat]))
-    once = matrix @ np.ones((images, 1))
-    blocks = [
-        matrix @ block.astype(np.float64) for block in _blocks(resamples, seed, images, groups)
-    ]
-    sums = np.concatenate([once, *blocks], axis=1).T
-    ends = np.cumsum([len(row) for row in flat])
-    return [
-        part.reshape(len(sums), *row.shape[:-1])
-        for part, row in zip(np.split(sums, ends[:-1], axis=1), rows, strict=True)
-    ]
-
-
-def _blocks(resamples: int, seed: int, images: int, groups: Any) -> Any:
     block = max(1, min(_BLOCK, 2**25 // images))
-    return resample_blocks(seed, resamples, images, groups, block)
+    blocks = resample_blocks(seed, resamples, images, groups, block)
+    matrices = [_matrix(row, images) for row in rows]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        sums = [
+            list(pool.map(_product, matrices, repeat(counts)))
+            for counts in chain([np.ones((images, 1), np.uint16)], blocks)
+        ]
+    return [
+        np.concatenate(parts, axis=1).T.reshape(-1, *row.shape[:-1])
+        for parts, row in zip(zip(*sums, strict=True), rows, strict=True)
+    ]
+
+
+def _matrix(row: np.ndarray, images: int) -> csr_array:
+    # Counting in whole numbers takes half the memory, and so half the time.
+    dtype = np.int32 if row.dtype == bool else np.float64
+    return csr_array(row.reshape(-1, images).astype(dtype))
+
+
+def _product(matrix: csr_array, counts: np.ndarray) -> np.ndarray:
+    return (matrix @ counts.astype(matrix.dtype)).astype(np.float64)
