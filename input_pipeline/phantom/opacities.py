@@ -62,7 +62,7 @@ def consolidation(chest: Chest, lung: Lung, rng: np.random.Generator) -> None:
     below = step(floor + tilt * (across - 0.5) - down, 90)
     above = step(down - floor + depth, 16)
     lobe = below * above
-    lobe *= 0.88 + 0.3 * (fluff(rng, 10) - 0.5)
+    lobe *= 0.96 + 0.3 * (fluff(rng, 10) - 0.5)
     airways = []
     for end in rng.uniform(0.15, 0.95, 5):
         start = lung.at(0.12, floor - 0.04)

@@ -24,8 +24,7 @@ def lateral(person: Person, rng: np.random.Generator) -> Chest:
     lung = _lung(person, spine, dome)
     mask = polygon(lung.outline, 0.005)
     heart_at = (0.37, dome - 0.09)
-    half = person.heart / 2
-    heart = ellipse(*heart_at, half * 0.85, half * 1.02, -0.5, 0.008)
+    heart = polygon(_heart(person, dome), 0.009)
     knob = ellipse(0.55, person.apex + 0.18, person.aorta * 1.5, person.aorta * 1.3, 0, 0.008)
     shoulder = ellipse(0.55, 0.06, 0.26, 0.17, 0, 0.04)
     abdomen = step(rows() - dome - 0.06, 40)
@@ -40,6 +39,23 @@ def lateral(person: Person, rng: np.random.Generator) -> Chest:
     air = person.air * mask * (1 - 0.7 * heart) * (1 - 0.5 * knob) * (1 - 0.55 * shoulder)
     markings = vessels(lung, person.hila, rng)
     return Chest("lateral", (lung,), tissue, air, markings, _bones(person, spine), heart_at)
+
+
+def _heart(person: Person, dome: float) -> np.ndarray:
+    """The heart on the dome behind the sternum, its great vessels rising to the back."""
+    back, top = 0.27 + 0.8 * person.heart, dome - 0.22 - 0.5 * (person.heart - 0.29)
+    outline = [
+        (0.23, dome + 0.03),
+        (0.24, dome - 0.08),
+        (0.30, top + 0.03),
+        (0.42, top - 0.07),
+        (0.50, top - 0.12),
+        (0.53, top - 0.03),
+        (back, dome - 0.13),
+        (back + 0.005, dome - 0.05),
+        (back - 0.05, dome + 0.04),
+    ]
+    return curve(outline, closed=True)
 
 
 def _spine(person: Person) -> np.ndarray:
