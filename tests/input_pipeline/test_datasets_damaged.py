@@ -15,7 +15,7 @@ from input_pipeline.phantom.release import write_table
 from jaxcxr.errors import InputError
 
 IMAGES = 90
-CASES = 240
+CASES = 180
 POISON = (
     "../../etc/passwd",
     "/etc/passwd",
