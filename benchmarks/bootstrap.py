@@ -10,7 +10,6 @@ scikit-learn's loop for all of them. Every line is checked against ours before i
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxcxr.stats import Bootstrap, bootstrap, resample_counts
+from jaxcxr.stats.cores import cores
 from jaxcxr.stats.curves import curve
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity", "threshold")
@@ -169,8 +169,8 @@ def main() -> None:
     some = resamples if chosen.full else min(40, resamples)
 
     size = f"{chosen.images:,} images x {chosen.labels} labels x {resamples:,} redraws"
-    cores, device = len(os.sched_getaffinity(0)), jax.devices()[0].device_kind
-    table = Table(title=f"{size}; {cores} cores, {device}, jax {jax.__version__}")
+    device = jax.devices()[0].device_kind
+    table = Table(title=f"{size}; {cores()} cores, {device}, jax {jax.__version__}")
     for name in ("", "redraws run", "seconds for all", "ours is faster by", "largest difference"):
         table.add_column(name, justify="left" if not name else "right")
     table.add_row("ours", f"{resamples:,}", f"{again:.2f}", "", "")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxcxr.stats.arrays import Columns, check_columns
-from jaxcxr.stats.tally import least_needed, most_allowed
+from jaxcxr.stats.rates import least_needed, most_allowed
 
 
 @dataclass(frozen=True)

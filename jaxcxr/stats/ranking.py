@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Steps walked in one call.
+STEPS = 512
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -25,6 +28,11 @@ class Ranking:
     row: np.ndarray
     mixed: np.ndarray
     scores: np.ndarray
+
+    def padded_mixed(self) -> np.ndarray:
+        """`mixed` filled up to whole blocks of `STEPS`, so that few shapes are compiled."""
+        blocks = max(1, -(-len(self.mixed) // STEPS))
+        return np.append(self.mixed, np.zeros(blocks * STEPS - len(self.mixed), bool))
 
 
 def rank(labels: np.ndarray, scores: np.ndarray) -> Ranking:

@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from jaxcxr.stats import auc, bootstrap, estimate, jackknife, operating_point, resample_counts
 from jaxcxr.stats.ranking import rank
-from jaxcxr.stats.tally import _sweep_on_device, _walk_on_host
+from jaxcxr.stats.sweep import sweep_on_device
+from jaxcxr.stats.walk import walk_on_host
 
 METRICS = ("auc", "average_precision", "accuracy", "sensitivity", "specificity", "threshold")
 
@@ -251,8 +252,8 @@ def test_the_form_for_accelerators_counts_the_same(whole, decimals):
     counts[:, 0] = 0
     for label in range(2):
         ranking = rank(truth[:, label], scores[:, label])
-        on_host = _walk_on_host(ranking, counts, whole, True, Fraction("0.9"))
-        on_device = _sweep_on_device(ranking, counts, whole, True, Fraction("0.9"))
+        on_host = walk_on_host(ranking, counts, whole, True, Fraction("0.9"))
+        on_device = sweep_on_device(ranking, counts, whole, True, Fraction("0.9"))
         for host, device in zip(on_host[:-1], on_device[:-1], strict=True):
             np.testing.assert_array_equal(host, device)
         # Precision is a sum of fractions, and a device may add them in another order.

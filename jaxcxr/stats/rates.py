@@ -1,0 +1,23 @@
+"""How many images a fixed rate comes to, in whole numbers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import jax
+    import numpy as np
+
+    Array = TypeVar("Array", np.ndarray, jax.Array)
+
+
+def most_allowed(negatives: Array, specificity: Fraction) -> Array:
+    """How many false positives leave at least this specificity, exactly."""
+    kept = specificity.numerator * negatives.astype("int64")
+    return negatives - -(-kept // specificity.denominator)
+
+
+def least_needed(positives: Array, sensitivity: Fraction) -> Array:
+    """How many true positives give at least this sensitivity, exactly."""
+    return -(-sensitivity.numerator * positives.astype("int64") // sensitivity.denominator)
