@@ -19,7 +19,10 @@ TABLES = {"train.csv": "train", "valid.csv": "validation", "test.csv": "test"}
 PERSONAL = ("Sex", "Age", "Frontal/Lateral", "AP/PA")
 # The study dropped images uncertain in these five; with that its counts come out exactly.
 DROPPED_BY_STUDY = ("cardiomegaly", "lung_opacity", "lung_lesion", "pneumonia", "edema")
-_PLACE = re.compile(r"(train|valid|test)/(patient\d+)/(study\d+)/view\d+_(frontal|lateral)\.jpg")
+_PLACE = re.compile(
+    r"(?:^|/)(?P<name>(?:train|valid|test)/(?P<patient>patient\d+)/(?P<study>study\d+)"
+    r"/view\d+_(?P<side>frontal|lateral)\.jpg)$"
+)
 
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
@@ -47,22 +50,16 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
 def _read_part(raw_dir: Path, path: Path, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     personal = () if split == "test" else PERSONAL
     table = tables.read(path, ["Path", *personal, *chexpert_labels.COLUMNS])
-    places = table["Path"].str.extract(f"(?:^|/){_PLACE.pattern}$")
-    places.columns = pd.Index(["folder", "patient", "study", "side"])
-    wanted = "…/patient00001/study1/view1_frontal.jpg"
-    tables.refuse(path, "Path", table["Path"], places["folder"].isna(), wanted)
     cells = tables.relative_paths(path, "Path", table["Path"])
-    names = cells.str.extract(f"({_PLACE.pattern})$")[0]
+    places = cells.str.extract(_PLACE)
+    names = places["name"]
+    wanted = "…/patient00001/study1/view1_frontal.jpg"
+    tables.refuse(path, "Path", cells, names.isna(), wanted)
     sides = places["side"].str.capitalize()
     if split != "test":
         sides = table["Frontal/Lateral"]
-        tables.refuse(
-            path,
-            "Frontal/Lateral",
-            sides,
-            ~sides.isin(["Frontal", "Lateral"]),
-            "Frontal or Lateral",
-        )
+        odd = ~sides.isin(["Frontal", "Lateral"])
+        tables.refuse(path, "Frontal/Lateral", sides, odd, "Frontal or Lateral")
     rows = pd.DataFrame(
         {
             "image_id": names,

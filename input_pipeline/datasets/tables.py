@@ -12,7 +12,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,8 @@ from jaxcxr.errors import InputError
 
 MISSING = ("", "nan", "NaN", "None", "NULL")
 OLDEST = 120  # years; above it the field is a typing error (the first NIH table holds 413)
-_ESCAPE = re.compile(r"(^|/)\.\.(/|$)|^/|^$|\\|[\x00-\x1f]|^[A-Za-z]:")
+# An empty segment, `.` or `..`, a backslash, a control character, or a drive letter.
+_ESCAPE = re.compile(r"(^|/)\.{0,2}(/|$)|\\|[\x00-\x1f]|^[A-Za-z]:")
 
 
 def find(raw_dir: Path, names: Sequence[str]) -> Path | None:
@@ -145,7 +146,7 @@ def relative_paths(path: Path, column: str, cells: pd.Series) -> pd.Series:
     """Image paths inside the release, POSIX; one that would leave it stops everything."""
     bad = cells.map(lambda cell: _ESCAPE.search(cell) is not None).astype(bool)
     refuse(path, column, cells, bad, "a path inside the release")
-    return cells.map(lambda cell: str(PurePosixPath(cell)))
+    return cells
 
 
 def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
