@@ -133,6 +133,7 @@ def _size(shape: tuple[int, ...]) -> int:
 def list_(arguments: argparse.Namespace) -> None:
     """Print the table of known checkpoints."""
     del arguments
+    lines = []
     for row in CHECKPOINTS.values():
         spec = row.spec
         registers = f", {spec.register_tokens} registers" if spec.register_tokens else ""
@@ -142,22 +143,23 @@ def list_(arguments: argparse.Namespace) -> None:
             for family in row.names
             if spec.position_table != "none"
         }
-        print(row.name)
-        print(
+        lines.append(row.name)
+        lines.append(
             f"  patch {spec.patch_size}, width {spec.width}, depth {spec.depth}, {spec.heads} heads"
             f"{registers}{scale}, {spec.native_image_size} pixels, LayerNorm epsilon "
             f"{spec.layernorm_epsilon:g}, {spec.gelu} GELU, "
             + ("rotary positions" if spec.rope_periods else f"position rows: {spec.position_table}")
         )
-        print(
+        lines.append(
             f"  mean {_short(spec.pixel_mean)}, std {_short(spec.pixel_std)}, pools {row.pooling}"
         )
         for family, name in row.names.items():
             rule = f"  (positions: {rules[family]})" if rules else ""
-            print(f"  {family}:{name}{rule}")
-        print(f"  licence {row.licence}; {row.source}")
+            lines.append(f"  {family}:{name}{rule}")
+        lines.append(f"  licence {row.licence}; {row.source}")
         if row.note:
-            print(f"  {row.note}")
+            lines.append(f"  {row.note}")
+    print("\n".join(lines))
 
 
 def _short(values: tuple[float, ...]) -> str:

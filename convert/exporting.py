@@ -82,6 +82,8 @@ def _layout(weights_file: Path, spec: ViTSpec, family: str, labels: int | None) 
         )
     if family == "hf" and not rope and spec.register_tokens and not spec.layer_scale:
         raise refuse("transformers has no model with registers and without LayerScale")
+    if family == "hf" and spec.layer_scale and not rope and spec.mlp_width % spec.width:
+        raise refuse("transformers wants an MLP width that is a multiple of the token width")
     if family == "dinov2" and not spec.layer_scale:
         raise refuse("DINOv2's models have LayerScale and this one has not; use --layout timm")
     if family == "dinov2" and spec.position_table == "patches":

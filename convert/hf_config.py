@@ -43,7 +43,7 @@ def hf_config(spec: ViTSpec, layout: Layout, labels: int | None) -> dict[str, An
         "dtype": "float32",
     }
     if layout.name == "hf_dinov2":
-        config["mlp_ratio"] = _ratio(spec.mlp_width, spec.width)
+        config["mlp_ratio"] = spec.mlp_width // spec.width
     else:
         config["intermediate_size"] = spec.mlp_width
     if layout.name != "hf_dinov3":
@@ -55,7 +55,3 @@ def hf_config(spec: ViTSpec, layout: Layout, labels: int | None) -> dict[str, An
         config["label2id"] = {f"LABEL_{n}": n for n in range(labels)}
         config["problem_type"] = "multi_label_classification"
     return config
-
-
-def _ratio(mlp_width: int, width: int) -> float | int:
-    return mlp_width // width if mlp_width % width == 0 else mlp_width / width

@@ -152,7 +152,7 @@ def build_timm(state: Mapping[str, torch.Tensor], spec: ViTSpec, image_size: int
     )
     model.load_state_dict(checkpoint_filter_fn(dict(state), model), strict=True)
     name = f"timm {timm.__version__} VisionTransformer"
-    return Reference(name, model.eval(), model.patch_embed, model.blocks, model.norm, "timm")
+    return Reference(name, model.eval(), model.patch_embed.proj, model.blocks, model.norm, "timm")
 
 
 def vit_arguments(spec: ViTSpec) -> dict[str, Any]:
@@ -194,7 +194,9 @@ def build_timm_dinov3(
     if (periods := state.get("rope_embed.periods")) is not None:
         model.rope.get_buffer("periods").copy_(periods)
     name = f"timm {timm.__version__} Eva (DINOv3)"
-    return Reference(name, model.eval(), model.patch_embed, model.blocks, model.norm, "timm_dinov3")
+    return Reference(
+        name, model.eval(), model.patch_embed.proj, model.blocks, model.norm, "timm_dinov3"
+    )
 
 
 def build_google(path: str, spec: ViTSpec, image_size: int) -> Reference:
