@@ -200,7 +200,7 @@ def _numbers(table: pd.DataFrame, column: str, path: Path, blank: float) -> np.n
 
 def _text_column(table: pd.DataFrame, column: str) -> np.ndarray:
     if column in table.columns:
-        return table[column].fillna("").astype(str).to_numpy(dtype=str)
+        return table[column].astype("string").fillna("").to_numpy(dtype=str)
     if column == "image_id":
         return np.array([str(row + 1) for row in range(len(table))])
     return np.full(len(table), "test" if column == "split" else "")

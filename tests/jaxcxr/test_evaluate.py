@@ -232,6 +232,21 @@ def test_a_csv_of_any_other_tool(tmp_path):
     assert brier == pytest.approx(brier_score_loss(truth[known], probability[known]))
 
 
+def test_parquet_of_other_types(tmp_path):
+    frame = table_of()
+    frame["label:Effusion"] = frame["label:Effusion"].astype(float).replace(-1, np.nan)
+    # Names of one length, since groups are numbered in the order of their names.
+    frame["patient_id"] = frame["patient_id"].str.removeprefix("patient").astype(int) + 1000
+    for name in ("split", "sex", "view"):
+        frame[name] = frame[name].astype("category")
+    write_parquet(tmp_path / "types.parquet", frame)
+    write_parquet(tmp_path / "plain.parquet", table_of())
+    asked = {"resamples": 20, "print_tables": False, "plots": False}
+    found = evaluate(tmp_path / "types.parquet", tmp_path / "out", **asked)
+    plain = evaluate(tmp_path / "plain.parquet", tmp_path / "out", **asked)
+    assert found["labels"] == plain["labels"] and found["subgroups"] == plain["subgroups"]
+
+
 def test_scores_that_are_no_probabilities_have_no_calibration(tmp_path):
     frame = pd.DataFrame({"label:A": [1, 0, 1, 0], "score:A": [3.0, 1.0, 2.0, 2.5]})
     frame.to_csv(tmp_path / "scores.csv", index=False)

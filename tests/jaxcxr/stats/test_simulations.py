@@ -128,3 +128,20 @@ def test_false_discoveries_are_controlled():
     # families has a standard error of about 0.012.
     assert false_share.mean() < 0.1
     assert power > 0.5
+
+
+def test_p_values_by_patient_hold_where_those_by_image_fail():
+    """Two models of the same AUC, each with an opinion of its own on every patient."""
+    rng = np.random.default_rng(16)
+    patients, images = 100, 400
+    truth, _, patient = of_patients(patients, rng, between=0.0)
+    opinion = rng.normal(size=(2, patients, REPLICATIONS))[:, patient]
+    scores = np.sqrt(0.7) * opinion + np.sqrt(0.3) * rng.normal(size=(2, images, REPLICATIONS))
+    scores = scores + truth
+    by_patient = compare(truth, scores, resamples=RESAMPLES, seed=4, groups=patient)
+    by_image = compare(truth, scores, resamples=RESAMPLES, seed=4)
+    for name, found in (("by patient", by_patient), ("by image", by_image)):
+        print(name, np.mean(found.p < 0.05), "DeLong", np.mean(found.delong_p < 0.05))
+    assert 0.035 <= np.mean(by_patient.p < 0.05) <= 0.065
+    assert 0.035 <= np.mean(by_patient.delong_p < 0.05) <= 0.07
+    assert np.mean(by_image.p < 0.05) > 0.15
