@@ -131,8 +131,13 @@ def test_vindr_has_both_photometric_kinds_and_every_transfer_syntax(releases):
     for file in files:
         assert file.pixel_array.shape == (file.Rows, file.Columns)
         assert file.pixel_array.max() < 2**file.BitsStored
-        # The rim of a phantom is air: black, thus the highest value in MONOCHROME1.
         assert file.PatientSex in ("F", "M") and file.PatientAge.endswith("Y")
+        shown = file.pixel_array / (2**file.BitsStored - 1)
+        if file.PhotometricInterpretation == "MONOCHROME1":
+            shown = 1 - shown
+        # The spine is bright, the air beside the body dark.
+        middle = file.Columns // 2
+        assert shown[:, middle - 3 : middle + 3].mean() > shown[:, :3].mean() + 0.2
     train = pd.read_csv(folder / "annotations" / "image_labels_train.csv")
     assert train.groupby("image_id").size().eq(3).all()
     assert len(train.columns) == 30
