@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 
 demo: $(VENV)/.core
 	@echo "== 1/3 phantom PadChest release (synthetic radiographs) -> demo/release"
-	$(RUN) -m input_pipeline phantom padchest --out-dir demo/release --images 2400 --seed 0
+	$(RUN) -m input_pipeline phantom padchest --out-dir demo/release --images 2000 --seed 0
 	@echo "== 2/3 prepared dataset -> demo/prepared"
 	$(RUN) -m input_pipeline prepare padchest --raw-dir demo/release --out-dir demo/prepared \
 	  --split patient --image-size 112
