@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
 
 from jaxcxr.stats.arrays import check_columns, group_codes
 
@@ -52,7 +51,7 @@ class DeLong:
         # Rounding leaves about 1e-17 where the exact difference or error is zero.
         if error < 1e-9:
             return value, error, 1.0 if abs(value) < 1e-12 else np.nan
-        return value, error, float(2 * norm.sf(abs(value) / error))
+        return value, error, float(2 * ndtr(-abs(value) / error))
 
 
 def delong(labels: Any, scores: Any, groups: Any = None) -> DeLong:
@@ -85,6 +84,8 @@ def delong(labels: Any, scores: Any, groups: Any = None) -> DeLong:
 
 def _placements(positive: np.ndarray, models: np.ndarray) -> np.ndarray:
     """Share of the other class that each image is ranked rightly against, `[models, images]`."""
+    from scipy.stats import rankdata  # Slow to import, and of use here only.
+
     positives, negatives = int(positive.sum()), int((~positive).sum())
     among_all = rankdata(models, axis=1)
     among_own = np.empty_like(among_all)

@@ -29,9 +29,9 @@ class Ranking:
     mixed: np.ndarray
     scores: np.ndarray
 
-    def padded_mixed(self) -> np.ndarray:
-        """`mixed` filled up to whole blocks of `STEPS`, so that few shapes are compiled."""
-        blocks = max(1, -(-len(self.mixed) // STEPS))
+    def padded_mixed(self, steps: int = 1) -> np.ndarray:
+        """`mixed` filled up to whole blocks of `STEPS`, for at least so many steps."""
+        blocks = -(-max(steps, len(self.mixed)) // STEPS)
         return np.append(self.mixed, np.zeros(blocks * STEPS - len(self.mixed), bool))
 
 

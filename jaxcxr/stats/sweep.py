@@ -19,12 +19,21 @@ def sweep_on_device(
     whole: type,
     average_precision: bool,
     fixed_rate: Fraction,
+    steps: int,
 ) -> tuple[np.ndarray, ...]:
-    """The same numbers from cumulative sums over all steps at once, as suits an accelerator."""
+    """The same numbers from cumulative sums over all steps at once, as suits an accelerator.
+
+    `steps` is the largest number of steps of all rankings: filled up to it, and to all images,
+    they have one shape and are compiled once.
+    """
     del average_precision  # It costs nothing here.
-    mixed = ranking.padded_mixed()
+    mixed = ranking.padded_mixed(steps)
+    unknown = counts.shape[0] - len(ranking.images)
+    images = np.append(ranking.images, np.zeros(unknown, np.int32))
+    # A row beyond the last is not added to anything.
+    row = np.append(ranking.row, np.full(unknown, 2 * len(mixed), np.int32))
     with jax.enable_x64(True):
-        numbers = _sweep(counts, ranking.images, ranking.row, mixed, fixed_rate, whole)
+        numbers = _sweep(counts, images, row, mixed, fixed_rate, whole)
         return tuple(np.asarray(row) for row in numbers)
 
 

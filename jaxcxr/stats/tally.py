@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -66,15 +67,18 @@ def tally(
     most = int(counts.sum(axis=0, dtype=np.int64).max(initial=0))
     narrow = most <= _MAX_NARROW_IMAGES
     counts = counts.astype(np.uint16 if narrow else np.int32, copy=False)
+    asked: dict[str, Any] = {
+        "whole": np.int32 if narrow else np.int64,
+        "average_precision": average_precision,
+        "fixed_rate": Fraction(str(fixed_rate)),
+    }
     on_host = jax.default_backend() == "cpu"
-    one: Callable[..., tuple[np.ndarray, ...]] = walk_on_host if on_host else sweep_on_device
-    run = partial(
-        one,
-        counts=counts if on_host else jax.device_put(counts),
-        whole=np.int32 if narrow else np.int64,
-        average_precision=average_precision,
-        fixed_rate=Fraction(str(fixed_rate)),
-    )
+    run: Callable[[Ranking], tuple[np.ndarray, ...]]
+    if on_host:
+        run = partial(walk_on_host, counts=counts, **asked)
+    else:
+        steps = max(len(ranking.mixed) for ranking in rankings)
+        run = partial(sweep_on_device, counts=jax.device_put(counts), steps=steps, **asked)
     # One pass fits a core; an accelerator is filled by one label, and its memory by few.
     with ThreadPoolExecutor(cores() if on_host else 2) as pool:
         parts = list(pool.map(run, rankings))

@@ -253,7 +253,7 @@ def test_the_form_for_accelerators_counts_the_same(whole, decimals):
     for label in range(2):
         ranking = rank(truth[:, label], scores[:, label])
         on_host = walk_on_host(ranking, counts, whole, True, Fraction("0.9"))
-        on_device = sweep_on_device(ranking, counts, whole, True, Fraction("0.9"))
+        on_device = sweep_on_device(ranking, counts, whole, True, Fraction("0.9"), 700)
         for host, device in zip(on_host[:-1], on_device[:-1], strict=True):
             np.testing.assert_array_equal(host, device)
         # Precision is a sum of fractions, and a device may add them in another order.
