@@ -143,8 +143,6 @@ def _metrics_of_counts(
     columns: Columns, blocks: Iterable[np.ndarray], average_precision: bool, fixed_rate: float
 ) -> dict[str, np.ndarray]:
     """Run over blocks of counts `[images, redraws]`; each metric `[models, redraws, labels]`."""
-    if not 0 < fixed_rate <= 1:
-        raise ValueError(f"fixed_rate must be above 0 and at most 1, not {fixed_rate}")
     models, _, labels = columns.scores.shape
     rankings = [
         rank(columns.labels[:, label], columns.scores[model, :, label])

@@ -6,13 +6,12 @@ Everything here is plain NumPy on one data set; `bootstrap` computes the same ov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.stats.arrays import Columns, check_columns
-from jaxcxr.stats.rates import least_needed, most_allowed
+from jaxcxr.stats.rates import exact_rate, least_needed, most_allowed
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,14 @@ def point_at_specificity(labels: Any, scores: Any, specificity: float) -> Operat
     """Choose the lowest threshold whose specificity is at least `specificity`, exactly."""
     points = curve(labels, scores)
     negatives = points.false_positives[-1:]
-    allowed = most_allowed(negatives, _rate(specificity))
+    allowed = most_allowed(negatives, exact_rate(specificity))
     return _point(points, int(np.flatnonzero(points.false_positives <= allowed)[-1]))
 
 
 def point_at_sensitivity(labels: Any, scores: Any, sensitivity: float) -> OperatingPoint:
     """Choose the highest threshold whose sensitivity is at least `sensitivity`."""
     points = curve(labels, scores)
-    needed = least_needed(points.true_positives[-1:], _rate(sensitivity))
+    needed = least_needed(points.true_positives[-1:], exact_rate(sensitivity))
     return _point(points, int(np.flatnonzero(points.true_positives >= needed)[0]))
 
 
@@ -189,9 +188,3 @@ def _check_weights(weights: Any, images: int) -> np.ndarray:
     if not np.isfinite(array).all() or (array < 0).any():
         raise ValueError("weights must be finite and not negative")
     return array.astype(np.int64 if array.dtype.kind in "biu" else np.float64)
-
-
-def _rate(rate: float) -> Fraction:
-    if not 0 <= rate <= 1:
-        raise ValueError(f"a sensitivity or specificity lies between 0 and 1, not {rate}")
-    return Fraction(str(rate))

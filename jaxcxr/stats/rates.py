@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
+def exact_rate(rate: float) -> Fraction:
+    """Read a rate as it is written, 0.9 as nine tenths; ValueError unless above 0 and at most 1."""
+    if not 0 < rate <= 1:
+        raise ValueError(f"a fixed rate must be above 0 and at most 1, not {rate}")
+    # Denominators up to a billion keep products with numbers of images within 64 bits.
+    return Fraction(str(rate)).limit_denominator(10**9)
+
+
 def most_allowed(negatives: Array, specificity: Fraction) -> Array:
     """How many false positives leave at least this specificity, exactly."""
     kept = specificity.numerator * negatives.astype("int64")

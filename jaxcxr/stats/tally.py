@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 
 from jaxcxr.stats.cores import cores
 from jaxcxr.stats.ranking import Ranking
+from jaxcxr.stats.rates import exact_rate
 from jaxcxr.stats.sweep import sweep_on_device
 from jaxcxr.stats.walk import walk_on_host
 
@@ -70,7 +70,7 @@ def tally(
     asked: dict[str, Any] = {
         "whole": np.int32 if narrow else np.int64,
         "average_precision": average_precision,
-        "fixed_rate": Fraction(str(fixed_rate)),
+        "fixed_rate": exact_rate(fixed_rate),
     }
     on_host = jax.default_backend() == "cpu"
     run: Callable[[Ranking], tuple[np.ndarray, ...]]

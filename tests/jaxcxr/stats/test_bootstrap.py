@@ -223,13 +223,13 @@ def test_missing_groups_are_refused(groups):
         resample_counts(0, 1, 2, np.array(groups, object if None in groups else None))
 
 
-@pytest.mark.parametrize("rate", [0.9, 0.5, 1.0, 0.333])
+@pytest.mark.parametrize("rate", [0.9, 0.5, 1.0, 0.333, 0.1 + 0.2])
 @pytest.mark.parametrize("decimals", [0, 3])
 def test_sensitivity_at_a_fixed_specificity_and_the_reverse(rate, decimals):
     truth, scores = made_up(211, 2, decimals=decimals)
     ours = bootstrap(truth, scores, resamples=30, fixed_rate=rate)
     counts = resample_counts(0, 30, 211)
-    exact = Fraction(str(rate))
+    exact = Fraction(str(rate)).limit_denominator(1000)
     for redraw, label in np.ndindex(30, 2):
         drawn = np.repeat(np.arange(211), counts[redraw])
         y, s = truth[drawn, label], scores[drawn, label]
@@ -269,3 +269,10 @@ def test_the_whole_bootstrap_is_the_same_in_the_form_for_accelerators(monkeypatc
         if name != "average_precision":
             np.testing.assert_array_equal(getattr(on_host, name), getattr(on_device, name))
     np.testing.assert_allclose(on_host.average_precision, on_device.average_precision, rtol=1e-13)
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 1.1])
+def test_bad_rates_are_refused(rate):
+    truth, scores = made_up(20, 1)
+    with pytest.raises(ValueError, match="fixed rate"):
+        bootstrap(truth, scores, resamples=2, fixed_rate=rate)

@@ -93,7 +93,7 @@ def test_fixed_rates_are_met_exactly():
     point = point_at_sensitivity(y, s - 5 * y, 0.9)
     assert point.sensitivity == 0.9
     assert point.specificity == np.mean((s - 5 * y)[:10] < point.threshold)
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
         point_at_specificity(y, s, 1.2)
 
 
