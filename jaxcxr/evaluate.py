@@ -26,6 +26,7 @@ def evaluate(
     *,
     against: str | Path | None = None,
     print_tables: bool = True,
+    print_subgroups: bool = False,
     plots: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def evaluate(
       out_dir: gets `statistics.json`, the tables as CSV and LaTeX, and the plots.
       against: predictions of another model for the same images, to compare with.
       print_tables: whether to print to the terminal.
+      print_subgroups: whether to print the long table of subgroups too; it is written anyway.
       plots: whether to draw.
       **options: of `jaxcxr.report.statistics.Options`.
 
@@ -70,7 +72,7 @@ def evaluate(
 
         write_plots(out_dir, statistics, list(zip(_short_names(models), models, strict=True)))
     if print_tables:
-        _print(statistics)
+        _print(statistics, out_dir, print_subgroups)
     return statistics
 
 
@@ -131,7 +133,7 @@ def _short_names(models: Sequence[Predictions]) -> list[str]:
     return names
 
 
-def _print(statistics: dict[str, Any]) -> None:
+def _print(statistics: dict[str, Any], out_dir: Path, subgroups: bool) -> None:
     from rich.console import Console
 
     from jaxcxr.report.notes import notes
@@ -141,9 +143,10 @@ def _print(statistics: dict[str, Any]) -> None:
     if not console.is_terminal:
         # A table that is piped to a file has no terminal's width to keep to.
         console = Console(width=160)
-    for table in terminal_tables(statistics):
+    for table in terminal_tables(statistics, subgroups=subgroups):
         console.print(table)
-    for note in notes(statistics):
+    where = [] if subgroups else [f"Subgroups by sex, age and view are in {out_dir}/subgroups.csv."]
+    for note in notes(statistics) + (where if statistics["subgroups"] else []):
         console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -191,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--paper",
         action="store_true",
         help="also what the study of arXiv 2308.07688 printed, over redraws of images",
+    )
+    parser.add_argument(
+        "--subgroups", dest="print_subgroups", action="store_true", help="print them too"
     )
     parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
     chosen = vars(parser.parse_args(arguments))

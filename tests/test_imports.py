@@ -13,7 +13,10 @@ PACKAGES = ("jaxcxr", "convert", "input_pipeline")
 ALLOWED = {
     "jaxcxr/stats/": ("jaxcxr.stats",),
     "jaxcxr/model/": ("jaxcxr.model", "jaxcxr.errors", "jaxcxr.files"),
-    "convert/": ("convert", "jaxcxr.model", "jaxcxr.errors", "jaxcxr.files", "jaxcxr.__version__"),
+    "convert/": (
+        *("convert", "input_pipeline.labels", "jaxcxr.model", "jaxcxr.errors", "jaxcxr.files"),
+        "jaxcxr.__version__",
+    ),
     "input_pipeline/": (
         *("input_pipeline", "jaxcxr.errors", "jaxcxr.files", "jaxcxr.__version__"),
     ),

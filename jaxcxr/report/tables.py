@@ -24,12 +24,12 @@ COLUMNS = {
 }
 
 
-def terminal_tables(statistics: dict[str, Any]) -> list[Table]:
-    """Lay out all there is, the labels first."""
+def terminal_tables(statistics: dict[str, Any], *, subgroups: bool) -> list[Table]:
+    """Lay out all there is, the labels first; the long table of subgroups only if asked for."""
     tables = [_label_table(statistics)]
     if any(row["at_validation_threshold"] for row in statistics["labels"]):
         tables.append(_validation_table(statistics))
-    if statistics["subgroups"]:
+    if subgroups and statistics["subgroups"]:
         tables.append(_subgroup_table(statistics))
     if "paper" in statistics:
         tables.append(_paper_table(statistics))
@@ -70,19 +70,31 @@ def _label_table(statistics: dict[str, Any]) -> Table:
         f"{statistics['split']}: {images_and_patients(statistics)}",
         f"{interval_words(statistics)}; threshold by Youden's J on this split",
         ("Label",),
-        ("Pos.", "Neg.", *SHORT.values()),
+        ("Pos.", "Neg.", "AUC, redraws", *SHORT.values()),
     )
     for row in statistics["labels"]:
         counts = f"{row['positives']:,}", f"{row['negatives']:,}"
         if row["estimable"]:
-            _add(table, row["label"], *counts, *_cells(row["metrics"]))
+            spread = _mean_and_sd(row["metrics"]["auc"])
+            _add(table, row["label"], *counts, spread, *_cells(row["metrics"]))
         else:
             _add(table, row["label"], *counts, "not estimable", style="dim")
     average = statistics["average"]
     if average["metrics"]:
         table.add_section()
-        _add(table, f"Average of {len(average['labels'])}", "", "", *_cells(average["metrics"]))
+        name, spread = (
+            f"Average of {len(average['labels'])}",
+            _mean_and_sd(average["metrics"]["auc"]),
+        )
+        _add(table, name, "", "", spread, *_cells(average["metrics"]))
     return table
+
+
+def _mean_and_sd(summary: dict[str, Any]) -> str:
+    """Write the mean and standard deviation over redraws, "84.2 ± 1.9", in percent."""
+    if summary["mean"] is None or summary["sd"] is None:
+        return "-"
+    return f"{100 * summary['mean']:.1f} ± {100 * summary['sd']:.1f}"
 
 
 def _validation_table(statistics: dict[str, Any]) -> Table:
