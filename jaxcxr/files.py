@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_UMASK = os.umask(0)  # it can only be read by setting it
+os.umask(_UMASK)
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -23,6 +26,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = final.with_name(f".{uuid.uuid4().hex}{final.suffix}")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_UMASK)  # some writers leave a file that only its owner can read
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)

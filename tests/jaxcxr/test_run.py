@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
+from tiny import get_config
 
 from jaxcxr import train as train_module
 from jaxcxr.errors import InputError
@@ -20,8 +21,6 @@ from jaxcxr.model import ViTSpec, flatten, load, read_header, split, write_weigh
 from jaxcxr.run import run_experiment
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from tiny import get_config  # noqa: E402
 
 
 def _config(data, **changes):
