@@ -1,64 +1,43 @@
 """From a cohort and its raw images to a prepared dataset: parallel, resumable, reproducible.
 
-The cohort's images are dealt to shards before any is opened, so that each shard is a piece of work
-of its own: written whole by one process, skipped when it is there already, and the same whatever
-the number of processes. An image that cannot be used is listed in `rejects.csv` with its reason.
+The same cohort, images and settings give the same bytes, whatever the number of processes and
+however often the preparation was killed and begun again. An image that cannot be used is listed in
+`rejects.csv` with its reason.
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
-import inspect
 import json
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from input_pipeline import decode, recipes
-from input_pipeline.builder import shard_name, write_metadata, write_shard
+from input_pipeline.builder import write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
-from input_pipeline.splits import SPLITS
+from input_pipeline.recipe_hash import recipe_hash
+from input_pipeline.recipes import RECIPES
+from input_pipeline.shards import PROGRESS, Shard, deal, note
+from input_pipeline.workers import write_shards
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
 
-SHARD_IMAGES = 512
-PROGRESS = ".progress"
 COLUMNS = ["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]
+SIZES = range(16, 2049)
+TEXT_BYTES = 1024  # of one record beside its image, at most
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `atomic_path` gives
 
-
-@dataclass(frozen=True)
-class Shard:
-    """One piece of the work.
-
-    Attributes:
-      path: of the file to write.
-      raw_dir: the release.
-      recipe: a key of `recipes.RECIPES`.
-      size: side of the prepared images.
-      labels: names.
-      records: the cohort's rows of this shard.
-    """
-
-    path: Path
-    raw_dir: Path
-    recipe: str
-    size: int
-    labels: tuple[str, ...]
-    records: pd.DataFrame
-
-    @property
-    def done(self) -> Path:
-        """The file that says that the shard is written, and which images it rejected."""
-        return self.path.parent / PROGRESS / f"{self.path.name}.json"
+WriteShards = Callable[[list[Shard]], None]
 
 
 def prepare(
@@ -70,6 +49,7 @@ def prepare(
     size: int = 224,
     workers: int = 2,
     max_rejects: float = 0.01,
+    write: WriteShards | None = None,
 ) -> None:
     """Prepare every image of a cohort; go on with what an earlier call began.
 
@@ -81,26 +61,34 @@ def prepare(
       size: side of the prepared images, pixels.
       workers: processes.
       max_rejects: share of the images that may be rejected.
+      write: how shards are written; None for `workers` processes of this machine.
 
     Raises:
-      InputError: `out_dir` holds another preparation, or too many images are rejected.
+      InputError: a setting makes no sense, `out_dir` holds another preparation or cannot hold this
+        one, or too many images are rejected.
     """
+    _check_settings(recipe, size, workers, max_rejects)
     settings = _settings(cohort, recipe, size)
-    if not _begin(out_dir, settings):
-        return
-    shards = _deal(cohort, raw_dir, out_dir, recipe, size)
-    _write_all([shard for shard in shards if not shard.done.exists()], len(shards), workers)
-    _finish(cohort, out_dir, settings, shards, max_rejects)
+    shards = deal(cohort, raw_dir, out_dir, recipe, size)
+    with _claimed(out_dir):
+        _begin(out_dir, settings, shards)
+        if not (out_dir / "cohort.json").exists():
+            todo = [shard for shard in shards if not shard.done]
+            _check_space(out_dir, sum(len(shard.records) for shard in todo), size)
+            (write or partial(write_shards, workers=workers))(todo)
+            _finish(cohort, out_dir, settings, shards, max_rejects)
+        _tidy(out_dir)
 
 
-def recipe_hash(recipe: str, size: int) -> str:
-    """Name the exact preprocessing: the hash of its code, its libraries' versions, and the size."""
-    import cv2
-    import scipy
-
-    said = [inspect.getsource(recipes), inspect.getsource(decode), recipe, str(size)]
-    said += [cv2.__version__, scipy.__version__]
-    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
+def _check_settings(recipe: str, size: int, workers: int, max_rejects: float) -> None:
+    if recipe not in RECIPES:
+        raise InputError(f"unknown recipe {recipe!r}; known: {', '.join(RECIPES)}")
+    if size not in SIZES:
+        raise InputError(f"image size {size}: give {SIZES[0]} to {SIZES[-1]} pixels")
+    if workers < 1:
+        raise InputError(f"workers {workers}: give at least 1")
+    if not 0 <= max_rejects <= 1:
+        raise InputError(f"max-rejects {max_rejects}: give a share from 0 to 1")
 
 
 def _settings(cohort: Cohort, recipe: str, size: int) -> dict[str, Any]:
@@ -114,96 +102,82 @@ def _settings(cohort: Cohort, recipe: str, size: int) -> dict[str, Any]:
     }
 
 
-def _begin(out_dir: Path, settings: dict[str, Any]) -> bool:
-    """Claim the directory; False if all is done there already."""
+@contextmanager
+def _claimed(out_dir: Path) -> Iterator[None]:
+    """Keep the folder from a second process; the lock ends with this one, however it ends."""
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        folder = os.open(out_dir, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"--out-dir {out_dir}: {error.strerror}") from None
+    try:
+        if not os.access(out_dir, os.W_OK | os.X_OK):
+            raise InputError(f"--out-dir {out_dir}: not writable")
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{out_dir}: another process is preparing there; wait for it"
+            ) from None
+        except OSError:
+            pass  # a file system without locks: two at once would do the work twice, not wrongly
+        yield
+    finally:
+        os.close(folder)
+
+
+def _begin(out_dir: Path, settings: dict[str, Any], shards: list[Shard]) -> None:
+    """Refuse another preparation's folder; reopen a finished one that lost shards."""
     finished, begun = out_dir / "cohort.json", out_dir / PROGRESS / "settings.json"
     for path in (finished, begun):
         if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            differing = [
-                f"{name}: {found.get(name)} there, {value} now"
-                for name, value in settings.items()
-                if found.get(name) != value
-            ]
-            if differing:
-                raise InputError(
-                    f"{out_dir}: holds another preparation ({'; '.join(differing)}); use another "
-                    "--out-dir or remove this one"
-                )
+            _compare(path, settings)
+    if not (finished.exists() or begun.exists()) and any(out_dir.iterdir()):
+        raise InputError(f"{out_dir} is not empty; choose another --out-dir or empty it")
     if not finished.exists():
         write_json(begun, settings)
-    return not finished.exists()
+    elif not all(shard.path.exists() for shard in shards):
+        with (out_dir / "rejects.csv").open(newline="", encoding="utf-8") as file:
+            reasons = {row["image_id"]: row["reason"] for row in csv.DictReader(file)}
+        for shard in shards:
+            ids = [image_id for image_id in shard.records["image_id"] if image_id in reasons]
+            note(shard, {image_id: reasons[image_id] for image_id in ids})
+        write_json(begun, settings)
+        finished.unlink()
 
 
-def _deal(cohort: Cohort, raw_dir: Path, out_dir: Path, recipe: str, size: int) -> list[Shard]:
-    shards = []
-    for split in SPLITS:
-        records = cohort.records[cohort.records["split"] == split]
-        count = -(-len(records) // SHARD_IMAGES)
-        for number in range(count):
-            path = out_dir / shard_name(cohort.dataset, split, number, count)
-            rows = records.iloc[number * SHARD_IMAGES : (number + 1) * SHARD_IMAGES]
-            shards.append(Shard(path, raw_dir, recipe, size, cohort.labels, rows))
-    return shards
+def _compare(path: Path, settings: dict[str, Any]) -> None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differing = [
+            f"{name}: {found.get(name)} there, {value} now"
+            for name, value in settings.items()
+            if found.get(name) != value
+        ]
+    except (ValueError, AttributeError):
+        differing = [f"{path.name} is damaged"]
+    if differing:
+        raise InputError(
+            f"{path.parent}: holds another preparation ({'; '.join(differing)}); use another "
+            "--out-dir or remove this one"
+        )
 
 
-def _write_all(todo: list[Shard], total: int, workers: int) -> None:
-    columns = (
-        TextColumn("preparing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images, {task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    images = sum(len(shard.records) for shard in todo)
-    with Progress(*columns) as progress, _pool(workers) as pool:
-        task = progress.add_task("", total=images, rate=f"{total - len(todo)} shards were there")
-        futures = {pool.submit(_write, shard): shard for shard in todo}
-        for future in as_completed(futures):
-            future.result()
-            progress.advance(task, len(futures[future].records))
-            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
-            progress.update(task, rate=f"{speed:.0f}/s" if speed else "")
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _write(shard: Shard) -> None:
-    rejects: list[tuple[str, str]] = []
-    write_shard(shard.path, shard.size, len(shard.labels), _examples(shard, rejects))
-    write_json(shard.done, {"rejects": rejects})
-
-
-def _examples(shard: Shard, rejects: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    labels = shard.records[list(shard.labels)].to_numpy(np.int8)
-    for row, truth in zip(shard.records.itertuples(), labels, strict=True):
-        try:
-            content = decode.read_file(shard.raw_dir, str(row.image_path))
-            image = recipes.RECIPES[shard.recipe](content, shard.size)
-        except decode.UnreadableImageError as error:
-            rejects.append((str(row.image_id), str(error)))
-            continue
-        texts = ("image_id", "patient_id", "study_id", "view", "sex")
-        described = {name: str(getattr(row, name)) for name in texts}
-        yield {"image": image, "labels": truth, "age": np.float32(row.age), **described}
+def _check_space(out_dir: Path, images: int, size: int) -> None:
+    needed, free = images * (size * size + TEXT_BYTES), shutil.disk_usage(out_dir).free
+    if needed > free:
+        raise InputError(
+            f"{out_dir}: {images:,} images need up to {needed / 1e9:,.1f} GB, and "
+            f"{free / 1e9:,.1f} GB are free there"
+        )
 
 
 def _finish(
     cohort: Cohort, out_dir: Path, settings: dict[str, Any], shards: list[Shard], share: float
 ) -> None:
     """Write rejects, records, TFDS's metadata and, last, `cohort.json`, which says: complete."""
-    rejects = {
-        image_id: (shard, reason)
-        for shard in shards
-        for image_id, reason in json.loads(shard.done.read_text(encoding="utf-8"))["rejects"]
-    }
-    with atomic_path(out_dir / "rejects.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image_id", "image_path", "reason"])
-        paths = cohort.records.set_index("image_id")["image_path"]
-        writer.writerows([i, paths[i], reason] for i, (_, reason) in sorted(rejects.items()))
+    rejects = {image_id: why for shard in shards for image_id, why in shard.rejects().items()}
+    _write_rejects(out_dir / "rejects.csv", cohort, rejects)
     if len(rejects) > share * len(cohort.records):
         raise InputError(
             f"{len(rejects)} of {len(cohort.records)} images are rejected, more than the "
@@ -211,19 +185,37 @@ def _finish(
             "they may all be left out"
         )
     kept = [shard.records[~shard.records["image_id"].isin(rejects)] for shard in shards]
+    lengths: dict[str, list[int]] = {}
+    for shard, rows in zip(shards, kept, strict=True):
+        lengths.setdefault(shard.split, []).append(len(rows))
+    for split, counts in lengths.items():
+        if not sum(counts):
+            raise InputError(f"no image of {split} can be used; see {out_dir / 'rejects.csv'}")
     records = pd.concat(kept, ignore_index=True)
     with atomic_path(out_dir / "records.parquet") as temporary:
         records[[*COLUMNS, *cohort.labels]].to_parquet(temporary, index=False)
-    lengths: dict[str, list[int]] = {}
-    for shard, rows in zip(shards, kept, strict=True):
-        lengths.setdefault(shard.records["split"].iloc[0], []).append(len(rows))
     write_metadata(out_dir, cohort.dataset, settings["image_size"], cohort.labels, lengths)
     described = cohort_json(cohort) | settings
     described |= {"labels": list(cohort.labels), "tool_version": __version__}
     described["prepared"] = {split: sum(counts) for split, counts in lengths.items()}
     described["rejected"] = len(rejects)
     write_json(out_dir / "cohort.json", described)
-    for shard in shards:
-        shard.done.unlink()
-    (out_dir / PROGRESS / "settings.json").unlink()
-    (out_dir / PROGRESS).rmdir()
+
+
+def _write_rejects(path: Path, cohort: Cohort, rejects: dict[str, str]) -> None:
+    paths = cohort.records.set_index("image_id")["image_path"]
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["image_id", "image_path", "reason"])
+        writer.writerows([name, paths[name], why] for name, why in sorted(rejects.items()))
+
+
+def _tidy(out_dir: Path) -> None:
+    """Remove the notes, and what killed processes left half-written."""
+    shutil.rmtree(out_dir / PROGRESS, ignore_errors=True)
+    for path in out_dir.iterdir():
+        if TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

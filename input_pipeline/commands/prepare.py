@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cohort_arguments(parser)
     parser.add_argument("--out-dir", type=Path, required=True, help="the prepared dataset")
     parser.add_argument(
-        "--recipe", default="paper", help="preprocessing: paper (default: %(default)s)"
+        "--recipe",
+        default="paper",
+        help="paper (the study's steps) or faithful (full depth; default: %(default)s)",
     )
     parser.add_argument(
         "--image-size", type=int, default=224, help="side in pixels (default: %(default)s)"

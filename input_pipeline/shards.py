@@ -1,0 +1,114 @@
+"""The work of a preparation, dealt to shards before any image is opened.
+
+A shard is a piece of work of its own: written whole by one process, here or on a cluster, and the
+same whatever the number of processes. `write` is the one place where images are prepared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from input_pipeline import decode
+from input_pipeline.builder import shard_name, write_shard
+from input_pipeline.cohort import Cohort
+from input_pipeline.recipes import RECIPES
+from input_pipeline.splits import SPLITS
+from jaxcxr.files import write_json
+
+SHARD_IMAGES = 512
+PROGRESS = ".progress"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One piece of the work.
+
+    Attributes:
+      path: of the file to write.
+      raw_dir: the release.
+      recipe: a key of `RECIPES`.
+      size: side of the prepared images.
+      labels: names.
+      records: the cohort's rows of this shard.
+    """
+
+    path: Path
+    raw_dir: Path
+    recipe: str
+    size: int
+    labels: tuple[str, ...]
+    records: pd.DataFrame
+
+    @property
+    def note(self) -> Path:
+        """The file that says that the shard is written, and which images it rejected."""
+        return self.path.parent / PROGRESS / f"{self.path.name}.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether it need not be written again."""
+        return self.note.exists() and self.path.exists()
+
+    @property
+    def split(self) -> str:
+        """The split that it belongs to, whole."""
+        return str(self.records["split"].iloc[0])
+
+    def rejects(self) -> dict[str, str]:
+        """The reason for each image that could not be used, by its id."""
+        return dict(json.loads(self.note.read_text(encoding="utf-8"))["rejects"])
+
+
+def deal(cohort: Cohort, raw_dir: Path, out_dir: Path, recipe: str, size: int) -> list[Shard]:
+    """Deal a cohort's images to shards, in the order of their ids within each split."""
+    shards = []
+    for split in SPLITS:
+        records = cohort.records[cohort.records["split"] == split]
+        count = -(-len(records) // SHARD_IMAGES)
+        for number in range(count):
+            path = out_dir / shard_name(cohort.dataset, split, number, count)
+            rows = records.iloc[number * SHARD_IMAGES : (number + 1) * SHARD_IMAGES]
+            shards.append(Shard(path, raw_dir, recipe, size, cohort.labels, rows))
+    return shards
+
+
+def write(shard: Shard, prepared: Callable[[], None] = lambda: None) -> None:
+    """Prepare and write the images of a shard, then note that it is done.
+
+    Args:
+      shard: the piece of work.
+      prepared: called after each image.
+    """
+    rejects: dict[str, str] = {}
+    write_shard(shard.path, shard.size, len(shard.labels), _examples(shard, rejects, prepared))
+    note(shard, rejects)
+
+
+def note(shard: Shard, rejects: dict[str, str]) -> None:
+    """Note that a shard is written."""
+    write_json(shard.note, {"rejects": rejects})
+
+
+def _examples(
+    shard: Shard, rejects: dict[str, str], prepared: Callable[[], None]
+) -> Iterator[dict[str, Any]]:
+    labels = shard.records[list(shard.labels)].to_numpy(np.int8)
+    ages = shard.records["age"].to_numpy(np.float32)
+    for row, truth, age in zip(shard.records.itertuples(), labels, ages, strict=True):
+        try:
+            content = decode.read_file(shard.raw_dir, str(row.image_path))
+            image = RECIPES[shard.recipe](content, shard.size)
+        except decode.UnreadableImageError as error:
+            rejects[str(row.image_id)] = str(error)
+        else:
+            texts = ("image_id", "patient_id", "study_id", "view", "sex")
+            described = {name: str(getattr(row, name)) for name in texts}
+            yield {"image": image, "labels": truth, "age": age, **described}
+        prepared()
