@@ -7,6 +7,7 @@ the fingerprint saved with each checkpoint does.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -83,7 +84,8 @@ def _named_error(manager: ocp.CheckpointManager) -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError) as error:
         kept = manager.latest_step()
-        reason = " ".join(str(error).split())[:200]
+        full = "No space left" in str(error) or shutil.disk_usage(manager.directory).free < 2**20
+        reason = "no space left on the device" if full else " ".join(str(error).split())[:200]
         raise InputError(
             f"{manager.directory}: a checkpoint could not be written ({reason}); "
             f"{f'that of step {kept} is intact' if kept else 'there is none yet'}; make room or "

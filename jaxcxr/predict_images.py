@@ -16,7 +16,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path
 from jaxcxr.model import flatten, split
 from jaxcxr.partition import make_mesh
-from jaxcxr.predict import fill_devices, load_run, make_forward, write_predictions
+from jaxcxr.predictor import fill_devices, load_run, make_forward, write_predictions
 from jaxcxr.run_directory import read_config
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")

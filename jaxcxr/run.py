@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
 import jax
-from absl import logging
 from ml_collections import ConfigDict
 
 from jaxcxr.config import check_config
@@ -25,7 +26,7 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
 
     The test split is read here, once, after training has ended.
     """
-    logging.set_verbosity(logging.WARNING)  # Orbax tells every file it writes
+    _quiet_checkpoint_writers()
     check_config(config)
     chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if chosen is None:
@@ -41,6 +42,12 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
         if jax.process_index() == 0:
             evaluate(predictions, directory, resamples=config.bootstrap_resamples)
     say(f"run, predictions and statistics are in {directory}")
+
+
+def _quiet_checkpoint_writers() -> None:
+    """Orbax logs each file it writes, and each error before raising it."""
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from jaxcxr.model import flatten, split, write_weights
 from jaxcxr.monitor import Monitor, say, summary
 from jaxcxr.optimizer import is_trainable, make_optimizer
 from jaxcxr.partition import make_mesh, put_batch, state_shardings, to_host
-from jaxcxr.predict import make_predictor, mean_auc
+from jaxcxr.predictor import make_predictor, mean_auc
 from jaxcxr.run_directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.selection import Selection
 from jaxcxr.step import init_state, make_train_step
@@ -190,10 +190,11 @@ def train(config: ConfigDict, directory: Path) -> None:
                 epoch = step // steps_per_epoch
                 logits = predict(state["params"], prepared, "validation", labels)
                 auc = mean_auc(prepared, "validation", labels, logits)
-                monitor.record(step, {"epoch": epoch, "validation_auc": auc})
+                validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
+                monitor.record(step, validated)
                 if selection.choose(epoch, auc):
                     origin = experiment.provenance(config, prepared, labels)
-                    origin |= {"epoch": epoch, "validation_auc": auc if auc == auc else None}
+                    origin |= validated
                     tensors = to_host(mesh, merge_lora(state["params"]))
                     if jax.process_index() == 0:
                         write_weights(directory / WEIGHTS, model.spec, tensors, origin)

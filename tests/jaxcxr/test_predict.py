@@ -10,6 +10,7 @@ from input_pipeline.recipes import RECIPES
 from jaxcxr import predict
 from jaxcxr.errors import InputError
 from jaxcxr.predict_images import predict_images
+from jaxcxr.predictor import load_run
 from jaxcxr.run import run_experiment
 
 
@@ -49,7 +50,7 @@ def test_files_are_predicted_by_the_runs_recipe_and_bad_ones_are_named(run, fold
     rejects = pd.read_csv(f"{out}.rejects.csv")
     assert list(rejects["image_id"]) == [str(folder / "broken.png")]
     assert "left out" in capsys.readouterr().err
-    model, labels, (mean, std), _ = predict.load_run(run)
+    model, labels, (mean, std), _ = load_run(run)
     for number in range(5):
         image = RECIPES["paper"]((folder / f"{number}.png").read_bytes(), 28)
         pixels = (np.repeat(image[None, :, :, None], 3, -1) / 255 - mean) / std
