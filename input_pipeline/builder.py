@@ -21,6 +21,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from jaxcxr.files import atomic_path
 
 VERSION = "1.0.0"
+PROGRESS = ".progress"  # a folder of notes, there until the preparation is finished
 
 
 @contextmanager
@@ -74,7 +75,9 @@ def write_shard(path: Path, size: int, labels: int, examples: Iterable[Mapping[s
     with atomic_path(path) as temporary:
         writer = ArrayRecordWriter(str(temporary), "group_size:1")
         for example in examples:
-            writer.write(serializer.serialize_example(features.encode_example(dict(example))))
+            record = serializer.get_tf_example(features.encode_example(dict(example)))
+            # Otherwise the order of the fields differs from process to process.
+            writer.write(record.SerializeToString(deterministic=True))
         writer.close()
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
+from input_pipeline.builder import PROGRESS
 from jaxcxr.errors import InputError
 
 Batch = dict[str, np.ndarray]
@@ -77,7 +78,7 @@ def open_prepared(path: str | Path) -> Prepared:
     if not (path / "cohort.json").is_file():
         reason = (
             "its preparation was not finished; run the same command again"
-            if path.is_dir() and any(path.glob("*.array_record*"))
+            if (path / PROGRESS).is_dir()
             else "python -m input_pipeline prepare makes one"
         )
         raise InputError(f"{path}: no prepared dataset there; {reason}")

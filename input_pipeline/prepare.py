@@ -22,11 +22,11 @@ from typing import Any
 
 import pandas as pd
 
-from input_pipeline.builder import write_metadata
+from input_pipeline.builder import PROGRESS, write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
 from input_pipeline.recipe_hash import recipe_hash
 from input_pipeline.recipes import RECIPES
-from input_pipeline.shards import PROGRESS, Shard, deal, note
+from input_pipeline.shards import Shard, deal, note
 from input_pipeline.workers import write_shards
 from jaxcxr import __version__
 from jaxcxr.errors import InputError

@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 
 from input_pipeline import decode
-from input_pipeline.builder import shard_name, write_shard
+from input_pipeline.builder import PROGRESS, shard_name, write_shard
 from input_pipeline.cohort import Cohort
 from input_pipeline.recipes import RECIPES
 from input_pipeline.splits import SPLITS
 from jaxcxr.files import write_json
 
 SHARD_IMAGES = 512
-PROGRESS = ".progress"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,71 @@
+"""What stops a preparation before or during its work ends in one sentence."""
+
+import os
+import shutil
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from input_pipeline import shards, workers
+from input_pipeline.__main__ import main
+from input_pipeline.prepare import prepare
+from jaxcxr.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--recipe", "papre"], "unknown recipe 'papre'; known: paper, faithful"),
+        (["--image-size", "0"], "image size 0: give 16 to 2048 pixels"),
+        (["--image-size", "100000"], "image size 100000: give 16 to 2048 pixels"),
+        (["--workers", "0"], "workers 0: give at least 1"),
+        (["--max-rejects", "2"], "max-rejects 2.0: give a share from 0 to 1"),
+        (["--max-rejects", "nan"], "max-rejects nan: give a share from 0 to 1"),
+        (["--raw-dir", "absent"], "absent"),
+        (["--out-dir", "/dev/null/out"], "--out-dir /dev/null/out: Not a directory"),
+    ],
+)
+def test_a_bad_option_ends_in_one_sentence(raw_dir, tmp_path, capsys, options, sentence):
+    arguments = ["prepare", "uka_cxr", "--raw-dir", str(raw_dir), "--out-dir", str(tmp_path / "o")]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, *options])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ") and sentence in said.err
+    assert said.err.count("\n") == 1 and said.out == ""
+
+
+def test_a_folder_that_may_not_be_written_is_refused(cohort, raw_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root
+    with pytest.raises(InputError, match="not writable"):
+        prepare(cohort, raw_dir, tmp_path / "out", size=32)
+
+
+def test_a_full_disk_is_seen_before_the_work(cohort, raw_dir, tmp_path, monkeypatch):
+    usage = shutil._ntuple_diskusage(10**9, 10**9 - 50_000, 50_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+    def refuse(todo):
+        raise AssertionError("works")
+
+    with pytest.raises(InputError, match=r"48 images need up to 0\.0 GB, and 0\.0 GB are free"):
+        prepare(cohort, raw_dir, tmp_path / "out", size=64, write=refuse)
+
+
+def test_a_dead_worker_ends_in_one_sentence(cohort, raw_dir, tmp_path, monkeypatch, small_shards):
+    def broken(self):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr("concurrent.futures.Future.result", broken)
+    with pytest.raises(InputError, match=r"a worker process died, .* with fewer --workers"):
+        prepare(cohort, raw_dir, tmp_path / "out", size=32, workers=1)
+
+
+def test_a_full_disk_during_the_work_ends_in_one_sentence(monkeypatch, cohort, raw_dir, tmp_path):
+    def full(self):
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("concurrent.futures.Future.result", full)
+    todo = shards.deal(cohort, raw_dir, tmp_path / "out", "paper", 32)
+    with pytest.raises(InputError, match="No space left on device; the finished shards are kept"):
+        workers.write_shards(todo, 1)
