@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
 
     The test split is read here, once, after training has ended.
     """
-    _quiet_checkpoint_writers()
+    _quiet_writers()
     check_config(config)
     chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if chosen is None:
@@ -44,10 +45,20 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     say(f"run, predictions and statistics are in {directory}")
 
 
-def _quiet_checkpoint_writers() -> None:
-    """Orbax logs each file it writes, and each error before raising it."""
+def _quiet_writers() -> None:
+    """Keep the threads that write checkpoints and events from telling what the main one will.
+
+    Orbax logs each file, and each error before raising it. The thread of TensorBoard's events ends
+    in a traceback when the disk is full; the next checkpoint or record meets the same and says so.
+    """
     absl.logging.set_verbosity(absl.logging.FATAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def report(stopped: threading.ExceptHookArgs) -> None:
+        if not issubclass(stopped.exc_type, OSError | EOFError):
+            threading.__excepthook__(stopped)
+
+    threading.excepthook = report
 
 
 @contextmanager
