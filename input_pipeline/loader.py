@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-from input_pipeline.builder import PROGRESS
+from input_pipeline.builder import PROGRESS, shard_name
 from jaxcxr.errors import InputError
 
 Batch = dict[str, np.ndarray]
@@ -82,16 +82,29 @@ def open_prepared(path: str | Path) -> Prepared:
             else "python -m input_pipeline prepare makes one"
         )
         raise InputError(f"{path}: no prepared dataset there; {reason}")
-    cohort = json.loads((path / "cohort.json").read_text(encoding="utf-8"))
-    return Prepared(path, cohort["dataset"], tuple(cohort["labels"]), cohort["image_size"], cohort)
+    try:
+        cohort = json.loads((path / "cohort.json").read_text(encoding="utf-8"))
+        described = cohort["dataset"], tuple(cohort["labels"]), cohort["image_size"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path / 'cohort.json'}: damaged ({type(error).__name__}: {error}); prepare again"
+        ) from None
+    return Prepared(path, *described, cohort)
 
 
 class _Images:
     """Images and labels of one split by row."""
 
     def __init__(self, prepared: Prepared, split: str, labels: Sequence[str] | None):
-        files = sorted(prepared.path.glob(f"{prepared.dataset}-{split}.array_record-*"))
-        self._source = ArrayRecordDataSource(list(map(str, files))) if files else []
+        splits = prepared.cohort["prepared"]
+        if split not in splits:
+            raise InputError(f"{prepared.path}: no split {split!r}; it has {', '.join(splits)}")
+        self._source = ArrayRecordDataSource(_shards(prepared, split))
+        if len(self._source) != splits[split]:
+            raise InputError(
+                f"{prepared.path}: holds {len(self._source)} images of {split} instead of "
+                f"{splits[split]}; run its preparation again"
+            )
         self._size, self._columns = prepared.image_size, prepared.columns(labels)
 
     def __len__(self) -> int:
@@ -116,6 +129,23 @@ class _Images:
             "mask": (truth >= 0).astype(np.float32),
             "index": np.asarray(rows, np.int32),
         }
+
+
+def _shards(prepared: Prepared, split: str) -> list[str]:
+    """The files of a split, each of them there and whole."""
+    first = next(prepared.path.glob(f"{prepared.dataset}-{split}.array_record-*"), None)
+    count = int(first.name.rsplit("-", 1)[-1]) if first else 1
+    paths = [
+        prepared.path / shard_name(prepared.dataset, split, number, count)
+        for number in range(count)
+    ]
+    for path in paths:
+        try:
+            ArrayRecordDataSource(str(path))
+        except (OSError, ValueError, RuntimeError):
+            state = "damaged; remove it and" if path.exists() else "missing;"
+            raise InputError(f"{path}: {state} run its preparation again") from None
+    return list(map(str, paths))
 
 
 def train_dataset(
@@ -146,8 +176,15 @@ def train_dataset(
       Batches of `image` `[batch, size, size]` uint8, `labels` `[batch, labels]` float32 in {0, 1},
       `mask` `[batch, labels]` float32, 1 where the label is known, and `index` `[batch]` int32, the
       rows in `prepared.records(split)`.
+
+    Raises:
+      InputError: a label, split or shard is not there, or the batch size makes no sense.
     """
     images = _Images(prepared, split, labels)
+    if not 0 < batch_size <= len(images):
+        raise InputError(f"batch size {batch_size}: give 1 to {len(images)}, the images of {split}")
+    if batch_size % process_count:
+        raise InputError(f"a batch of {batch_size} does not divide among {process_count} processes")
     part = batch_size // process_count
     mine = slice(process_index * part, (process_index + 1) * part)
     # Rows are shuffled and batched as numbers, which costs nothing, and read once it is known whose
@@ -175,6 +212,9 @@ def eval_batches(
     Returns:
       Batches as of `train_dataset`, with `valid` `[batch]` float32: 1 for an image of the split, 0
       for a repetition that fills the batch.
+
+    Raises:
+      InputError: a label, split or shard is not there.
     """
     images = _Images(prepared, split, labels)
     part = batch_size // process_count

@@ -1,0 +1,188 @@
+"""What the loader gives: every image once an epoch, in a repeatable order, as TFDS reads them."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from input_pipeline import shards
+from input_pipeline.loader import eval_batches, open_prepared, train_dataset
+from input_pipeline.prepare import prepare
+from jaxcxr.errors import InputError
+
+
+@pytest.fixture
+def prepared(cohort, raw_dir, tmp_path, small_shards):
+    """24 images for training in 3 shards, 12 for validation, 12 for the test; some rejected."""
+    (raw_dir / "images" / "00000.png").write_bytes(b"no image")
+    write = lambda todo: [shards.write(shard) for shard in todo]  # noqa: E731
+    prepare(cohort, raw_dir, tmp_path / "p", size=24, write=write, max_rejects=0.1)
+    return open_prepared(tmp_path / "p")
+
+
+def batches(dataset, count):
+    return list(itertools.islice(iter(dataset), count))
+
+
+def same(left, right):
+    assert left.keys() == right.keys()
+    for name in left:
+        np.testing.assert_array_equal(left[name], right[name])
+
+
+def test_tfds_opens_the_directory_and_reads_the_same(prepared):
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(prepared.path)
+    assert builder.info.splits["train"].num_examples == 23
+    for split in ("train", "validation", "test"):
+        source = builder.as_data_source(split=split)
+        records = prepared.records(split)
+        (ours,) = eval_batches(prepared, split=split, labels=None, batch_size=len(records))
+        assert len(source) == len(records)
+        for n, (row, example) in enumerate(zip(records.itertuples(), source, strict=True)):
+            np.testing.assert_array_equal(example["image"], ours["image"][n])
+            np.testing.assert_array_equal(example["labels"] == 1, ours["labels"][n])
+            np.testing.assert_array_equal(example["labels"] >= 0, ours["mask"][n])
+            for name in ("image_id", "patient_id", "study_id", "view", "sex"):
+                assert example[name].decode() == getattr(row, name)
+            np.testing.assert_equal(example["age"], np.float32(row.age))
+
+
+def test_an_epoch_gives_every_image_once_and_the_next_another_order(prepared):
+    # 23 images: two batches of 11, and one image left out.
+    epochs = batches(train_dataset(prepared, labels=None, batch_size=11, seed=3), 6)
+    orders = [np.concatenate([a["index"], b["index"]]) for a, b in zip(*[iter(epochs)] * 2)]
+    for order in orders:
+        assert len(set(order.tolist())) == 22
+    assert not np.array_equal(orders[0], orders[1]) and not np.array_equal(orders[1], orders[2])
+    left_out = {frozenset(range(23)) - frozenset(order.tolist()) for order in orders}
+    assert len(left_out) > 1  # not the same image for ever
+
+
+def test_a_batch_holds_what_its_index_says(prepared):
+    truth = prepared.records("train")[list(prepared.labels)].to_numpy()
+    assert (truth == -1).any() and (truth == 1).any()
+    (whole,) = eval_batches(prepared, split="train", labels=None, batch_size=23)
+    for batch in batches(train_dataset(prepared, labels=None, batch_size=5, seed=0), 8):
+        rows = batch["index"]
+        np.testing.assert_array_equal(batch["image"], whole["image"][rows])
+        np.testing.assert_array_equal(batch["labels"], truth[rows] == 1)
+        np.testing.assert_array_equal(batch["mask"], truth[rows] != -1)
+        assert batch["image"].dtype == np.uint8
+        assert batch["labels"].dtype == batch["mask"].dtype == np.float32
+
+
+def test_the_seed_decides_the_order(prepared):
+    first, again, other = (
+        batches(train_dataset(prepared, labels=None, batch_size=8, seed=seed), 4)
+        for seed in (1, 1, 2)
+    )
+    for left, right in zip(first, again, strict=True):
+        same(left, right)
+    assert any((a["index"] != b["index"]).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("done", [0, 1, 3, 7])
+def test_goes_on_from_a_saved_state(prepared, done):
+    dataset = train_dataset(prepared, labels=None, batch_size=8, seed=5)
+    whole = batches(dataset, 12)
+    iterator = iter(dataset)
+    for _ in range(done):
+        next(iterator)
+    state = iterator.get_state()
+    fresh = iter(train_dataset(prepared, labels=None, batch_size=8, seed=5))
+    fresh.set_state(state)
+    for expected in whole[done:]:
+        same(next(fresh), expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_processes_share_the_same_global_batches(prepared, count):
+    whole = batches(train_dataset(prepared, labels=None, batch_size=8, seed=5), 5)
+    shared = [
+        batches(
+            train_dataset(
+                prepared,
+                labels=None,
+                batch_size=8,
+                seed=5,
+                process_index=index,
+                process_count=count,
+            ),
+            5,
+        )
+        for index in range(count)
+    ]
+    for expected, parts in zip(whole, zip(*shared, strict=True), strict=True):
+        same({k: np.concatenate([part[k] for part in parts]) for k in expected}, expected)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_evaluation_gives_every_image_in_order_and_marks_what_fills_up(prepared, count):
+    parts = [
+        list(
+            eval_batches(
+                prepared,
+                split="test",
+                labels=None,
+                batch_size=8,
+                process_index=index,
+                process_count=count,
+            )
+        )
+        for index in range(count)
+    ]
+    whole = [
+        {k: np.concatenate([part[k] for part in batch]) for k in batch[0]}
+        for batch in zip(*parts, strict=True)
+    ]
+    assert [len(batch["index"]) for batch in whole] == [8, 8]
+    np.testing.assert_array_equal(whole[1]["valid"], [1, 1, 1, 1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(whole[1]["index"][4:], [8] * 4)
+    kept = np.concatenate([batch["index"][batch["valid"] == 1] for batch in whole])
+    np.testing.assert_array_equal(kept, range(12))
+
+
+def test_labels_can_be_chosen_and_ordered(prepared):
+    chosen = [prepared.labels[4], prepared.labels[0]]
+    (batch,) = eval_batches(prepared, split="test", labels=chosen, batch_size=12)
+    truth = prepared.records("test")[chosen].to_numpy()
+    np.testing.assert_array_equal(batch["labels"], truth == 1)
+
+
+def test_an_unknown_label_is_named_with_the_nearest(prepared):
+    with pytest.raises(InputError, match=r"has no label 'Cardiomegalie' \(did you mean 'Cardio"):
+        train_dataset(prepared, labels=["Cardiomegalie"], batch_size=2, seed=0)
+
+
+@pytest.mark.parametrize("size", [0, -1, 24])
+def test_a_batch_that_cannot_be_filled_is_refused(prepared, size):
+    with pytest.raises(InputError, match="batch"):
+        train_dataset(prepared, labels=None, batch_size=size, seed=0)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(prepared):
+    with pytest.raises(InputError, match="3 processes"):
+        train_dataset(prepared, labels=None, batch_size=8, seed=0, process_count=3)
+
+
+def test_an_unknown_split_is_refused(prepared):
+    with pytest.raises(InputError, match=r"no split 'tset'.*train, validation, test"):
+        list(eval_batches(prepared, split="tset", labels=None, batch_size=4))
+
+
+def test_no_dataset_and_a_damaged_one_are_named(prepared, tmp_path):
+    with pytest.raises(InputError, match="no prepared dataset there; python -m input_pipeline"):
+        open_prepared(tmp_path / "nothing")
+    lost = prepared.path / "uka_cxr-train.array_record-00001-of-00003"
+    content = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(InputError, match="00001-of-00003"):
+        train_dataset(open_prepared(prepared.path), labels=None, batch_size=2, seed=0)
+    lost.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="damaged"):
+        train_dataset(open_prepared(prepared.path), labels=None, batch_size=2, seed=0)
+    (prepared.path / "cohort.json").write_text("[]")
+    with pytest.raises(InputError, match=r"cohort\.json"):
+        open_prepared(prepared.path)
