@@ -213,14 +213,14 @@ CHECKPOINTS = {
 
 
 def find_checkpoint(name: str) -> Checkpoint | None:
-    """The row of this name, here or in any library; timm's tag after the dot may be left out."""
-    aliases = {"vit_base_patch16_224_in21k": _AUGREG.name}
-    name = aliases.get(name, name)
+    """The row of this name, here or in any library; of a DINO of timm also without its tag."""
+    if name == "vit_base_patch16_224_in21k":  # What timm called it before it had tags.
+        return _AUGREG
+    plain = name.split(".")[0].removesuffix("_qkvb")
     for checkpoint in CHECKPOINTS.values():
-        if name in (checkpoint.name, *checkpoint.names.values()):
-            return checkpoint
-    for checkpoint in CHECKPOINTS.values():
-        timm = checkpoint.names.get("timm", "")
-        if "dinov" in timm and name in (timm.split(".")[0], timm.split(".")[0] + "_qkvb"):
+        timm = checkpoint.names.get("timm", "").split(".")[0]
+        if name in (checkpoint.name, *checkpoint.names.values()) or (
+            plain == timm and "_dinov" in timm
+        ):
             return checkpoint
     return None
