@@ -47,6 +47,11 @@ class Prepared:
     def _records(self) -> pd.DataFrame:
         return pd.read_parquet(self.path / "records.parquet")
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits that hold images, in the order of the records."""
+        return tuple(self._records["split"].unique())
+
     def records(self, split: str) -> pd.DataFrame:
         """Return ids, view, age, sex and labels of a split, in the order of its images."""
         return self._records[self._records["split"] == split].reset_index(drop=True)
@@ -96,14 +101,16 @@ class _Images:
     """Images and labels of one split by row."""
 
     def __init__(self, prepared: Prepared, split: str, labels: Sequence[str] | None):
-        splits = prepared.cohort["prepared"]
-        if split not in splits:
-            raise InputError(f"{prepared.path}: no split {split!r}; it has {', '.join(splits)}")
-        self._source = ArrayRecordDataSource(_shards(prepared, split))
-        if len(self._source) != splits[split]:
+        images = len(prepared.records(split))
+        if not images:
             raise InputError(
-                f"{prepared.path}: holds {len(self._source)} images of {split} instead of "
-                f"{splits[split]}; run its preparation again"
+                f"{prepared.path}: no split {split!r}; it has {', '.join(prepared.splits)}"
+            )
+        self._source = ArrayRecordDataSource(_shards(prepared, split))
+        if len(self._source) != images:
+            raise InputError(
+                f"{prepared.path}: holds {len(self._source)} images of {split} and "
+                f"{images} in records.parquet; prepare again"
             )
         self._size, self._columns = prepared.image_size, prepared.columns(labels)
 

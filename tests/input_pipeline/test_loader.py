@@ -52,7 +52,7 @@ def test_tfds_opens_the_directory_and_reads_the_same(prepared):
 def test_an_epoch_gives_every_image_once_and_the_next_another_order(prepared):
     # 23 images: two batches of 11, and one image left out.
     epochs = batches(train_dataset(prepared, labels=None, batch_size=11, seed=3), 6)
-    orders = [np.concatenate([a["index"], b["index"]]) for a, b in zip(*[iter(epochs)] * 2)]
+    orders = [np.concatenate([epochs[n]["index"], epochs[n + 1]["index"]]) for n in (0, 2, 4)]
     for order in orders:
         assert len(set(order.tolist())) == 22
     assert not np.array_equal(orders[0], orders[1]) and not np.array_equal(orders[1], orders[2])
