@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from input_pipeline.commands.options import add_cohort_arguments, cohort_options
+
+if TYPE_CHECKING:
+    from input_pipeline.prepare import WriteShards
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.01,
         help="share of images that may be unreadable (default: %(default)s)",
     )
+    parser.add_argument(
+        "--beam-options",
+        metavar="OPTIONS",
+        help="prepare as an Apache Beam pipeline instead of by processes of this machine, as "
+        "--beam-options='--runner=FlinkRunner ...'; needs jaxcxr[beam]",
+    )
 
 
 def run(parsed: argparse.Namespace) -> None:
@@ -50,6 +60,7 @@ def run(parsed: argparse.Namespace) -> None:
         size=parsed.image_size,
         workers=parsed.workers,
         max_rejects=parsed.max_rejects,
+        write=None if parsed.beam_options is None else _beam_writer(parsed.beam_options),
     )
     written = json.loads((parsed.out_dir / "cohort.json").read_text(encoding="utf-8"))
     counts = ", ".join(f"{split} {n:,}" for split, n in written["prepared"].items())
@@ -58,3 +69,18 @@ def run(parsed: argparse.Namespace) -> None:
         f"(rejects.csv); recipe {written['recipe']} {written['recipe_hash']}",
         soft_wrap=True,
     )
+
+
+def _beam_writer(options: str) -> WriteShards:
+    import shlex
+    from functools import partial
+    from importlib import import_module
+
+    from input_pipeline.beam import write_shards
+    from jaxcxr.errors import InputError
+
+    try:
+        beam = import_module("apache_beam.options.pipeline_options")
+    except ImportError:
+        raise InputError("--beam-options needs Apache Beam: pip install 'jaxcxr[beam]'") from None
+    return partial(write_shards, options=beam.PipelineOptions(shlex.split(options)))
