@@ -1,18 +1,38 @@
-"""Gray levels of a DICOM file: as they are stored, and as the file says to show them."""
+"""Gray levels of a DICOM file: as they are stored, and as the file says to show them.
+
+A radiograph is one frame of one channel, MONOCHROME1 (0 is white) or MONOCHROME2 (0 is black).
+Everything else that the standard allows is refused by name, because no guess at it is safe.
+"""
 
 from __future__ import annotations
 
 import io
+import logging
 import warnings
-from typing import Any
 
-import cv2
 import numpy as np
+from pydicom import Dataset, dcmread
+from pydicom.encaps import get_frame
+from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGTransferSyntaxes
 
-from input_pipeline.decode import UnreadableImageError, check_size
+from input_pipeline.decode import UnreadableImageError, check_jpeg, check_size
 
-GRAY = ("MONOCHROME1", "MONOCHROME2")
-COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+NEEDED = (
+    "PhotometricInterpretation",
+    "SamplesPerPixel",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "PixelData",
+)
+# What the standard pairs each interpretation with where the file says it twice (PS3.3, C.8.11.3).
+SHAPES = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}
+# In this order, since decoders differ by a gray level in how they round a lossy JPEG.
+PLUGINS = ("pylibjpeg", "pillow", "pydicom", "gdcm")
+CODESTREAM = b"\xff\x4f\xff\x51"  # JPEG 2000: start, and the segment that tells the size
+
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # the reason is in the exception
 
 
 def is_dicom(content: bytes) -> bool:
@@ -29,10 +49,7 @@ def stored(content: bytes) -> tuple[np.ndarray, bool]:
     Raises:
       UnreadableImageError: the file is damaged, or holds no single radiograph.
     """
-    levels, dataset = _guarded(_read, content)
-    if levels.dtype.kind not in "iu":
-        raise UnreadableImageError("DICOM: gray levels are not whole numbers")
-    return levels, dataset.PhotometricInterpretation == "MONOCHROME1"
+    return _decode(content, as_shown=False)
 
 
 def shown(content: bytes) -> np.ndarray:
@@ -46,59 +63,70 @@ def shown(content: bytes) -> np.ndarray:
     Raises:
       UnreadableImageError: the file is damaged, or holds no single radiograph.
     """
-    return _guarded(_show, content)
-
-
-def _guarded(function: Any, content: bytes) -> Any:
-    """Turn whatever pydicom and its decoders raise at damaged files into a reason."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values outside the standard; the pixels decide
-            return function(content)
-    except UnreadableImageError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UnreadableImageError(f"DICOM: {reason}") from None
-
-
-def _show(content: bytes) -> np.ndarray:
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
-
-    levels, dataset = _read(content)
-    if dataset.PhotometricInterpretation in GRAY:
-        levels = apply_voi_lut(apply_modality_lut(levels, dataset), dataset)
+    levels, inverted = _decode(content, as_shown=True)
     if not np.isfinite(levels).all():
-        raise UnreadableImageError("DICOM: gray levels are not finite after rescaling")
-    levels = levels.astype(np.float32)
-    return -levels if dataset.PhotometricInterpretation == "MONOCHROME1" else levels
+        raise UnreadableImageError("DICOM: rescale or window gives levels that are no numbers")
+    return np.asarray(-levels if inverted else levels, np.float32)
 
 
-def _read(content: bytes) -> tuple[np.ndarray, Any]:
-    import pydicom
+def _decode(content: bytes, *, as_shown: bool) -> tuple[np.ndarray, bool]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values outside the standard; the pixels decide
+        try:
+            dataset = dcmread(io.BytesIO(content))
+            _check(dataset)
+            levels = dataset.pixel_array
+            if as_shown:
+                levels = np.asarray(apply_modality_lut(levels, dataset), np.float64)
+                levels = np.asarray(apply_voi_lut(levels, dataset), np.float64)
+        except UnreadableImageError:
+            raise
+        except Exception as error:  # pydicom and its decoders raise whatever they stumble on
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise UnreadableImageError(f"DICOM: {reason}") from None
+    return levels, dataset.PhotometricInterpretation == "MONOCHROME1"
 
-    dataset = pydicom.dcmread(io.BytesIO(content))
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise UnreadableImageError("DICOM: holds no image")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if frames != 1:
+
+def _check(dataset: Dataset) -> None:
+    for name in NEEDED:
+        if name not in dataset or dataset[name].is_empty:
+            raise UnreadableImageError(f"DICOM: no {name} (truncated, or not an image)")
+    meaning = str(dataset.PhotometricInterpretation)
+    if meaning not in SHAPES or dataset.SamplesPerPixel != 1:
+        raise UnreadableImageError(f"DICOM: photometric interpretation {meaning} is no radiograph")
+    shape = dataset.get("PresentationLUTShape") or SHAPES[meaning]
+    if shape != SHAPES[meaning]:
+        raise UnreadableImageError(f"DICOM: {meaning} contradicts presentation LUT shape {shape}")
+    if (frames := int(dataset.get("NumberOfFrames") or 1)) != 1:
         raise UnreadableImageError(f"DICOM: {frames} frames instead of one")
     check_size(int(dataset.Columns), int(dataset.Rows))
-    photometric = dataset.get("PhotometricInterpretation")
-    if photometric not in (*GRAY, *COLOUR, "PALETTE COLOR"):
-        raise UnreadableImageError(f"DICOM: unknown photometric interpretation {photometric!r}")
-    return _gray(dataset), dataset
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        _check_frame(dataset)
+        dataset.pixel_array_options(decoding_plugin=_plugin(dataset))
 
 
-def _gray(dataset: Any) -> np.ndarray:
-    from pydicom.pixels import apply_color_lut
+def _check_frame(dataset: Dataset) -> None:
+    """Check what decoders forgive, a missing end, or would allocate memory for, a false size."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if syntax in JPEG2000TransferSyntaxes:
+        start = frame.find(CODESTREAM)
+        if start < 0 or b"\xff\xd9" not in frame[-1024:]:
+            raise UnreadableImageError("DICOM: truncated JPEG 2000, without start or end marker")
+        right, bottom, left, top = np.frombuffer(frame, ">u4", 4, start + 8).tolist()
+        if (right - left, bottom - top) != (dataset.Columns, dataset.Rows):
+            raise UnreadableImageError("DICOM: its JPEG 2000 is not of the size in its header")
+    elif syntax in JPEGTransferSyntaxes:
+        check_jpeg(frame)
 
-    levels = dataset.pixel_array
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        levels = apply_color_lut(levels, dataset)
-    if levels.ndim == 3:
-        # pydicom gives RGB, whatever the file's colours are.
-        levels = cv2.cvtColor(np.ascontiguousarray(levels[..., :3]), cv2.COLOR_RGB2GRAY)
-    if levels.ndim != 2:
-        raise UnreadableImageError(f"DICOM: pixels have the shape {levels.shape}")
-    return np.asarray(levels)
+
+def _plugin(dataset: Dataset) -> str:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        available = get_decoder(syntax).available_plugins
+    except NotImplementedError:
+        available = ()
+    for name in PLUGINS:
+        if name in available:
+            return name
+    raise UnreadableImageError(f"DICOM: no decoder is installed for {syntax.name}")
