@@ -264,6 +264,13 @@ def test_facts_come_from_the_table_and_doubt_is_said(
         assert imported.provenance["licence"] is None
 
 
+def test_lost_registers_are_missed_where_the_checkpoint_is_named(tmp_path, checkpoint_file):
+    arrays = _arrays(checkpoint_file, "dinov2_registers")
+    del arrays["register_tokens"]
+    with pytest.raises(InputError, match=r"missing: [^;]*register_tokens"):
+        _import(tmp_path, arrays, checkpoint="dinov2_vits14_reg4")
+
+
 def test_names_that_are_not_known(tmp_path):
     with pytest.raises(InputError, match="'nonsense' is not in the table; one of dinov2_vits14"):
         _import(tmp_path, _base(), checkpoint="nonsense")

@@ -72,9 +72,11 @@ def test_every_layer_and_gradient_equals_pytorch(tmp_path, checkpoint_file, fami
         "tokens",
         "logits",
     ]
-    assert len(parity.gradients) == len(
-        [k for k in read_tensors(tmp_path / "w.safetensors") if not k.startswith("extra/")]
-    ) + 2 * (not family.endswith("head"))
+    assert (
+        len(parity.gradients)
+        == len([k for k in read_tensors(tmp_path / "w.safetensors") if not k.startswith("extra/")])
+        + 2
+    )  # The head's.
     _assert_parity(parity)
 
 
@@ -107,6 +109,17 @@ def test_resampled_at_import_equals_pytorch(tmp_path, checkpoint_file, family):
     parity = _verify(source_file, tmp_path / "w.safetensors", None)
     assert (parity.image_size, parity.resample_at) == (4 * patch, "load")
     _assert_parity(parity)
+
+
+def test_a_kept_head_is_compared_with_the_source(tmp_path, models):
+    state = models["timm_vit"](labels=5).state_dict()
+    torch.save({"model": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "tuned.pth")
+    out = tmp_path / "w.safetensors"
+    imported = _import(tmp_path / "tuned.pth", out, keep_head=True)
+    _assert_parity(_verify(tmp_path / "tuned.pth", out, 112))
+    tensors = imported.tensors | {"head/bias": imported.tensors["head/bias"] + 0.1}
+    write_weights(out, imported.spec, tensors, imported.provenance)
+    assert _verify(tmp_path / "tuned.pth", out, 112).first_failure.place == "logits"
 
 
 def test_a_wrong_weight_is_found_at_its_layer(tmp_path, checkpoint_file):
