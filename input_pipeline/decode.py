@@ -6,7 +6,12 @@ container is checked first, and nothing but a whole image is handed on.
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -113,12 +118,38 @@ def _gray(content: bytes, flags: int) -> np.ndarray:
     else:
         raise UnreadableImageError("neither PNG, JPEG nor DICOM")
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        with _complaints() as complaints:
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise UnreadableImageError(f"cannot be decoded: {error.err}") from None
     if image is None:
-        raise UnreadableImageError("cannot be decoded")
+        raise UnreadableImageError("; ".join(["cannot be decoded", *complaints]))
+    if damage := [line for line in complaints if "JPEG" in line]:
+        raise UnreadableImageError(f"damaged JPEG: {damage[0]}")
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Hear what libpng and libjpeg say of a file: OpenCV lets them write it to standard error.
+
+    Of damage inside a JPEG, for which it has no checksum, that is the only sign.
+    """
+    lines: list[str] = []
+    with tempfile.TemporaryFile() as heard:
+        stderr = os.dup(2)
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            heard.seek(0)
+            for line in heard.read().decode(errors="replace").splitlines():
+                if "JPEG" in line or line.startswith("libpng"):
+                    lines.append(line)
+                else:  # another thread's
+                    print(line, file=sys.stderr)
 
 
 def _check_png(content: bytes) -> None:

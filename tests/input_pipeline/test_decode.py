@@ -107,6 +107,15 @@ def test_a_png_with_any_damaged_byte_is_refused_or_unchanged():
             np.testing.assert_array_equal(decode_high_byte(bytes(damaged)), GRAY)
 
 
+def test_damage_inside_a_jpeg_is_found_where_the_decoder_notices(capfd):
+    """A third of the pixels' data lost, with the end marker in place."""
+    content = encode(cv2.resize(GRAY, (160, 120)), "JPEG", quality=95)
+    damaged = content[: len(content) // 3] + content[-200:]
+    with pytest.raises(UnreadableImageError, match=r"damaged JPEG: .*premature end"):
+        decode_high_byte(damaged)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_png_that_inflates_to_too_little_is_refused():
     """All checksums hold, but the pixels end early."""
     rows = b"".join(b"\0" + bytes(row) for row in GRAY[:20])
