@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from input_pipeline.builder import PROGRESS, shard_name
 from jaxcxr.errors import InputError
 
 Batch = dict[str, np.ndarray]
+
+FOR_EVER = 2**40  # batches
 
 
 @dataclass(frozen=True)
@@ -194,15 +196,30 @@ def train_dataset(
         raise InputError(f"a batch of {batch_size} does not divide among {process_count} processes")
     part = batch_size // process_count
     mine = slice(process_index * part, (process_index + 1) * part)
-    # Rows are shuffled and batched as numbers, which costs nothing, and read once it is known whose
-    # they are.
-    rows = grain.MapDataset.range(len(images)).shuffle(seed)
-    batches = rows.batch(batch_size, drop_remainder=True)
+    batches = len(images) // batch_size
+
+    def read(number: int) -> Batch:
+        epoch, batch = divmod(number, batches)
+        rows = _order(len(images), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
+        return images.batch(rows[mine])
+
+    # Whole batches are numbered: Grain's own shuffle and batch, row by row, take twice the time
+    # that reading takes.
     return (
-        batches.map(lambda batch: images.batch(batch[mine]))
-        .repeat()
+        grain.MapDataset.range(FOR_EVER)
+        .map(read)
         .to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
     )
+
+
+@lru_cache(maxsize=4)
+def _order(images: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the rows of an epoch in random order, the same under every version of NumPy.
+
+    NumPy promises that of the bits of a generator, and not of `permutation` (NEP 19).
+    """
+    bits = np.random.Philox(key=np.array([seed, epoch], np.int64).view(np.uint64))
+    return np.argsort(bits.random_raw(images), kind="stable")
 
 
 def eval_batches(
