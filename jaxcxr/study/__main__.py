@@ -1,0 +1,129 @@
+"""Run a study: every experiment of its grid that is missing, then its tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxcxr.errors import InputError, report_input_errors
+
+if TYPE_CHECKING:
+    from jaxcxr.study.definition import Study
+    from jaxcxr.study.grid import Plan
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; exit status 1 if a cell failed."""
+    parser = argparse.ArgumentParser(prog="python -m jaxcxr.study", description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="such as configs/study/paper.py")
+    parser.add_argument("--out", type=Path, required=True, help="directory of all that it makes")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the grid and its expected cost, run nothing"
+    )
+    parser.add_argument("--only", metavar="PATTERN", help="cells by name, such as 'padchest-*'")
+    parser.add_argument(
+        "--shard", metavar="I/N", help="every N-th cell from the I-th, such as 2/4 of a Slurm array"
+    )
+    options = parser.parse_args(arguments)
+    with report_input_errors():
+        if not _study(options):
+            sys.exit(1)
+
+
+def _study(options: argparse.Namespace) -> bool:
+    from jaxcxr.study.definition import read_study
+    from jaxcxr.study.grid import plan_study
+    from jaxcxr.study.runner import Runner
+
+    study = read_study(options.study)
+    plan = plan_study(study, options.out)
+    names = _chosen(plan, options)
+    if options.dry_run:
+        _print_grid(study, plan, names)
+        return True
+    for name in names:
+        if not Path(plan.cells[name].config).is_file():
+            raise InputError(
+                f"{name}: no config {plan.cells[name].config} below {Path.cwd()}; run from the "
+                "repository"
+            )
+    runner = Runner(plan.jobs, options.out)
+    runner.run(names)
+    failed = {name: found for name, found in runner.outcomes.items() if found.state != "done"}
+    ran = sum(found.ran for name, found in runner.outcomes.items() if name in plan.cells)
+    jobs = plan.jobs
+    done = sum(jobs[name].is_done for name in plan.cells)
+    print(f"{done} of the study's {len(plan.cells)} cells are done; {ran} ran now")
+    from jaxcxr.study.results import REPORT, write_report
+
+    missing = write_report(study, plan, options.out)
+    if missing:
+        print(f"not in the report yet: {', '.join(missing)}")
+    print(f"tables and figures are in {options.out / REPORT}")
+    for name, found in failed.items():
+        print(f"{found.state}: {name}: {found.reason}", file=sys.stderr)
+    if failed:
+        print("the same command tries these again and skips what is done", file=sys.stderr)
+    return not failed
+
+
+def _chosen(plan: Plan, options: argparse.Namespace) -> list[str]:
+    from jaxcxr.study.runner import shard
+
+    names = list(plan.cells)
+    if options.only is not None:
+        names = [name for name in names if fnmatchcase(name, options.only)]
+        if not names:
+            raise InputError(
+                f"--only={options.only}: no such cell; they are named as {next(iter(plan.cells))}"
+            )
+    if options.shard is not None:
+        try:
+            names = shard(names, options.shard)
+        except ValueError:
+            raise InputError(
+                f"--shard={options.shard}: give I/N with I from 1 to N, such as 2/4"
+            ) from None
+    return names
+
+
+def _print_grid(study: Study, plan: Plan, names: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jaxcxr.study.cost import expected_cost
+
+    jobs = plan.jobs
+    missing = [job.id for job in plan.data.values() if not job.is_done]
+    table = Table(box=None)
+    for heading in ("cell", "state", "config", "needs"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("images", "epochs", "PFLOP", "H100 hours"):
+        table.add_column(heading, justify="right")
+    total = 0.0
+    for name in names:
+        cell = plan.cells[name]
+        cost = expected_cost(study, cell)
+        state = "done" if jobs[name].is_done else "begun" if cell.directory.is_dir() else "missing"
+        total += 0.0 if jobs[name].is_done or cost.hours is None else cost.hours
+        flops = "?" if cost.flops is None else f"{cost.flops / 1e15:,.3g}"
+        hours = "?" if cost.hours is None else f"{cost.hours:.2g}"
+        needs = ", ".join(needed for needed in cell.needs if needed in plan.cells)
+        table.add_row(
+            name, state, cell.config, needs, f"{cost.images:,}", str(cost.epochs), flops, hours
+        )
+    console = Console() if sys.stdout.isatty() else Console(width=260)
+    console.print(table, highlight=False)
+    print(
+        f"{len(names)} cells, {len(missing)} releases and preparations to make; what is missing: "
+        f"at most {total:.2g} hours of an H100 at 40 % of its bfloat16 peak (all epochs, no early "
+        "stop, forward and backward passes only)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Two initializations on the same test images: their predictions, measured in shared redraws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxcxr.errors import InputError
+from jaxcxr.report.comparison import aligned
+from jaxcxr.report.predictions import Predictions, read_predictions
+from jaxcxr.stats import Interval, bootstrap, bootstrap_p, percentile_interval, pooled_spread
+from jaxcxr.study.definition import Grid, Study
+from jaxcxr.study.grid import PREDICTIONS, WEIGHTS, Cell, Plan
+
+METRICS = ("auc", "accuracy", "sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The test predictions of two initializations, every seed of each.
+
+    Attributes:
+      dataset, label_set: where and on which labels.
+      titles: of the two initializations.
+      runs: ids of the cells, `[initializations][seeds]`.
+      label_names: in the order of the columns.
+      labels: `[images, labels]`; 1, 0, -1 unknown.
+      scores: `[initializations, seeds, images, labels]`, logits.
+      patients: `[images]`, or None where none are named.
+      origins: what each run's predictions say of their making, by cell id.
+    """
+
+    dataset: str
+    label_set: str
+    titles: tuple[str, str]
+    runs: tuple[tuple[str, ...], ...]
+    label_names: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    patients: np.ndarray | None
+    origins: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Metrics of a contest, averaged over seeds within each redraw.
+
+    Attributes:
+      contest: what was measured.
+      values: of the data themselves, by metric, `[initializations, labels]`.
+      replicates: of the redraws, by metric, `[initializations, resamples, labels]`.
+      by_seed: of the data themselves, by metric, `[initializations, seeds, labels]`.
+      positives, negatives: `[labels]` images.
+    """
+
+    contest: Contest
+    values: dict[str, np.ndarray]
+    replicates: dict[str, np.ndarray]
+    by_seed: dict[str, np.ndarray]
+    positives: np.ndarray
+    negatives: np.ndarray
+
+    @property
+    def estimable(self) -> np.ndarray:
+        """`[labels]` bool: whether the label has both classes among the test images."""
+        return (self.positives > 0) & (self.negatives > 0)
+
+    def column(self, metric: str, which: int, label: int | None) -> tuple[Interval, float]:
+        """Return the interval and the spread of one label, or of the average (None).
+
+        The spread is the standard deviation over redraws; that of the average, as the paper
+        prints it, over all redraws of all labels together: it shows how labels differ.
+        """
+        value, redraws = self.values[metric][which], self.replicates[metric][which]
+        if label is not None:
+            found = percentile_interval(value[label], redraws[:, label])
+            return found, float(found.sd)
+        kept = self.estimable
+        found = percentile_interval(value[kept].mean(), redraws[:, kept].mean(axis=1))
+        return found, pooled_spread(redraws[:, kept])[1]
+
+    def difference(self, label: int | None) -> tuple[Interval, float]:
+        """Return AUC of the first less that of the second, and its two-sided p-value."""
+        value = self.values["auc"][0] - self.values["auc"][1]
+        redraws = self.replicates["auc"][0] - self.replicates["auc"][1]
+        if label is None:
+            kept = self.estimable
+            one, many = value[kept].mean(), redraws[:, kept].mean(axis=1)
+        else:
+            one, many = value[label], redraws[:, label]
+        return percentile_interval(one, many), float(bootstrap_p(many))
+
+
+def read_contest(study: Study, plan: Plan, grid: Grid, dataset: str) -> Contest | None:
+    """Read the test predictions of the two initializations; None if a run has none yet.
+
+    Raises:
+      InputError: the runs do not agree on images or labels, or one did not start from the weights
+        that lie where it says.
+    """
+    runs = tuple(
+        tuple(f"{dataset}-{grid.label_set}-{name}-s{seed}" for seed in study.seeds)
+        for name in grid.initializations
+    )
+    cells = [plan.cells[name] for of_one in runs for name in of_one]
+    if not all(cell.job().is_done for cell in cells):
+        return None
+    read = [read_predictions(cell.directory / PREDICTIONS).of_split("test") for cell in cells]
+    for cell, predictions in zip(cells, read, strict=True):
+        _check_origin(plan, cell, predictions)
+    read = [read[0], *(aligned(read[0], other)[1] for other in read[1:])]
+    scores = np.stack([one.scores.astype(np.float64) for one in read])
+    return Contest(
+        dataset=dataset,
+        label_set=grid.label_set,
+        titles=(
+            study.initialization(grid.initializations[0]).title,
+            study.initialization(grid.initializations[1]).title,
+        ),
+        runs=runs,
+        label_names=read[0].label_names,
+        labels=read[0].labels,
+        scores=scores.reshape(2, len(study.seeds), *scores.shape[1:]),
+        patients=read[0].patients,
+        origins={cell.id: one.origin for cell, one in zip(cells, read, strict=True)},
+    )
+
+
+def _check_origin(plan: Plan, cell: Cell, predictions: Predictions) -> None:
+    if set(predictions.label_names) != set(cell.labels):
+        raise InputError(
+            f"{predictions.path}: is of the labels {', '.join(predictions.label_names)}, but "
+            f"{cell.id} is of {', '.join(cell.labels)}; remove {cell.directory} and run again"
+        )
+    for needed in cell.needs:
+        if needed not in plan.cells:
+            continue
+        from jaxcxr.experiment import sha256
+
+        weights = plan.cells[needed].directory / WEIGHTS
+        before = predictions.origin.get("initialized_from", {}).get("sha256")
+        if weights.is_file() and before != sha256(weights):
+            raise InputError(
+                f"{cell.id}: did not start from {weights} as it now is; remove {cell.directory} "
+                "and run again"
+            )
+
+
+def measure(contest: Contest, resamples: int, seed: int = 0) -> Measured:
+    """Measure every label in redraws of patients (images where no patients are named)."""
+    models, seeds = contest.scores.shape[:2]
+    found = bootstrap(
+        contest.labels,
+        contest.scores.reshape(models * seeds, *contest.labels.shape),
+        resamples=resamples,
+        seed=seed,
+        groups=contest.patients,
+    )
+    by_seed, replicates = {}, {}
+    for name in METRICS:
+        once, redrawn = getattr(found.estimates, name), getattr(found, name)
+        by_seed[name] = once.reshape(models, seeds, *once.shape[1:])
+        replicates[name] = redrawn.reshape(models, seeds, *redrawn.shape[1:]).mean(axis=1)
+    return Measured(
+        contest=contest,
+        values={name: values.mean(axis=1) for name, values in by_seed.items()},
+        replicates=replicates,
+        by_seed=by_seed,
+        positives=found.positives,
+        negatives=found.negatives,
+    )

@@ -1,0 +1,88 @@
+"""What the cells will cost, by arithmetic: images, floating-point operations, hours."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from input_pipeline import paper
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.errors import InputError
+from jaxcxr.study.definition import Study
+from jaxcxr.study.grid import Cell
+
+# An H100 in bfloat16 at 40 % of its peak, as the configs state it.
+RATE = 0.4 * 989e12
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one cell.
+
+    Attributes:
+      images: of the training split; a bound where the data are not prepared yet.
+      epochs: at most; training stops earlier where the validation AUC does.
+      flops: of all epochs; None where nothing tells the model yet.
+    """
+
+    images: int
+    epochs: int
+    flops: float | None
+
+    @property
+    def hours(self) -> float | None:
+        """On one H100."""
+        return None if self.flops is None else self.flops / RATE / 3600
+
+
+def cell_config(cell: Cell) -> Any:
+    """Return the cell's config with its overrides.
+
+    Raises:
+      InputError: there is no such config file, or it lacks a field that the study sets.
+    """
+    path = Path(cell.config)
+    if not path.is_file():
+        raise InputError(f"{cell.id}: no config {path} below {Path.cwd()}; run from the repository")
+    config = runpy.run_path(str(path))["get_config"]()
+    try:
+        config.update_from_flattened_dict(dict(cell.overrides))
+    except (KeyError, AttributeError, TypeError) as error:
+        raise InputError(f"{cell.id}: {path} cannot take the study's overrides: {error}") from None
+    return config
+
+
+def expected_cost(study: Study, cell: Cell) -> Cost:
+    """Bound what training the cell costs."""
+    from jaxcxr.flops import training_flops
+    from jaxcxr.model import ViTSpec, read_header
+
+    config = cell_config(cell)
+    images = _training_images(study, cell)
+    weights = Path(config.model.weights or "none")
+    spec = None
+    if config.model.spec:
+        spec = ViTSpec.from_dict(config.model.spec.to_dict())
+    elif weights.is_file():
+        spec = read_header(weights).spec
+    elif cell.spec:
+        spec = ViTSpec.from_dict(dict(cell.spec))
+    if spec is None:
+        return Cost(images, config.epochs, None)
+    flops = training_flops(spec, config.image_size) * images * config.epochs
+    return Cost(images, config.epochs, flops)
+
+
+def _training_images(study: Study, cell: Cell) -> int:
+    described = Path(cell.data) / "cohort.json"
+    if described.is_file():
+        return int(json.loads(described.read_text(encoding="utf-8"))["images"]["train"])
+    if study.phantom is not None:
+        return study.phantom.images
+    sizes = paper.table("table1_cohorts")
+    sizes = sizes[sizes["dataset"].eq(PAPER_DATASETS[cell.dataset])]
+    row = sizes["characteristic"].eq("Number of Radiographs (Training set) [n]")
+    return int(sizes.loc[row, "value"].iloc[0].replace(",", ""))

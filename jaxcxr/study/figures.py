@@ -1,0 +1,135 @@
+"""Figure 3, how the labels' AUCs spread, and Figure 4, the ROC curves, after the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.files import atomic_path
+from jaxcxr.report.plots import BLUE, GREY, ORANGE
+from jaxcxr.stats import curve
+from jaxcxr.study.contest import Contest, Measured
+from jaxcxr.study.rows import AVERAGE, Difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = (BLUE, ORANGE)
+STYLES = ("-", ":")
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "jaxcxr",
+    "svg.fonttype": "none",
+}
+
+
+def write_figures(out: Path, contests: Sequence[Measured], tests: Sequence[Difference]) -> None:
+    """Draw `figure3_LABELSET` and `figure4_LABELSET_DATASET`, each `.svg` and `.png`."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        for label_set in dict.fromkeys(one.contest.label_set for one in contests):
+            chosen = [one for one in contests if one.contest.label_set == label_set]
+            _save(_boxes(chosen, tests), out / f"figure3_{label_set}")
+            for one in chosen:
+                if one.estimable.any():
+                    _save(_curves(one), out / f"figure4_{label_set}_{one.contest.dataset}")
+
+
+def _boxes(contests: Sequence[Measured], tests: Sequence[Difference]) -> Figure:
+    """One pair of boxes a dataset: quartiles, median, mean, labels beyond 1.5 box lengths."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.3 + 1.35 * len(contests), 4.2), layout="constrained")
+    axes: Axes = figure.subplots()
+    averages = {(row.dataset, row.label_set): row.p for row in tests if row.label == AVERAGE}
+    for place, measured in enumerate(contests):
+        contest = measured.contest
+        auc = 100 * measured.values["auc"][:, measured.estimable]
+        if not auc.size:
+            continue
+        for which, color in enumerate(COLORS):
+            at = place + (-0.2, 0.2)[which]
+            drawn = axes.boxplot(
+                auc[which],
+                positions=[at],
+                widths=0.32,
+                showmeans=True,
+                medianprops={"color": color},
+                boxprops={"color": color},
+                whiskerprops={"color": color},
+                capprops={"color": color},
+                flierprops={"markeredgecolor": color, "markersize": 4},
+                meanprops={"markerfacecolor": color, "markeredgecolor": color, "markersize": 5},
+            )
+            if place == 0:
+                drawn["boxes"][0].set_label(contest.titles[which])
+        p = averages.get((PAPER_DATASETS[contest.dataset], contest.label_set))
+        words = "p -" if p is None else f"p {'<' if p < 0.001 else '='} {max(p, 0.001):.3f}"
+        axes.annotate(words, (place, auc.max()), (0, 10), textcoords="offset points", ha="center")
+    names = [PAPER_DATASETS[one.contest.dataset] for one in contests]
+    axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
+    axes.set(ylabel="AUC of each label [%]", xlim=(-0.6, len(names) - 0.4))
+    axes.margins(y=0.12)
+    axes.grid(axis="y", color="#e3e3e3", lw=0.6)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def _curves(measured: Measured) -> Figure:
+    """One panel a label; the first initialization solid, the second dotted."""
+    from matplotlib.figure import Figure
+
+    contest = measured.contest
+    shown = np.flatnonzero(measured.estimable)
+    columns = min(4, len(shown))
+    lines = -(-len(shown) // columns)
+    figure = Figure(figsize=(max(2.6 * columns, 3.6), 2.8 * lines + 0.5), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for axes, label in zip(panels.ravel(), shown, strict=False):
+        _panel(axes, measured, int(label))
+    for axes in panels.ravel()[len(shown) :]:
+        axes.set_axis_off()
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+    seeds = contest.scores.shape[1]
+    of_seed = f"; curves of {contest.runs[0][0]} and its pair" if seeds > 1 else ""
+    figure.suptitle(f"{PAPER_DATASETS[contest.dataset]}: AUC, mean ± sd [95% CI], %{of_seed}")
+    return figure
+
+
+def roc_points(contest: Contest, which: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """1 - specificity and sensitivity of one curve, of the first seed."""
+    points = curve(contest.labels[:, label], contest.scores[which, 0, :, label])
+    return 1 - points.specificity, points.sensitivity
+
+
+def _panel(axes: Axes, measured: Measured, label: int) -> None:
+    contest = measured.contest
+    axes.plot([0, 1], [0, 1], color=GREY, lw=0.6)
+    words = []
+    for which, (color, style) in enumerate(zip(COLORS, STYLES, strict=True)):
+        x, y = roc_points(contest, which, label)
+        axes.plot(x, y, style, color=color, lw=1.5, label=contest.titles[which])
+        found, sd = measured.column("auc", which, label)
+        numbers = [100 * float(value) for value in (found.mean, sd, found.low, found.high)]
+        words.append("{:.1f} ± {:.1f} [{:.1f}, {:.1f}]".format(*numbers))
+    for line, (text, color) in enumerate(zip(words, COLORS, strict=True)):
+        axes.text(0.98, 0.13 - 0.1 * line, text, color=color, ha="right", fontsize=7)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.set(xlabel="1 - specificity", ylabel="Sensitivity")
+    axes.set_title(contest.label_names[label], fontsize=9)
+
+
+def _save(figure: Figure, stem: Path) -> None:
+    # Without a date, the same numbers give the same file.
+    for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
+        with atomic_path(stem.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, metadata=metadata, dpi=150)

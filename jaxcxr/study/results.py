@@ -1,0 +1,134 @@
+"""The report of a study: all of the paper's tables and figures that its finished runs allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+from input_pipeline.labels import DATASETS, PAPER_DATASETS
+from jaxcxr import __version__
+from jaxcxr.files import write_json
+from jaxcxr.study.cohorts import cohort_tables
+from jaxcxr.study.contest import Measured, measure, read_contest
+from jaxcxr.study.contradictions import CONTRADICTIONS, notes_on
+from jaxcxr.study.definition import Study
+from jaxcxr.study.figures import write_figures
+from jaxcxr.study.grid import Plan
+from jaxcxr.study.rows import (
+    AVERAGE,
+    Difference,
+    Row,
+    comparison_rows,
+    metric_rows,
+    printed,
+    printed_averages,
+)
+from jaxcxr.study.write import write_table
+
+REPORT = "report"
+_HEADINGS = {"paper_inside": "paper in interval", "mean": "mean of redraws", "seed_sd": "seed sd"}
+
+
+def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
+    """Write tables, figures and provenance to `out/report`; return what is missing for the rest.
+
+    The same runs give the same files, whichever process writes them.
+    """
+    report = out / REPORT
+    contests, missing = [], []
+    for grid in study.grids:
+        for dataset in grid.datasets:
+            contest = read_contest(study, plan, grid, dataset)
+            if contest is None:
+                missing.append(f"{dataset}-{grid.label_set}")
+            else:
+                contests.append(measure(contest, study.resamples))
+    for number, (name, table) in enumerate(cohort_tables(plan).items(), 1):
+        title = f"Table {number}: {('cohorts', 'positives of each finding', 'labels')[number - 1]}"
+        cells = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+        write_table(report / name, title, list(table.columns), cells, notes_on(name))
+    if not contests:
+        return missing
+    _write_metrics(report, study, contests)
+    differences = comparison_rows(contests)
+    _write_differences(report, study, differences)
+    header = ("tables", "topic", "paper", "fact")
+    rows = [(" ".join(one.tables), one.topic, one.paper, one.fact) for one in CONTRADICTIONS]
+    write_table(report / "contradictions", "Where the paper contradicts itself", header, rows)
+    write_figures(report, contests, differences)
+    write_json(report / "provenance.json", _provenance(study, contests))
+    return missing
+
+
+def _write_metrics(report: Path, study: Study, contests: Sequence[Measured]) -> None:
+    of_paper = [one for one in contests if one.contest.label_set == "paper"]
+    of_transfer = [one for one in contests if one.contest.label_set == "mimic_transfer"]
+    averages = [
+        row
+        for measured in of_paper
+        for row in metric_rows(measured, printed_averages())
+        if row.label == AVERAGE
+    ]
+    shared = [
+        row
+        for measured in of_transfer
+        for row in metric_rows(measured, printed("mimic_transfer"), ("auc",))
+    ]
+    _metric_table(report / "table4", "Table 4: averages over labels", averages, study, of_paper)
+    title = "Table 5: AUC on the labels shared with MIMIC-CXR"
+    _metric_table(report / "table5", title, shared, study, of_transfer)
+    for measured in of_paper:
+        dataset = measured.contest.dataset
+        number = DATASETS.index(dataset) + 1
+        rows = metric_rows(measured, printed("paper"))
+        title = f"Table S{number}: {PAPER_DATASETS[dataset]}"
+        _metric_table(report / f"table_s{number}", title, rows, study, [measured])
+
+
+def _metric_table(
+    stem: Path, title: str, rows: Sequence[Row], study: Study, contests: Sequence[Measured]
+) -> None:
+    if not rows:
+        return
+    units = {
+        one.contest.dataset: "patients" for one in contests if one.contest.patients is not None
+    }
+    images = [one.contest.dataset for one in contests if one.contest.dataset not in units]
+    notes = [
+        f"Percent. 95 % percentile intervals over {study.resamples:,} redraws of patients"
+        + (f" (of images on {', '.join(images)}, which names no patients)" if images else "")
+        + "; the paper redrew images. The sd of an average is over labels and redraws, as in the "
+        "paper. The difference is our mean of redraws less the paper's."
+    ]
+    inside = [row.paper_inside for row in rows if row.paper_inside is not None]
+    if inside:
+        notes.append(f"The paper's number lies in our interval in {sum(inside)} of {len(inside)}.")
+    else:
+        notes.append("The paper has no such initialization to compare with.")
+    _write_rows(stem, title, Row, rows, [*notes, *notes_on(stem.name)])
+
+
+def _write_differences(report: Path, study: Study, rows: Sequence[Difference]) -> None:
+    family = sum(row.q is not None for row in rows)
+    notes = [
+        f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
+        f"two-sided, q by Benjamini-Hochberg once over all {family} labels of all datasets."
+    ]
+    title = "Differences between initializations"
+    notes += notes_on("comparisons")
+    _write_rows(report / "comparisons", title, Difference, rows, notes)
+
+
+def _write_rows(
+    stem: Path, title: str, kind: type, rows: Sequence[Any], notes: Sequence[str]
+) -> None:
+    header = [_HEADINGS.get(field.name, field.name.replace("_", " ")) for field in fields(kind)]
+    write_table(stem, title, header, [astuple(row) for row in rows], notes)
+
+
+def _provenance(study: Study, contests: Sequence[Measured]) -> dict[str, Any]:
+    """Say what each run's numbers come from, by cell id."""
+    runs = {name: of for one in contests for name, of in one.contest.origins.items()}
+    return {"study": study.name, "question": study.question, "jaxcxr": __version__, "runs": runs}

@@ -1,0 +1,120 @@
+"""The grid of a study file: which cells, on what data, from which weights, at what cost."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from configs.study import paper, phantom
+from jaxcxr.config import check_config
+from jaxcxr.errors import InputError
+from jaxcxr.study.cost import cell_config, expected_cost
+from jaxcxr.study.definition import Grid, read_study
+from jaxcxr.study.grid import plan_study
+from jaxcxr.study.runner import shard
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return plan_study(paper.get_study(), tmp_path)
+
+
+def test_the_paper_has_22_cells_and_one_pretraining_for_each_set_of_shared_labels(plan):
+    pretraining = [name for name in plan.cells if "pretraining" in name]
+    assert len(plan.cells) - len(pretraining) == 6 * 2 + 5 * 2
+    # VinDr-CXR 8 labels, CheXpert 10, UKA-CXR 5; ChestX-ray14 and PadChest the same 7.
+    assert sorted(len(plan.cells[name].labels) for name in pretraining) == [5, 7, 8, 10]
+    needs = {
+        name: plan.cells[f"{name}-mimic_transfer-mimic-s0"].needs
+        for name in ("chestxray14", "padchest", "vindr_cxr")
+    }
+    assert needs["chestxray14"] == needs["padchest"] != needs["vindr_cxr"]
+
+
+def test_a_transferred_cell_starts_from_its_pretraining_on_the_same_labels(plan):
+    for name, cell in plan.cells.items():
+        if not name.endswith("mimic_transfer-mimic-s0"):
+            continue
+        (before,) = (plan.cells[needed] for needed in cell.needs)
+        assert before.labels == cell.labels
+        config = cell_config(cell)
+        assert config.model.weights == str(before.directory / "model.safetensors")
+        assert config.model.head == "keep"
+
+
+def test_every_cell_of_both_studies_has_a_config_that_passes_its_check(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for study in (paper.get_study(), phantom.get_study()):
+        for cell in plan_study(study, tmp_path).cells.values():
+            config = cell_config(cell)
+            check_config(config)
+            assert (config.data, tuple(config.labels)) == (cell.data, cell.labels)
+
+
+def test_labels_without_sides_of_uka_have_a_preparation_of_their_own(plan, tmp_path, monkeypatch):
+    assert plan.cells["uka_cxr-paper-dinov2-s0"].data == "data/uka_cxr"
+    assert plan.cells["uka_cxr-mimic_transfer-dinov2-s0"].data == "data/uka_cxr_mimic_transfer"
+    jobs = plan_study(phantom.get_study(), tmp_path).data
+    assert "--label-set=mimic_transfer" in jobs["prepared-uka_cxr_mimic_transfer"].command
+    assert jobs["prepared-uka_cxr_mimic_transfer"].needs == ("release-uka_cxr",)
+
+
+def test_a_cell_keeps_its_id_and_directory_when_the_study_shrinks(plan, tmp_path):
+    whole = paper.get_study()
+    small = replace(whole, grids=(Grid("mimic_transfer", ("padchest",), ("dinov2", "mimic")),))
+    for name, cell in plan_study(small, tmp_path).cells.items():
+        assert plan.cells[name] == cell
+
+
+def test_pretraining_on_all_labels_is_one_cell(tmp_path):
+    study = paper.get_study()
+    one = replace(study.pretrainings[0], labels="all", head="new")
+    cells = plan_study(replace(study, pretrainings=(one,)), tmp_path).cells
+    assert [name for name in cells if "pretraining" in name] == [
+        "mimic_cxr-all-pretraining_from_imagenet21k-s0"
+    ]
+    changes = dict(cells["vindr_cxr-mimic_transfer-mimic-s0"].overrides)
+    assert changes["model.head"] == "new"
+
+
+def test_the_cost_is_that_of_the_config_files(plan):
+    """configs/padchest_dinov2.py: 88,480 images x 139 GFLOP an epoch."""
+    cost = expected_cost(paper.get_study(), plan.cells["padchest-paper-dinov2-s0"])
+    assert cost.images == 88_480
+    assert cost.flops == pytest.approx(100 * 88_480 * 139e9, rel=0.005)
+
+
+def test_shards_share_the_cells(plan):
+    names = list(plan.cells)
+    parts = [shard(names, f"{which}/3") for which in (1, 2, 3)]
+    assert sorted(name for part in parts for name in part) == sorted(names)
+    for wrong in ("0/3", "4/3", "1", "a/b"):
+        with pytest.raises(ValueError):
+            shard(names, wrong)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grids": (Grid("paper", ("nih",), ("dinov2", "mimic")),)}, "unknown dataset 'nih'"),
+        ({"grids": (Grid("papers", ("padchest",), ("dinov2", "mimic")),)}, "unknown label set"),
+        ({"grids": (Grid("paper", ("padchest",), ("dinov2", "dino")),)}, "'dino'; choose one of"),
+        ({"grids": ()}, "at least one seed and one grid"),
+        ({"seeds": (1, 1)}, "seeds name 1 twice"),
+        ({"pretrainings": ()}, "pretraining of initialization mimic is"),
+    ],
+)
+def test_a_study_that_leads_nowhere_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(paper.get_study(), **changes)
+
+
+def test_a_file_without_a_study_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_study(tmp_path / "absent.py")
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(InputError, match="has no get_study"):
+        read_study(tmp_path / "empty.py")
