@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import resource
-import runpy
 import subprocess
 import sys
 import time
@@ -29,7 +28,6 @@ ALLOCATOR = (
     "glibc.malloc.trim_threshold=68719476736:glibc.malloc.arena_max=1"
 )
 CONTENDERS = ("pytorch eager", "jaxcxr", "jaxcxr bfloat16", "pytorch compile", "pytorch bfloat16")
-TESTS = Path(__file__).parents[1] / "tests"
 BASE = {"width": 768, "depth": 12, "heads": 12, "mlp_width": 3072}
 SMALL = {"width": 384, "depth": 12, "heads": 6, "mlp_width": 1536}
 DINOV2 = {"patch_size": 14, "native_image_size": 518, "layer_scale": True}
@@ -87,7 +85,9 @@ def jax_steps(model_name: str, batch: int, dtype: str) -> tuple[Step, Step]:
 
 def torch_steps(model_name: str, batch: int, kind: str) -> tuple[Step, Step]:
     """Return one forward pass and one training step of the study in PyTorch."""
-    kept = runpy.run_path(str(TESTS / "convert" / "conftest.py"))  # lets timm import
+    from convert.torch_pair import prepare_torch
+
+    prepare_torch()
     import timm
     import torch
 
@@ -112,7 +112,6 @@ def torch_steps(model_name: str, batch: int, kind: str) -> tuple[Step, Step]:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=lower):
             run(images)
 
-    del kept
     return forward, step
 
 
@@ -148,7 +147,16 @@ def ask(worker: subprocess.Popen[str], what: str) -> dict[str, Any]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     environment = os.environ | {"GLIBC_TUNABLES": ALLOCATOR}
-    command = [sys.executable, __file__, "--model", options.model, "--batch", str(options.batch)]
+    # -P, since a sibling of this file is named as a package of this project.
+    command = [
+        sys.executable,
+        "-P",
+        __file__,
+        "--model",
+        options.model,
+        "--batch",
+        str(options.batch),
+    ]
     workers = {
         name: subprocess.Popen(
             [*command, "--work", name],

@@ -104,6 +104,15 @@ def pixel_statistics(config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(spec.pixel_mean, np.float32), np.asarray(spec.pixel_std, np.float32)
 
 
+def describe_pixels(config: ConfigDict) -> str:
+    """Say how pixels are normalised, and what the weights were trained with if that is otherwise."""
+    spec = model_spec(config)
+    expected = f"mean {spec.pixel_mean}, std {spec.pixel_std}"
+    if config.normalization == "weights":
+        return f"{expected}, as the weights expect"
+    return f"[0, 1], as in the study; the weights expect {expected}"
+
+
 def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> dict[str, Any]:
     """Describe what a run's weights and predictions come from."""
     cohort = prepared.cohort

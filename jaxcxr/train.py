@@ -128,6 +128,7 @@ def train(config: ConfigDict, directory: Path) -> None:
                 f"{name} (x{weight:.3g})" for name, weight in zip(labels, pos_weight, strict=True)
             ),
             "weights": f"{config.model.init} {config.model.weights}".strip(),
+            "pixels": experiment.describe_pixels(config),
             "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
