@@ -105,7 +105,7 @@ def pixel_statistics(config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe_pixels(config: ConfigDict) -> str:
-    """Say how pixels are normalised, and what the weights were trained with if that is otherwise."""
+    """Say how pixels are normalised, and what the weights expect where that is otherwise."""
     spec = model_spec(config)
     expected = f"mean {spec.pixel_mean}, std {spec.pixel_std}"
     if config.normalization == "weights":
