@@ -80,6 +80,9 @@ def _boxes(contests: Sequence[Measured], tests: Sequence[Difference]) -> Figure:
     axes.margins(y=0.12)
     axes.grid(axis="y", color="#e3e3e3", lw=0.6)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(
+        "Triangle: mean over labels; p of the difference in it, two-sided, not adjusted", fontsize=8
+    )
     return figure
 
 

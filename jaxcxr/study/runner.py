@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ class Runner:
             except BaseException:
                 process.terminate()
                 process.wait()
+                print(f"stopped {job.id}; run the same command to go on", file=sys.stderr)
                 raise
         if status == 0 and job.is_done:
             return Outcome(DONE, ran=True)
@@ -108,16 +110,17 @@ def _last_line(log: Path) -> str:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Turn SIGTERM, as Slurm sends it, into an exit that stops the running job as well."""
+    """Turn Ctrl-C, and SIGTERM as Slurm sends it, into an exit that stops the job as well."""
 
     def stop(signum: int, _: FrameType | None) -> None:
         raise SystemExit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def shard(names: list[str], which: str) -> list[str]:

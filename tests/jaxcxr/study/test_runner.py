@@ -113,11 +113,12 @@ def _until(path):
     raise AssertionError(f"{path} did not come")
 
 
-def test_a_terminated_study_stops_its_job_and_runs_it_again(tmp_path):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_study_stops_its_job_and_runs_it_again(tmp_path, signum):
     study = _start(tmp_path, 60)
     job = _until(tmp_path / "pid")
-    study.send_signal(signal.SIGTERM)
-    assert study.wait(20) == 128 + signal.SIGTERM
+    study.send_signal(signum)
+    assert study.wait(20) == 128 + signum
     with pytest.raises(ProcessLookupError):
         os.kill(job, 0)
     assert _start(tmp_path, 0).wait(20) == 0
