@@ -55,6 +55,7 @@ def test_the_core_runs_without_torch_and_tensorflow():
         "import sys\n"
         "sys.modules['torch'] = sys.modules['tensorflow'] = None\n"
         "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate\n"
+        "import jaxcxr.study.results\n"
         "import input_pipeline.__main__, input_pipeline.prepare, convert.__main__\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -66,7 +67,7 @@ def test_the_core_runs_without_torch_and_tensorflow():
     "module",
     [
         *("convert", "input_pipeline", "jaxcxr.evaluate", "jaxcxr.main", "jaxcxr.portability"),
-        "jaxcxr.predict",
+        *("jaxcxr.predict", "jaxcxr.study"),
     ],
 )
 def test_help_answers_without_the_heavy_libraries(module):

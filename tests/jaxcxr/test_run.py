@@ -172,7 +172,7 @@ def test_a_second_process_is_refused(tiny_data, tmp_path):
 
 
 def test_another_experiment_is_refused_in_the_same_directory(tiny_data, finished):
-    with pytest.raises(InputError, match=r"learning_rate: 0.002 before, 0.5 now"):
+    with pytest.raises(InputError, match=r"learning_rate: 0.005 before, 0.5 now"):
         run_experiment(_config(tiny_data, learning_rate=0.5), finished)
 
 

@@ -17,6 +17,6 @@ def get_config():
             "native_image_size": 28,
         }
     )
-    config.flip, config.learning_rate, config.batch_size, config.epochs = False, 2e-3, 16, 4
+    config.flip, config.learning_rate, config.batch_size, config.epochs = False, 5e-3, 16, 4
     config.log_every, config.checkpoint_every, config.bootstrap_resamples = 3, 4, 200
     return config
