@@ -5,7 +5,6 @@ No image is opened: everything here comes from the publisher's tables.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
 
 # What the study did: the publisher's lists for these, 80/20 by patient for the others.
 STUDY_SPLIT = {"vindr_cxr": "official", "chestxray14": "official", "uka_cxr": "official"}
@@ -120,7 +120,7 @@ def load_cohort(
         "test_share": test_share if chosen == "patient" else None,
         "validation_share": validation_share if not split_list else None,
         "seed": seed if not split_list else None,
-        "split_list": _sha256(Path(split_list)) if split_list else None,
+        "split_list": sha256(Path(split_list)) if split_list else None,
         "uncertain": uncertain if label_rules == "curated" else None,
         "label_set": findings,
     }
@@ -160,11 +160,7 @@ def _by_split(counts: dict[Any, Any]) -> dict[str, int]:
 
 def _hashes(raw_dir: Path, release: Release) -> dict[str, str]:
     """SHA-256 of every label file read, so that a cohort names the edition it came from."""
-    return {path.relative_to(raw_dir).as_posix(): _sha256(path) for path in release.sources}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {path.relative_to(raw_dir).as_posix(): sha256(path) for path in release.sources}
 
 
 def _funnel(release: Release) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ other tool made. What each number means is in `docs/statistics.md`.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +79,7 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
     import numpy as np
 
     from jaxcxr import __version__
+    from jaxcxr.files import sha256
     from jaxcxr.report.cells import subgroup_rows
     from jaxcxr.report.statistics import describe
     from jaxcxr.report.transfer import calibrated, transferred, validation_thresholds
@@ -87,7 +87,7 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
     statistics = {
         "jaxcxr": __version__,
         "predictions": str(everything.path),
-        "predictions_sha256": hashlib.sha256(everything.path.read_bytes()).hexdigest(),
+        "predictions_sha256": sha256(everything.path),
         "origin": everything.origin,
         **describe(reported, options),
         "validation": None,

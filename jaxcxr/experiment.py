@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ml_collections import ConfigDict
 from input_pipeline.loader import Prepared, open_prepared
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
 from jaxcxr.model import ViT, ViTSpec, load, read_header
 
 
@@ -135,9 +135,3 @@ def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) 
             "provenance": read_header(path).provenance,
         }
     return described
-
-
-def sha256(path: Path) -> str:
-    """Return the file's digest."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,8 +21,8 @@ from jax.sharding import Mesh
 
 from input_pipeline.loader import Prepared, eval_batches
 from jaxcxr.errors import InputError
-from jaxcxr.experiment import pixel_statistics, sha256
-from jaxcxr.files import atomic_path
+from jaxcxr.experiment import pixel_statistics
+from jaxcxr.files import atomic_path, sha256
 from jaxcxr.model import ViT, load, read_header
 from jaxcxr.partition import put_batch, replicated
 from jaxcxr.run_directory import WEIGHTS, read_config

@@ -106,7 +106,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, pos_weight, pixels),
         donate_argnums=0,
-        out_shardings=(state_shardings(mesh, state), None),
+        out_shardings=(shardings, None),
     )
 
     def save(step: int) -> None:

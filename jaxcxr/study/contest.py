@@ -137,7 +137,7 @@ def _check_origin(plan: Plan, cell: Cell, predictions: Predictions) -> None:
     for needed in cell.needs:
         if needed not in plan.cells:
             continue
-        from jaxcxr.experiment import sha256
+        from jaxcxr.files import sha256
 
         weights = plan.cells[needed].directory / WEIGHTS
         before = predictions.origin.get("initialized_from", {}).get("sha256")
