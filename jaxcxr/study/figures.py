@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,55 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def write_figures(out: Path, contests: Sequence[Measured], tests: Sequence[Difference]) -> None:
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the report, drawn as `NAME.svg` and `NAME.png`.
+
+    Attributes:
+      name: of its files, without suffix.
+      title: its caption.
+      alt: what it shows, for who cannot see it.
+    """
+
+    name: str
+    title: str
+    alt: str
+
+
+def write_figures(
+    out: Path, contests: Sequence[Measured], tests: Sequence[Difference]
+) -> list[Drawing]:
     """Draw `figure3_LABELSET` and `figure4_LABELSET_DATASET`, each `.svg` and `.png`."""
     import matplotlib as mpl
 
+    drawn = []
     with mpl.rc_context(STYLE):
         for label_set in dict.fromkeys(one.contest.label_set for one in contests):
             chosen = [one for one in contests if one.contest.label_set == label_set]
-            _save(_boxes(chosen, tests), out / f"figure3_{label_set}")
+            first, second = chosen[0].contest.titles
+            drawn.append(
+                Drawing(
+                    f"figure3_{label_set}",
+                    f"Figure 3: AUC of each label, {first} against {second}",
+                    f"Box plots of the AUCs of all labels, one pair of boxes a dataset: {first} "
+                    f"and {second}. The numbers are in the tables.",
+                )
+            )
+            _save(_boxes(chosen, tests), out / drawn[-1].name)
             for one in chosen:
-                if one.estimable.any():
-                    _save(_curves(one), out / f"figure4_{label_set}_{one.contest.dataset}")
+                if not one.estimable.any():
+                    continue
+                dataset = PAPER_DATASETS[one.contest.dataset]
+                drawn.append(
+                    Drawing(
+                        f"figure4_{label_set}_{one.contest.dataset}",
+                        f"Figure 4: ROC curves on {dataset}, {first} against {second}",
+                        f"ROC curves of every label of {dataset}, {first} solid and {second} "
+                        "dotted, each with its AUC. The numbers are in the tables.",
+                    )
+                )
+                _save(_curves(one), out / drawn[-1].name)
+    return drawn
 
 
 def _boxes(contests: Sequence[Measured], tests: Sequence[Difference]) -> Figure:

@@ -80,15 +80,27 @@ class Plan:
     Attributes:
       cells: pre-training first, then the grid in the study's order; by id.
       data: releases and prepared datasets to make; by id.
+      after: what is made from finished cells for the report; by id.
     """
 
     cells: dict[str, Cell]
     data: dict[str, Job]
+    after: dict[str, Job]
 
     @property
     def jobs(self) -> dict[str, Job]:
-        """Data and cells as commands, by id."""
-        return self.data | {name: cell.job() for name, cell in self.cells.items()}
+        """All of them as commands, by id."""
+        cells = {name: cell.job() for name, cell in self.cells.items()}
+        return self.data | cells | self.after
+
+    def ready(self) -> list[str]:
+        """Ids of what is made from finished cells, where all of those are."""
+        jobs = self.jobs
+        return [
+            name
+            for name, job in self.after.items()
+            if all(jobs[needed].is_done for needed in job.needs)
+        ]
 
 
 def plan_study(study: Study, out: Path) -> Plan:
@@ -110,7 +122,7 @@ def plan_study(study: Study, out: Path) -> Plan:
                         pretrained[before.id] = before
                     cell = _cell(study, chosen, before, dataset, grid.label_set, seed, out, data)
                     cells[cell.id] = cell
-    return Plan(pretrained | cells, data)
+    return Plan(pretrained | cells, data, after={})
 
 
 def _cell(

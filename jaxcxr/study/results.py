@@ -25,7 +25,7 @@ from jaxcxr.study.rows import (
     printed,
     printed_averages,
 )
-from jaxcxr.study.write import write_table
+from jaxcxr.study.write import Table, write_table
 
 REPORT = "report"
 _HEADINGS = {"paper_inside": "paper in interval", "mean": "mean of redraws", "seed_sd": "seed sd"}
@@ -45,24 +45,36 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
                 missing.append(f"{dataset}-{grid.label_set}")
             else:
                 contests.append(measure(contest, study.resamples))
-    for number, (name, table) in enumerate(cohort_tables(plan).items(), 1):
-        title = f"Table {number}: {('cohorts', 'positives of each finding', 'labels')[number - 1]}"
-        cells = table.astype(object).where(table.notna(), None).to_numpy().tolist()
-        write_table(report / name, title, list(table.columns), cells, notes_on(name))
-    if not contests:
-        return missing
-    _write_metrics(report, study, contests)
-    differences = comparison_rows(contests)
-    _write_differences(report, study, differences)
-    header = ("tables", "topic", "paper", "fact")
-    rows = [(" ".join(one.tables), one.topic, one.paper, one.fact) for one in CONTRADICTIONS]
-    write_table(report / "contradictions", "Where the paper contradicts itself", header, rows)
-    write_figures(report, contests, differences)
-    write_json(report / "provenance.json", _provenance(study, contests))
+    tables = _cohorts(plan)
+    if contests:
+        differences = comparison_rows(contests)
+        tables += [*_metrics(study, contests), _differences(study, differences), _contradictions()]
+        write_figures(report, contests, differences)
+        write_json(report / "provenance.json", _provenance(study, contests))
+    for table in tables:
+        write_table(report, table)
     return missing
 
 
-def _write_metrics(report: Path, study: Study, contests: Sequence[Measured]) -> None:
+def _cohorts(plan: Plan) -> list[Table]:
+    titles = {
+        "table1": "Table 1: cohorts",
+        "table2": "Table 2: positives of each finding",
+        "table3": "Table 3: labels",
+    }
+    return [
+        Table(
+            name,
+            titles[name],
+            tuple(table.columns),
+            [*map(tuple, table.astype(object).where(table.notna(), None).to_numpy().tolist())],
+            tuple(notes_on(name)),
+        )
+        for name, table in cohort_tables(plan).items()
+    ]
+
+
+def _metrics(study: Study, contests: Sequence[Measured]) -> list[Table]:
     of_paper = [one for one in contests if one.contest.label_set == "paper"]
     of_transfer = [one for one in contests if one.contest.label_set == "mimic_transfer"]
     averages = [
@@ -76,22 +88,25 @@ def _write_metrics(report: Path, study: Study, contests: Sequence[Measured]) -> 
         for measured in of_transfer
         for row in metric_rows(measured, printed("mimic_transfer"), ("auc",))
     ]
-    _metric_table(report / "table4", "Table 4: averages over labels", averages, study, of_paper)
-    title = "Table 5: AUC on the labels shared with MIMIC-CXR"
-    _metric_table(report / "table5", title, shared, study, of_transfer)
+    tables = []
+    if averages:
+        title = "Table 4: averages over labels"
+        tables.append(_metric_table("table4", title, averages, study, of_paper))
+    if shared:
+        title = "Table 5: AUC on the labels shared with MIMIC-CXR"
+        tables.append(_metric_table("table5", title, shared, study, of_transfer))
     for measured in of_paper:
         dataset = measured.contest.dataset
         number = DATASETS.index(dataset) + 1
         rows = metric_rows(measured, printed("paper"))
         title = f"Table S{number}: {PAPER_DATASETS[dataset]}"
-        _metric_table(report / f"table_s{number}", title, rows, study, [measured])
+        tables.append(_metric_table(f"table_s{number}", title, rows, study, [measured]))
+    return tables
 
 
 def _metric_table(
-    stem: Path, title: str, rows: Sequence[Row], study: Study, contests: Sequence[Measured]
-) -> None:
-    if not rows:
-        return
+    name: str, title: str, rows: Sequence[Row], study: Study, contests: Sequence[Measured]
+) -> Table:
     units = {
         one.contest.dataset: "patients" for one in contests if one.contest.patients is not None
     }
@@ -107,25 +122,32 @@ def _metric_table(
         notes.append(f"The paper's number lies in our interval in {sum(inside)} of {len(inside)}.")
     else:
         notes.append("The paper has no such initialization to compare with.")
-    _write_rows(stem, title, Row, rows, [*notes, *notes_on(stem.name)])
+    return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
 
 
-def _write_differences(report: Path, study: Study, rows: Sequence[Difference]) -> None:
+def _differences(study: Study, rows: Sequence[Difference]) -> Table:
     family = sum(row.q is not None for row in rows)
     notes = [
         f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
-        f"two-sided, q by Benjamini-Hochberg once over all {family} labels of all datasets."
+        f"two-sided, q by Benjamini-Hochberg once over all {family} labels of all datasets.",
+        *notes_on("comparisons"),
     ]
     title = "Differences between initializations"
-    notes += notes_on("comparisons")
-    _write_rows(report / "comparisons", title, Difference, rows, notes)
+    return row_table("comparisons", title, Difference, rows, notes)
 
 
-def _write_rows(
-    stem: Path, title: str, kind: type, rows: Sequence[Any], notes: Sequence[str]
-) -> None:
-    header = [_HEADINGS.get(field.name, field.name.replace("_", " ")) for field in fields(kind)]
-    write_table(stem, title, header, [astuple(row) for row in rows], notes)
+def _contradictions() -> Table:
+    header = ("tables", "topic", "paper", "fact")
+    rows = [(" ".join(one.tables), one.topic, one.paper, one.fact) for one in CONTRADICTIONS]
+    return Table("contradictions", "Where the paper contradicts itself", header, rows)
+
+
+def row_table(
+    name: str, title: str, kind: type, rows: Sequence[Any], notes: Sequence[str]
+) -> Table:
+    """Make a table of dataclasses of one kind, a column each field."""
+    header = (_HEADINGS.get(field.name, field.name.replace("_", " ")) for field in fields(kind))
+    return Table(name, title, tuple(header), [astuple(row) for row in rows], tuple(notes))
 
 
 def _provenance(study: Study, contests: Sequence[Measured]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,35 @@ _TEX = {
 }
 
 
-def write_table(
-    stem: Path,
-    title: str,
-    header: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    notes: Sequence[str] = (),
-) -> None:
-    """Write `stem` with `.csv` (every digit), `.tex` and `.html` (two decimals)."""
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+      name: of its files, without suffix.
+      title: its caption.
+      header: one heading a column.
+      rows: of cells; None where there is no value.
+      notes: sentences below it.
+    """
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def write_table(directory: Path, table: Table) -> None:
+    """Write `directory/NAME` with `.csv` (every digit), `.tex` and `.html` (two decimals)."""
+    stem = directory / table.name
     with atomic_path(stem.with_suffix(".csv")) as path, path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
-    texts = [[shown(cell) for cell in row] for row in rows]
-    _write(stem.with_suffix(".tex"), _latex(title, header, texts, notes))
-    _write(stem.with_suffix(".html"), _html(title, header, texts, notes, rows))
+        writer.writerow(table.header)
+        writer.writerows([["" if cell is None else cell for cell in row] for row in table.rows])
+    texts = [[shown(cell) for cell in row] for row in table.rows]
+    _write(stem.with_suffix(".tex"), _latex(table, texts))
+    _write(stem.with_suffix(".html"), _html(table, texts))
 
 
 def shown(cell: Any) -> str:
@@ -49,22 +64,20 @@ def shown(cell: Any) -> str:
     return str(cell)
 
 
-def _latex(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]
-) -> str:
+def _latex(table: Table, texts: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(tex(cell) for cell in cells) + r" \\"
 
-    caption = tex(" ".join([f"{title}.", *notes]))
+    caption = tex(" ".join([f"{table.title}.", *table.notes]))
     lines = [
         "% needs the packages booktabs and longtable",
-        rf"\begin{{longtable}}{{{'l' * len(header)}}}",
+        rf"\begin{{longtable}}{{{'l' * len(table.header)}}}",
         rf"\caption{{{caption}}} \\",
         r"\toprule",
-        line(header),
+        line(table.header),
         r"\midrule",
         r"\endhead",
-        *map(line, rows),
+        *map(line, texts),
         r"\bottomrule",
         r"\end{longtable}",
     ]
@@ -76,17 +89,11 @@ def tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
-def _html(
-    title: str,
-    header: Sequence[str],
-    texts: Sequence[Sequence[str]],
-    notes: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-) -> str:
-    lines = ["<table>", f"<caption>{html.escape(title)}</caption>", "<thead><tr>"]
-    lines += [f'<th scope="col">{html.escape(name)}</th>' for name in header]
+def _html(table: Table, texts: Sequence[Sequence[str]]) -> str:
+    lines = ["<table>", f"<caption>{html.escape(table.title)}</caption>", "<thead><tr>"]
+    lines += [f'<th scope="col">{html.escape(name)}</th>' for name in table.header]
     lines += ["</tr></thead>", "<tbody>"]
-    for cells, values in zip(texts, rows, strict=True):
+    for cells, values in zip(texts, table.rows, strict=True):
         # What sorting goes by is the whole number, not its rounded form.
         shown_cells = [
             f'<td data-value="{value!r}">{html.escape(text)}</td>'
@@ -96,7 +103,7 @@ def _html(
         ]
         lines.append(f"<tr>{''.join(shown_cells)}</tr>")
     lines += ["</tbody>", "</table>"]
-    lines += [f'<p class="note">{html.escape(note)}</p>' for note in notes]
+    lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.notes]
     return "\n".join(lines) + "\n"
 
 

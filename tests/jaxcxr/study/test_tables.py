@@ -21,7 +21,7 @@ from jaxcxr.study.rows import (
     printed,
     printed_averages,
 )
-from jaxcxr.study.write import tex, write_table
+from jaxcxr.study.write import Table, tex, write_table
 
 REDRAWS = 100
 
@@ -149,7 +149,7 @@ class _Cells(HTMLParser):
 
 def test_a_table_is_written_three_ways(tmp_path):
     rows = [("A & B <b>", 1 / 3, True, None), ("50 %", -2.0, False, 7)]
-    write_table(tmp_path / "t", "T_1", ("label", "x", "ok", "n"), rows, ["a note"])
+    write_table(tmp_path, Table("t", "T_1", ("label", "x", "ok", "n"), rows, ("a note",)))
     with (tmp_path / "t.csv").open(newline="") as file:
         read = list(csv.reader(file))
     assert read[1] == ["A & B <b>", str(1 / 3), "True", ""]
@@ -168,8 +168,9 @@ def test_figures_are_drawn_and_curves_are_those_of_scikit_learn(tmp_path):
 
     one = contest("uka_cxr")
     measured = measure(one, REDRAWS)
-    write_figures(tmp_path, [measured], comparison_rows([measured]))
+    drawn = write_figures(tmp_path, [measured], comparison_rows([measured]))
     names = {path.name for path in tmp_path.iterdir()}
+    assert names == {f"{one.name}{suffix}" for one in drawn for suffix in (".svg", ".png")}
     assert {"figure3_paper.svg", "figure4_paper_uka_cxr.svg", "figure4_paper_uka_cxr.png"} <= names
     text = (tmp_path / "figure4_paper_uka_cxr.svg").read_text()
     row = metric_rows(measured, {}, ("auc",))[0]
