@@ -1,6 +1,6 @@
 """Time the bootstrap against scikit-learn's loop and other ways to do it, over the same redraws.
 
-    python benchmarks/bootstrap.py [--images 22045 --labels 17 --resamples 1000] [--full]
+    python -m benchmarks.bootstrap [--images 22045 --labels 17 --resamples 1000] [--full]
 
 The size is PadChest's test split in the study. A loop whose cost is the same in every redraw is
 run for some redraws only and its time scaled up, and the table says for how many; `--full` runs

@@ -1,6 +1,6 @@
 """Seconds and peak memory to convert a ViT-B, per container, beside timm loading the same file.
 
-    python benchmarks/convert.py [--folder DIR]
+    python -m benchmarks.convert [--folder DIR]
 
 Writes random ViT-B/16 weights in each container (about 350 MB each, deleted afterwards) and runs
 each measurement in a process of its own: the median of three after one to warm the file cache.

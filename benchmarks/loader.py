@@ -1,6 +1,6 @@
 """Images a second out of a prepared dataset, beside a PyTorch DataLoader over image files.
 
-    python benchmarks/loader.py DIR [--batch-size 64] [--batches 150]
+    python -m benchmarks.loader DIR [--batch-size 64] [--batches 150]
 
 Ours: batches of `train_dataset` (training, as `jaxcxr.main` reads them) and of `eval_batches`. The
 other side has the study's input: the same prepared pictures as PNG files, and its transforms (read

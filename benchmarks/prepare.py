@@ -1,6 +1,6 @@
 """Decoders compared, format by format, and what a whole recipe costs.
 
-    python benchmarks/prepare.py [--image FILE ...]
+    python -m benchmarks.prepare [--image FILE ...]
 
 Without files it takes a random texture of 1024 x 1024 pixels, encoded in each format; real
 radiographs (PNG, JPEG, DICOM) tell more. A decoder counts only if its pixels equal the majority's.

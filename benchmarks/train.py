@@ -1,11 +1,9 @@
 """One training step here and in PyTorch, on the same machine, sample by sample in rotation.
 
-    python benchmarks/train.py [--model NAME] [--batch 8] [--rounds 8] [--out FILE]
+    python -m benchmarks.train [--model NAME] [--batch 8] [--rounds 8] [--out FILE]
 
-Each contender is a process of its own that lives through the whole benchmark and is asked for one
-step at a time, so that a disturbance of the machine meets all alike, and none inherits the memory
-of another. All run under the same allocator settings. PyTorch's is the study's step: the timm
-model, eager float32, fused AdamW, weighted BCE, a batch that is in memory already.
+PyTorch's is the study's step: the timm model, eager float32, fused AdamW, weighted BCE. Both are
+given a batch that is in memory already.
 """
 
 from __future__ import annotations
@@ -14,19 +12,11 @@ import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Fresh pages are slow; both sides keep theirs.
-ALLOCATOR = (
-    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:"
-    "glibc.malloc.trim_threshold=68719476736:glibc.malloc.arena_max=1"
-)
+from benchmarks.rotation import Step, rotate, serve
+
 CONTENDERS = ("pytorch eager", "jaxcxr", "jaxcxr bfloat16", "pytorch compile", "pytorch bfloat16")
 BASE = {"width": 768, "depth": 12, "heads": 12, "mlp_width": 3072}
 SMALL = {"width": 384, "depth": 12, "heads": 6, "mlp_width": 1536}
@@ -37,8 +27,6 @@ SPECS: dict[str, dict[str, Any]] = {
     "vit_base_patch16_224": BASE | {"patch_size": 16, "native_image_size": 224},
 }
 LABELS, SIZE = 11, 224
-
-Step = Callable[[], Any]
 
 
 def jax_steps(model_name: str, batch: int, dtype: str) -> tuple[Step, Step]:
@@ -116,74 +104,18 @@ def torch_steps(model_name: str, batch: int, kind: str) -> tuple[Step, Step]:
 
 
 def work(contender: str, model_name: str, batch: int) -> None:
-    """Answer each line of the standard input with the seconds of what it asks for."""
     library, _, kind = contender.partition(" ")
-    start = time.perf_counter()
     if library == "jaxcxr":
         forward, step = jax_steps(model_name, batch, kind or "float32")
     else:
         forward, step = torch_steps(model_name, batch, kind)
-    asked: dict[str, Step] = {"forward": forward, "step": step}
-    for line in sys.stdin:
-        start = time.perf_counter()
-        try:
-            asked[line.strip()]()
-        except Exception as error:
-            print(json.dumps({"failed": str(error).splitlines()[0][:200]}), flush=True)
-            return
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(json.dumps({"seconds": seconds, "peak_gib": peak}), flush=True)
-
-
-def ask(worker: subprocess.Popen[str], what: str) -> dict[str, Any]:
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    worker.stdin.write(what + "\n")
-    worker.stdin.flush()
-    line = worker.stdout.readline()
-    return json.loads(line) if line else {"failed": "the process ended"}
+    serve({"forward": forward, "step": step})
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    environment = os.environ | {"GLIBC_TUNABLES": ALLOCATOR}
-    # -P, since a sibling of this file is named as a package of this project.
-    command = [
-        sys.executable,
-        "-P",
-        __file__,
-        "--model",
-        options.model,
-        "--batch",
-        str(options.batch),
-    ]
-    workers = {
-        name: subprocess.Popen(
-            [*command, "--work", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for name in options.contenders
-    }
-    results: dict[str, dict[str, Any]] = {name: {"forward": [], "step": []} for name in workers}
-    for turn in range(options.rounds + 2):  # the first two compile and settle
-        for name, worker in workers.items():
-            for what in ("forward", "step"):
-                if "failed" in results[name]:
-                    continue
-                answer = ask(worker, what)
-                if "failed" in answer:
-                    results[name]["failed"] = answer["failed"]
-                elif turn == 0:
-                    results[name][f"first_{what}"] = answer["seconds"]
-                elif turn > 1:
-                    results[name][what].append(answer["seconds"])
-                    results[name]["peak_gib"] = answer["peak_gib"]
-    for worker in workers.values():
-        worker.kill()
-    return results
+    arguments = ["-m", "benchmarks.train", "--model", options.model, "--batch", str(options.batch)]
+    contenders = {name: [*arguments, "--work", name] for name in options.contenders}
+    return rotate(contenders, ("forward", "step"), options.rounds)
 
 
 def report(results: dict[str, Any], options: argparse.Namespace) -> None:
