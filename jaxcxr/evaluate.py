@@ -47,7 +47,7 @@ def evaluate(
       InputError: a file or an option cannot be used.
     """
     from jaxcxr.files import write_json
-    from jaxcxr.report.files import write_tables
+    from jaxcxr.report.files import write_curves, write_tables
     from jaxcxr.report.predictions import read_predictions
     from jaxcxr.report.statistics import Options
 
@@ -66,10 +66,12 @@ def evaluate(
         models.append(aligned(models[0], other)[1])
     write_json(out_dir / "statistics.json", statistics)
     write_tables(out_dir, statistics)
+    named = list(zip(_short_names(models), models, strict=True))
+    write_curves(out_dir, named)
     if plots:
         from jaxcxr.report.plots import write_plots
 
-        write_plots(out_dir, statistics, list(zip(_short_names(models), models, strict=True)))
+        write_plots(out_dir, statistics, named)
     if print_tables:
         _print(statistics, out_dir, print_subgroups)
     return statistics

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxcxr.files import atomic_path
+from jaxcxr.report.predictions import Predictions
 from jaxcxr.report.tables import COLUMNS, interval_words, p_value, percent_with_interval
 
 _SUMMARY = ("value", "mean", "sd", "low", "high")
@@ -40,6 +43,43 @@ def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
         ]
         _write_csv(out_dir / "comparison.csv", header, rows)
         _write_text(out_dir / "comparison.tex", _comparison_latex(statistics))
+
+
+def write_curves(out_dir: Path, models: Sequence[tuple[str, Predictions]]) -> None:
+    """Write `curves.csv`: of each model and label with both classes, the points of its ROC curve.
+
+    Points on a straight line between two others are left out: they change no curve. The first
+    point of each calls no image positive; its threshold is infinite.
+
+    Args:
+      out_dir: where to.
+      models: names with the predictions of the reported split.
+    """
+    header = ("model", "label", "threshold", "false_positive_rate", "sensitivity")
+    _write_csv(out_dir / "curves.csv", header, _curve_rows(models))
+
+
+def _curve_rows(models: Sequence[tuple[str, Predictions]]) -> Iterable[list[Any]]:
+    from jaxcxr.stats import curve
+
+    for model, predictions in models:
+        for column, label in enumerate(predictions.label_names):
+            truth = predictions.labels[:, column]
+            if not ((truth == 1).any() and (truth == 0).any()):
+                continue
+            points = curve(truth, predictions.scores[:, column])
+            kept = turns(points)
+            numbers = points.threshold, 1 - points.specificity, points.sensitivity
+            for row in zip(*(values[kept].tolist() for values in numbers), strict=True):
+                yield [model, label, *row]
+
+
+def turns(points: Any) -> np.ndarray:
+    """Where a `jaxcxr.stats.Curve` begins, ends and changes its direction, as indices."""
+    steps = np.diff(points.true_positives), np.diff(points.false_positives)
+    # Cross products, not slopes: whole numbers, so that what is straight is exactly straight.
+    cross = steps[0][:-1] * steps[1][1:] - steps[0][1:] * steps[1][:-1]
+    return np.concatenate([[0], 1 + np.flatnonzero(cross), [len(points.threshold) - 1]])
 
 
 _OF_LABEL = ("label", "positives", "negatives", "unknown", "unusable_redraws")

@@ -177,6 +177,7 @@ def test_files_are_written_whole_and_readable(folder):
         for s in ("svg", "png")
     }
     tables = {"labels.csv", "labels.tex", "subgroups.csv", "comparison.csv", "comparison.tex"}
+    tables.add("curves.csv")
     assert names == {"statistics.json"} | plots | tables
     assert all(
         (folder / "out" / name).read_bytes()[:4] == b"\x89PNG" for name in plots if "png" in name
@@ -187,6 +188,26 @@ def test_files_are_written_whole_and_readable(folder):
     latex = (folder / "out" / "labels.tex").read_text()
     assert latex.count("&") == 7 * latex.count(r"\\" + "\n") == 7 * 6
     assert "[Nodule]" in latex and "not estimable" in latex
+
+
+def test_curves_are_scikit_learns_without_points_on_straight_lines(folder):
+    found = pd.read_csv(folder / "out" / "curves.csv")
+    assert sorted(found["model"].unique()) == ["ours", "theirs"]
+    assert set(found["label"]) == {"Cardiomegaly", "Effusion", "[Nodule]"}
+    frame = pd.read_parquet(folder / "theirs.parquet").query("split == 'test'")
+    for name in ("Cardiomegaly", "Effusion"):
+        known = frame[frame[f"label:{name}"] >= 0]
+        x, y, at = roc_curve(known[f"label:{name}"], known[f"logit:{name}"])
+        ours = found[(found["model"] == "theirs") & (found["label"] == name)]
+        places = {threshold: place for place, threshold in enumerate(at)}
+        chosen = [places[threshold] for threshold in ours["threshold"]]
+        np.testing.assert_allclose(ours["false_positive_rate"], x[chosen], atol=1e-12)
+        np.testing.assert_allclose(ours["sensitivity"], y[chosen], atol=1e-12)
+        # What is left out lies on the line between its neighbours: the area is the same.
+        area = np.trapezoid(ours["sensitivity"], ours["false_positive_rate"])
+        known_scores = known[[f"label:{name}", f"logit:{name}"]].to_numpy().T
+        assert area == pytest.approx(roc_auc_score(*known_scores), abs=1e-12)
+        assert len(ours) < len(known) * 0.8
 
 
 def test_the_terminal_shows_every_label(folder, capsys):
