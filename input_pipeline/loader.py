@@ -164,6 +164,7 @@ def train_dataset(
     batch_size: int,
     seed: int,
     split: str = "train",
+    rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> grain.IterDataset:
@@ -178,6 +179,7 @@ def train_dataset(
       batch_size: images of a global batch.
       seed: of the order.
       split: to read.
+      rows: of `prepared.records(split)` to read, as of `patient_subset`; None for all.
       process_index: whose contiguous part of each global batch to give.
       process_count: how many parts there are.
 
@@ -190,18 +192,19 @@ def train_dataset(
       InputError: a label, split or shard is not there, or the batch size makes no sense.
     """
     images = _Images(prepared, split, labels)
-    if not 0 < batch_size <= len(images):
-        raise InputError(f"batch size {batch_size}: give 1 to {len(images)}, the images of {split}")
+    chosen = np.arange(len(images)) if rows is None else rows
+    if not 0 < batch_size <= len(chosen):
+        raise InputError(f"batch size {batch_size}: give 1 to {len(chosen)}, the images of {split}")
     if batch_size % process_count:
         raise InputError(f"a batch of {batch_size} does not divide among {process_count} processes")
     part = batch_size // process_count
     mine = slice(process_index * part, (process_index + 1) * part)
-    batches = len(images) // batch_size
+    batches = len(chosen) // batch_size
 
     def read(number: int) -> Batch:
         epoch, batch = divmod(number, batches)
-        rows = _order(len(images), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
-        return images.batch(rows[mine])
+        order = _order(len(chosen), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
+        return images.batch(chosen[order[mine]])
 
     # Whole batches are numbered: Grain's own shuffle and batch, row by row, take twice the time
     # that reading takes.
@@ -248,3 +251,12 @@ def eval_batches(
         rows = np.where(valid, rows, start)
         mine = slice(process_index * part, (process_index + 1) * part)
         yield images.batch(rows[mine]) | {"valid": valid[mine].astype(np.float32)}
+
+
+def images_at(prepared: Prepared, split: str, rows: np.ndarray) -> np.ndarray:
+    """Read images of a split by their rows in `prepared.records(split)`: `[rows, size, size]`.
+
+    Raises:
+      InputError: a split or shard is not there.
+    """
+    return _Images(prepared, split, None).batch(rows)["image"]

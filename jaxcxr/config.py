@@ -6,6 +6,7 @@ Every file in `configs/` starts from `study_config()` and changes what its exper
 from __future__ import annotations
 
 import difflib
+import json
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -37,6 +38,7 @@ def study_config() -> ConfigDict:
     config.data = ""  # directory written by `python -m input_pipeline prepare`
     config.labels = ()  # names to learn, in this order; empty for all that the dataset has
     config.seed = 0
+    config.train_patients = 1.0  # share of the training patients to learn from, drawn by the seed
 
     config.model = ConfigDict()
     config.model.weights = ""  # file written by `python -m convert import` or by a training run
@@ -99,6 +101,11 @@ def check_config(config: ConfigDict) -> None:
     for name in positive:
         if config[name] <= 0:
             raise InputError(f"config.{name} is {config[name]}; it must be above zero")
+    if not 0 < config.train_patients <= 1:
+        raise InputError(
+            f"config.train_patients is {config.train_patients}; give a share of the training "
+            "patients above 0 and at most 1, such as 0.1"
+        )
     for name in ("warmup_steps", "weight_decay", "clip_norm", "rotation_degrees"):
         if config[name] < 0:
             raise InputError(f"config.{name} is {config[name]}; it cannot be negative")
@@ -174,7 +181,11 @@ def _suggest(word: str, candidates: Any) -> str:
 
 
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Name the fields that make `new` another experiment than `old`, with both values."""
+    """Name the fields that make `new` another experiment than `old`, with both values.
+
+    A field that came into the config after `old` was written had its default then.
+    """
+    old = json.loads(study_config().to_json()) | old
     return [
         f"{name}: {old.get(name)!r} before, {new.get(name)!r} now"
         for name in sorted(set(old) | set(new))

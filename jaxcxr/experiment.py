@@ -12,6 +12,7 @@ from flax import nnx
 from ml_collections import ConfigDict
 
 from input_pipeline.loader import Prepared, open_prepared
+from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
@@ -29,6 +30,34 @@ def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
     labels = tuple(config.labels) or prepared.labels
     prepared.columns(labels)  # raises for a label that the dataset does not have
     return prepared, labels
+
+
+def training_rows(config: ConfigDict, prepared: Prepared) -> np.ndarray:
+    """Return the rows of `prepared.records("train")` to learn from, by `config.train_patients`."""
+    return patient_subset(prepared.records("train"), config.train_patients, config.seed)
+
+
+def trained_on(config: ConfigDict, prepared: Prepared) -> dict[str, Any]:
+    """Count the images to learn from and their patients, None where no patient is named."""
+    learnt = prepared.records("train").iloc[training_rows(config, prepared)]
+    named = learnt["patient_id"].fillna("").ne("").any()
+    return {
+        "share_of_patients": config.train_patients,
+        "patients": len(set(training_units(learnt))) if named else None,
+        "images": len(learnt),
+    }
+
+
+def describe_data(config: ConfigDict, prepared: Prepared) -> str:
+    """Say what the run learns from, and that it is a part where it is one."""
+    learnt = trained_on(config, prepared)
+    text = f"{prepared.dataset}: {learnt['images']} training images in {config.data}"
+    if config.train_patients == 1:
+        return text
+    whole = len(prepared.records("train"))
+    units = "images" if learnt["patients"] is None else "patients"
+    patients = "" if learnt["patients"] is None else f", of {learnt['patients']} patients"
+    return f"{text}{patients}: {config.train_patients:.4g} of its {units} ({whole} images in all)"
 
 
 def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
@@ -124,6 +153,7 @@ def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) 
         "recipe": cohort.get("recipe"),
         "recipe_hash": cohort.get("recipe_hash"),
         "labels": list(labels),
+        "trained_on": trained_on(config, prepared),
         "config": json.loads(config.to_json()),
         "initialization": config.model.init,
     }

@@ -54,7 +54,9 @@ def train(config: ConfigDict, directory: Path) -> None:
     """
     # ---- Data -----------------------------------------------------------------------------------
     prepared, labels = experiment.open_data(config)
-    known_labels = prepared.records("train")[list(labels)].to_numpy()
+    records = prepared.records("train")
+    subset = experiment.training_rows(config, prepared)
+    known_labels = records[list(labels)].to_numpy()[subset]
     pos_weight = positive_weights(known_labels)
     steps_per_epoch = len(known_labels) // config.batch_size
     total_steps = steps_per_epoch * config.epochs
@@ -62,6 +64,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         raise InputError(
             f"{config.data}: {len(known_labels)} training images are fewer than one batch of "
             f"{config.batch_size}; lower config.batch_size"
+            + (" or raise config.train_patients" if config.train_patients < 1 else "")
         )
     batches = iter(
         train_dataset(
@@ -69,6 +72,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             labels=labels,
             batch_size=config.batch_size,
             seed=config.seed,
+            rows=subset,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
@@ -123,7 +127,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     summary(
         f"Training in {directory}",
         {
-            "data": f"{prepared.dataset}: {len(known_labels)} training images in {config.data}",
+            "data": experiment.describe_data(config, prepared),
             "labels": ", ".join(
                 f"{name} (x{weight:.3g})" for name, weight in zip(labels, pos_weight, strict=True)
             ),
@@ -149,7 +153,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         step, rows, metrics = unsettled.pop(0)
         loss = float(metrics["loss"])
         if not np.isfinite(loss):
-            ids = prepared.records("train")["image_id"].iloc[rows]
+            ids = records["image_id"].iloc[rows]
             raise InputError(
                 f"the loss is {loss} at step {step} (images {', '.join(ids)}); the last good "
                 f"checkpoint is that of step {checkpoints.latest_step() or 'none'}; lower "
@@ -195,7 +199,7 @@ def train(config: ConfigDict, directory: Path) -> None:
                 monitor.record(step, validated)
                 if selection.choose(epoch, auc):
                     origin = experiment.provenance(config, prepared, labels)
-                    origin |= validated
+                    origin |= validated | {"trained_parameters": learning}
                     tensors = to_host(mesh, merge_lora(state["params"]))
                     if jax.process_index() == 0:
                         write_weights(directory / WEIGHTS, model.spec, tensors, origin)

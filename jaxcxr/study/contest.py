@@ -1,7 +1,8 @@
-"""Two initializations on the same test images: their predictions, measured in shared redraws."""
+"""Models on the same test images: their predictions, measured in shared redraws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,29 +13,31 @@ from jaxcxr.report.comparison import aligned
 from jaxcxr.report.predictions import Predictions, read_predictions
 from jaxcxr.stats import Interval, bootstrap, bootstrap_p, percentile_interval, pooled_spread
 from jaxcxr.study.definition import Grid, Study
-from jaxcxr.study.grid import PREDICTIONS, WEIGHTS, Cell, Plan
+from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan, cell_id
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
 class Contest:
-    """The test predictions of two initializations, every seed of each.
+    """The test predictions of models that differ in one thing, every seed of each.
+
+    Of the paper's tables the models are a grid's two initializations.
 
     Attributes:
       dataset, label_set: where and on which labels.
-      titles: of the two initializations.
-      runs: ids of the cells, `[initializations][seeds]`.
+      titles: of the models.
+      runs: ids of the cells, `[models][seeds]`.
       label_names: in the order of the columns.
       labels: `[images, labels]`; 1, 0, -1 unknown.
-      scores: `[initializations, seeds, images, labels]`, logits.
+      scores: `[models, seeds, images, labels]`, logits.
       patients: `[images]`, or None where none are named.
       origins: what each run's predictions say of their making, by cell id.
     """
 
     dataset: str
     label_set: str
-    titles: tuple[str, str]
+    titles: tuple[str, ...]
     runs: tuple[tuple[str, ...], ...]
     label_names: tuple[str, ...]
     labels: np.ndarray
@@ -49,9 +52,9 @@ class Measured:
 
     Attributes:
       contest: what was measured.
-      values: of the data themselves, by metric, `[initializations, labels]`.
-      replicates: of the redraws, by metric, `[initializations, resamples, labels]`.
-      by_seed: of the data themselves, by metric, `[initializations, seeds, labels]`.
+      values: of the data themselves, by metric, `[models, labels]`.
+      replicates: of the redraws, by metric, `[models, resamples, labels]`.
+      by_seed: of the data themselves, by metric, `[models, seeds, labels]`.
       positives, negatives: `[labels]` images.
     """
 
@@ -81,10 +84,12 @@ class Measured:
         found = percentile_interval(value[kept].mean(), redraws[:, kept].mean(axis=1))
         return found, pooled_spread(redraws[:, kept])[1]
 
-    def difference(self, label: int | None) -> tuple[Interval, float]:
-        """Return AUC of the first less that of the second, and its two-sided p-value."""
-        value = self.values["auc"][0] - self.values["auc"][1]
-        redraws = self.replicates["auc"][0] - self.replicates["auc"][1]
+    def difference(
+        self, label: int | None, first: int = 0, second: int = 1
+    ) -> tuple[Interval, float]:
+        """Return AUC of the first model less that of the second, and its two-sided p-value."""
+        value = self.values["auc"][first] - self.values["auc"][second]
+        redraws = self.replicates["auc"][first] - self.replicates["auc"][second]
         if label is None:
             kept = self.estimable
             one, many = value[kept].mean(), redraws[:, kept].mean(axis=1)
@@ -100,30 +105,61 @@ def read_contest(study: Study, plan: Plan, grid: Grid, dataset: str) -> Contest 
       InputError: the runs do not agree on images or labels, or one did not start from the weights
         that lie where it says.
     """
-    runs = tuple(
-        tuple(f"{dataset}-{grid.label_set}-{name}-s{seed}" for seed in study.seeds)
+    models = [
+        [plan.cells[cell_id(dataset, grid.label_set, name, seed)] for seed in study.seeds]
         for name in grid.initializations
-    )
-    cells = [plan.cells[name] for of_one in runs for name in of_one]
+    ]
+    titles = tuple(study.initialization(name).title for name in grid.initializations)
+    return gather(plan, models, titles)
+
+
+def gather(plan: Plan, models: Sequence[Sequence[Cell]], titles: tuple[str, ...]) -> Contest | None:
+    """Read the test predictions of models that were trained on one dataset; None if one has none.
+
+    Args:
+      plan: of the study.
+      models: `[models][seeds]`, cells.
+      titles: of the models.
+
+    Raises:
+      InputError: as `read_contest`.
+    """
+    cells = [cell for seeds in models for cell in seeds]
     if not all(cell.job().is_done for cell in cells):
         return None
     read = [read_predictions(cell.directory / PREDICTIONS).of_split("test") for cell in cells]
     for cell, predictions in zip(cells, read, strict=True):
         _check_origin(plan, cell, predictions)
-    read = [read[0], *(aligned(read[0], other)[1] for other in read[1:])]
+    return contest_of(cells[0].dataset, cells[0].label_set, models, titles, read)
+
+
+def contest_of(
+    dataset: str,
+    label_set: str,
+    models: Sequence[Sequence[Cell]],
+    titles: tuple[str, ...],
+    read: Sequence[Predictions],
+) -> Contest:
+    """Align the test predictions of models, one file a cell, on the labels that all of them have.
+
+    Raises:
+      InputError: they do not agree on images or labels.
+    """
+    first = read[0]
+    for other in read[1:]:
+        first = aligned(first, other)[0]
+    read = [first, *(aligned(first, other)[1] for other in read[1:])]
     scores = np.stack([one.scores.astype(np.float64) for one in read])
+    cells = [cell for seeds in models for cell in seeds]
     return Contest(
         dataset=dataset,
-        label_set=grid.label_set,
-        titles=(
-            study.initialization(grid.initializations[0]).title,
-            study.initialization(grid.initializations[1]).title,
-        ),
-        runs=runs,
-        label_names=read[0].label_names,
-        labels=read[0].labels,
-        scores=scores.reshape(2, len(study.seeds), *scores.shape[1:]),
-        patients=read[0].patients,
+        label_set=label_set,
+        titles=titles,
+        runs=tuple(tuple(cell.id for cell in seeds) for seeds in models),
+        label_names=first.label_names,
+        labels=first.labels,
+        scores=scores.reshape(len(models), -1, *scores.shape[1:]),
+        patients=first.patients,
         origins={cell.id: one.origin for cell, one in zip(cells, read, strict=True)},
     )
 

@@ -23,7 +23,8 @@ class Cost:
     """Of one cell.
 
     Attributes:
-      images: of the training split; a bound where the data are not prepared yet.
+      images: learnt from an epoch; a bound where the data are not prepared yet, and of a share of
+        the patients that share of the images.
       epochs: at most; training stops earlier where the validation AUC does.
       flops: of all epochs; None where nothing tells the model yet.
     """
@@ -61,7 +62,7 @@ def expected_cost(study: Study, cell: Cell) -> Cost:
     from jaxcxr.model import ViTSpec, read_header
 
     config = cell_config(cell)
-    images = _training_images(study, cell)
+    images = round(_training_images(study, cell) * config.train_patients)
     weights = Path(config.model.weights or "none")
     spec = None
     if config.model.spec:
@@ -73,7 +74,9 @@ def expected_cost(study: Study, cell: Cell) -> Cost:
     if spec is None:
         return Cost(images, config.epochs, None)
     flops = training_flops(spec, config.image_size) * images * config.epochs
-    return Cost(images, config.epochs, flops)
+    # A probe's backward pass ends at the head. LoRA's gradients go through the whole kernels, which
+    # its updates are added to: as much as full fine-tuning.
+    return Cost(images, config.epochs, flops / 3 if config.trainable == "head" else flops)
 
 
 def _training_images(study: Study, cell: Cell) -> int:

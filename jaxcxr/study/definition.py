@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from input_pipeline.labels import DATASETS, label_set
 from jaxcxr.errors import InputError
 
 Overrides = tuple[tuple[str, Any], ...]
+
+ANALYSES = ("subgroups", "calibration", "intervals")
+_TRAINABLE = ("all", "head", "lora")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,53 @@ class Initialization:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """Training beside every cell's full fine-tuning: fewer parameters, or fewer patients.
+
+    Attributes:
+      name: in ids of cells.
+      title: in tables.
+      trainable: `config.trainable`: `head` for a linear probe, `lora`, or `all`.
+      patients: share of the training patients, above 0 and at most 1.
+      overrides: fields of the config and their values, such as a learning rate of its own.
+    """
+
+    name: str
+    title: str
+    trainable: str = "all"
+    patients: float = 1.0
+    overrides: Overrides = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a variant that is none.
+
+        Raises:
+          InputError: one sentence that names the field.
+        """
+        _check_name("variant", self.name)
+        _known(f"trainable of variant {self.name}", self.trainable, _TRAINABLE)
+        if not 0 < self.patients <= 1:
+            raise InputError(
+                f"study: patients of variant {self.name} is {self.patients}; give a share above 0 "
+                "and at most 1"
+            )
+        if self.trainable == "all" and self.patients == 1 and not self.overrides:
+            raise InputError(
+                f"study: variant {self.name} trains all parameters on all patients, as every cell "
+                "does; change trainable or patients, or leave it out"
+            )
+
+
+def label_efficiency(*percents: float) -> tuple[Variant, ...]:
+    """One variant for each percentage of the training patients; 100 is what every cell is."""
+    return tuple(
+        Variant(f"patients{percent:g}", f"{percent:g} % of patients", patients=percent / 100)
+        for percent in percents
+        if percent != 100
+    )
+
+
+@dataclass(frozen=True)
 class Grid:
     """Two initializations on one label set of several datasets: the first against the second.
 
@@ -69,11 +120,15 @@ class Grid:
       label_set: as of `input_pipeline.labels.label_set`.
       datasets: trained and tested on.
       initializations: names of the two.
+      variants: trained beside full fine-tuning, of every dataset, initialization and seed.
+      cross_dataset: also test each fully trained model on every other dataset's test split.
     """
 
     label_set: str
     datasets: tuple[str, ...]
     initializations: tuple[str, str]
+    variants: tuple[Variant, ...] = ()
+    cross_dataset: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +162,7 @@ class Study:
       phantom: make the data instead; it goes below the study's output directory.
       overrides: fields of every config.
       resamples: of the bootstrap of tables and figures.
+      analyses: tables of the fully trained cells beyond the paper's, of `ANALYSES`.
     """
 
     name: str
@@ -119,6 +175,7 @@ class Study:
     phantom: Phantom | None = None
     overrides: Overrides = ()
     resamples: int = 1000
+    analyses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that lead nowhere or stand twice.
@@ -134,7 +191,10 @@ class Study:
             raise InputError(f"study {self.name}: give at least one seed and one grid")
         if self.resamples < 1:
             raise InputError(f"study {self.name}: resamples is {self.resamples}; give at least 1")
+        for analysis in _unique("analyses", list(self.analyses)):
+            _known("analysis", analysis, ANALYSES)
         for one in self.initializations:
+            _check_name("initialization", one.name)
             if one.pretraining:
                 _known(f"pretraining of initialization {one.name}", one.pretraining, pretrained)
         for before in self.pretrainings:
@@ -146,6 +206,12 @@ class Study:
                 _known("initialization of a grid", name, known)
             for dataset in _unique("datasets of a grid", list(grid.datasets)):
                 label_set(dataset, grid.label_set)
+            _unique("variants of a grid", [variant.name for variant in grid.variants])
+            if grid.cross_dataset and len(grid.datasets) < 2:
+                raise InputError(
+                    f"study: cross_dataset of the grid {grid.label_set} needs at least two "
+                    "datasets; add one or leave it out"
+                )
 
     def initialization(self, name: str) -> Initialization:
         """Return the initialization of that name."""
@@ -161,6 +227,14 @@ def _unique(what: str, names: list[Any]) -> tuple[Any, ...]:
     if twice:
         raise InputError(f"study: {what} name {twice[0]!r} twice; give each its own name")
     return tuple(names)
+
+
+def _check_name(what: str, name: str) -> None:
+    # Ids of cells join names by hyphens, and are names of directories.
+    if not re.fullmatch(r"[A-Za-z0-9_.]*[A-Za-z0-9_]", name):
+        raise InputError(
+            f"study: {what} name {name!r} cannot stand in ids of cells; use letters, digits and _"
+        )
 
 
 def _known(what: str, name: str, known: tuple[str, ...]) -> None:

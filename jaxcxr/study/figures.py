@@ -65,7 +65,7 @@ def write_figures(
                     f"and {second}. The numbers are in the tables.",
                 )
             )
-            _save(_boxes(chosen, tests), out / drawn[-1].name)
+            save_figure(_boxes(chosen, tests), out / drawn[-1].name)
             for one in chosen:
                 if not one.estimable.any():
                     continue
@@ -78,7 +78,7 @@ def write_figures(
                         "dotted, each with its AUC. The numbers are in the tables.",
                     )
                 )
-                _save(_curves(one), out / drawn[-1].name)
+                save_figure(_curves(one), out / drawn[-1].name)
     return drawn
 
 
@@ -170,7 +170,8 @@ def _panel(axes: Axes, measured: Measured, label: int) -> None:
     axes.set_title(contest.label_names[label], fontsize=9)
 
 
-def _save(figure: Figure, stem: Path) -> None:
+def save_figure(figure: Figure, stem: Path) -> None:
+    """Write a figure as `stem.svg` and `stem.png`."""
     # Without a date, the same numbers give the same file.
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
         with atomic_path(stem.with_suffix(suffix)) as temporary:

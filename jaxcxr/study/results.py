@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
 from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import write_json
+from jaxcxr.study.beyond import beyond
 from jaxcxr.study.cohorts import cohort_tables
 from jaxcxr.study.contest import Measured, measure, read_contest
 from jaxcxr.study.contradictions import CONTRADICTIONS, notes_on
 from jaxcxr.study.definition import Study
 from jaxcxr.study.figures import write_figures
 from jaxcxr.study.grid import Plan
+from jaxcxr.study.row_table import row_table
 from jaxcxr.study.rows import (
     AVERAGE,
     Difference,
@@ -28,7 +29,6 @@ from jaxcxr.study.rows import (
 from jaxcxr.study.write import Table, write_table
 
 REPORT = "report"
-_HEADINGS = {"paper_inside": "paper in interval", "mean": "mean of redraws", "seed_sd": "seed sd"}
 
 
 def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
@@ -50,6 +50,7 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
         differences = comparison_rows(contests)
         tables += [*_metrics(study, contests), _differences(study, differences), _contradictions()]
         write_figures(report, contests, differences)
+        tables += beyond(study, plan, report, contests)[0]
         write_json(report / "provenance.json", _provenance(study, contests))
     for table in tables:
         write_table(report, table)
@@ -140,14 +141,6 @@ def _contradictions() -> Table:
     header = ("tables", "topic", "paper", "fact")
     rows = [(" ".join(one.tables), one.topic, one.paper, one.fact) for one in CONTRADICTIONS]
     return Table("contradictions", "Where the paper contradicts itself", header, rows)
-
-
-def row_table(
-    name: str, title: str, kind: type, rows: Sequence[Any], notes: Sequence[str]
-) -> Table:
-    """Make a table of dataclasses of one kind, a column each field."""
-    header = (_HEADINGS.get(field.name, field.name.replace("_", " ")) for field in fields(kind))
-    return Table(name, title, tuple(header), [astuple(row) for row in rows], tuple(notes))
 
 
 def _provenance(study: Study, contests: Sequence[Measured]) -> dict[str, Any]:

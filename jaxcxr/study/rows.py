@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from input_pipeline import paper
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.stats import benjamini_hochberg
 from jaxcxr.study.contest import METRICS, Measured
+from jaxcxr.study.row_table import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,15 +133,15 @@ def _row(
     found, sd = measured.column(key[2], which, label)
     seeds = measured.by_seed[key[2]][which]
     of_seeds = seeds[:, measured.estimable].mean(axis=1) if label is None else seeds[:, label]
-    mean, low, high = (_percent(value) for value in (found.mean, found.low, found.high))
+    mean, low, high = (percent(value) for value in (found.mean, found.low, found.high))
     return Row(
         *key,
-        _percent(found.value),
+        percent(found.value),
         mean,
-        _percent(sd),
+        percent(sd),
         low,
         high,
-        _percent(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else None,
+        percent(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else None,
         paper_mean,
         paper_sd,
         None if mean is None or paper_mean is None else mean - paper_mean,
@@ -168,12 +169,13 @@ def _test(measured: Measured, name: str, label: int | None, theirs: Printed) -> 
     dataset = PAPER_DATASETS[contest.dataset]
     known = [theirs.get((dataset, name, "auc", title)) for title in contest.titles]
     paper_difference = known[0][0] - known[1][0] if known[0] and known[1] else None
-    key = (dataset, contest.label_set, name, *contest.titles)
+    first, second = contest.titles
+    key = (dataset, contest.label_set, name, first, second)
     usable = measured.estimable.any() if label is None else measured.estimable[label]
     if not usable:
         return Difference(*key, None, None, None, None, None, paper_difference, None)
     found, p = measured.difference(label)
-    value, low, high = (_percent(number) for number in (found.value, found.low, found.high))
+    value, low, high = (percent(number) for number in (found.value, found.low, found.high))
     inside = _inside(paper_difference, low, high)
     known_p = p if np.isfinite(p) else None
     return Difference(*key, value, low, high, known_p, None, paper_difference, inside)
@@ -182,10 +184,6 @@ def _test(measured: Measured, name: str, label: int | None, theirs: Printed) -> 
 def _columns(measured: Measured) -> list[tuple[str, int | None]]:
     names = measured.contest.label_names
     return [*((name, column) for column, name in enumerate(names)), (AVERAGE, None)]
-
-
-def _percent(value: Any) -> float | None:
-    return 100 * float(value) if np.isfinite(value) else None
 
 
 def _inside(value: float | None, low: float | None, high: float | None) -> bool | None:

@@ -1,0 +1,115 @@
+"""The trainings of a dataset beside each other: fewer patients, fewer parameters, and full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.study.contest import Measured, gather, measure
+from jaxcxr.study.definition import Grid, Study, Variant
+from jaxcxr.study.jobs import Cell, Plan, cell_id
+from jaxcxr.study.row_table import NO_ENDS, UNTESTED, Ends, Tested, ends, percent, tested
+
+TRAINING = {"all": "Full", "lora": "LoRA", "head": "Linear probe"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One training of one initialization among those measured together.
+
+    Attributes:
+      variant: None for full fine-tuning on all patients.
+      initialization: its name.
+      place: in the contest.
+    """
+
+    variant: Variant | None
+    initialization: str
+    place: int
+
+    @property
+    def share(self) -> float:
+        """Of the training patients."""
+        return 1.0 if self.variant is None else self.variant.patients
+
+    @property
+    def training(self) -> str:
+        """Which parameters learn, in words."""
+        return TRAINING["all" if self.variant is None else self.variant.trainable]
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """All finished trainings on one label set of one dataset, in shared redraws."""
+
+    measured: Measured
+    models: tuple[Model, ...]
+
+
+def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
+    """Measure what is finished of the grids with variants, full fine-tuning included."""
+    found = []
+    for grid in study.grids:
+        for dataset in grid.datasets if grid.variants else ():
+            models: list[Model] = []
+            cells: list[list[Cell]] = []
+            for variant in (None, *grid.variants):
+                for name in grid.initializations:
+                    ids = _cell_ids(study, grid, dataset, name, variant)
+                    seeds = [plan.cells[one] for one in ids]
+                    if all(cell.job().is_done for cell in seeds):
+                        models.append(Model(variant, name, len(models)))
+                        cells.append(seeds)
+            titles = tuple(study.initialization(model.initialization).title for model in models)
+            contest = gather(plan, cells, titles) if cells else None
+            if contest is not None:
+                found.append(Trainings(measure(contest, study.resamples), tuple(models)))
+    return found
+
+
+def _cell_ids(
+    study: Study, grid: Grid, dataset: str, name: str, variant: Variant | None
+) -> list[str]:
+    word = "" if variant is None else variant.name
+    return [cell_id(dataset, grid.label_set, name, seed, word) for seed in study.seeds]
+
+
+def unfinished(study: Study, plan: Plan) -> list[str]:
+    """Ids of the variants' cells that are not finished."""
+    return [name for name, cell in plan.cells.items() if cell.variant and not cell.job().is_done]
+
+
+def key_of(trainings: Trainings, model: Model) -> tuple[str, str, str, str]:
+    """Dataset, label set, training and initialization, as tables name them."""
+    contest = trainings.measured.contest
+    title = contest.titles[model.place]
+    return PAPER_DATASETS[contest.dataset], contest.label_set, model.training, title
+
+
+def origins_of(trainings: Trainings, model: Model) -> list[dict]:
+    """What the predictions of each seed say of their making."""
+    contest = trainings.measured.contest
+    return [contest.origins[name] for name in contest.runs[model.place]]
+
+
+def average_auc(trainings: Trainings, model: Model) -> Ends:
+    """Average AUC and the ends of its interval, in percent."""
+    if not trainings.measured.estimable.any():
+        return NO_ENDS
+    return ends(trainings.measured.column("auc", model.place, None)[0])
+
+
+def average_difference(measured: Measured, first: Model, second: Model) -> Tested:
+    """Difference in average AUC, in percentage points, the ends of its interval, and p."""
+    if not measured.estimable.any():
+        return UNTESTED
+    return tested(*measured.difference(None, first.place, second.place))
+
+
+def seed_sd_of(trainings: Trainings, model: Model) -> float | None:
+    """Standard deviation of the average AUC over training seeds; None with one."""
+    measured = trainings.measured
+    of_seeds = measured.by_seed["auc"][model.place][:, measured.estimable]
+    if len(of_seeds) < 2 or not of_seeds.size:
+        return None
+    return percent(of_seeds.mean(axis=1).std(ddof=1))
