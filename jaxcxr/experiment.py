@@ -55,9 +55,8 @@ def describe_data(config: ConfigDict, prepared: Prepared) -> str:
     if config.train_patients == 1:
         return text
     whole = len(prepared.records("train"))
-    units = "images" if learnt["patients"] is None else "patients"
-    patients = "" if learnt["patients"] is None else f", of {learnt['patients']} patients"
-    return f"{text}{patients}: {config.train_patients:.4g} of its {units} ({whole} images in all)"
+    of = "" if learnt["patients"] is None else f"of {learnt['patients']} patients, "
+    return f"{text}, {of}drawn as {config.train_patients:.4g} of all ({whole} images)"
 
 
 def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:

@@ -60,6 +60,23 @@ def test_an_epoch_gives_every_image_once_and_the_next_another_order(prepared):
     assert len(left_out) > 1  # not the same image for ever
 
 
+def test_chosen_rows_alone_are_read_and_all_of_them(prepared):
+    rows = np.array([1, 4, 7, 8, 15, 20, 22])
+    epochs = batches(train_dataset(prepared, labels=None, batch_size=7, seed=3, rows=rows), 3)
+    for epoch in epochs:
+        assert sorted(epoch["index"]) == list(rows)
+    assert len({tuple(epoch["index"]) for epoch in epochs}) == 3
+    whole = {
+        row: image
+        for batch in batches(train_dataset(prepared, labels=None, batch_size=23, seed=0), 1)
+        for row, image in zip(batch["index"], batch["image"], strict=True)
+    }
+    for row, image in zip(epochs[0]["index"], epochs[0]["image"], strict=True):
+        np.testing.assert_array_equal(image, whole[row])
+    with pytest.raises(InputError, match="give 1 to 7, the images of train"):
+        train_dataset(prepared, labels=None, batch_size=8, seed=3, rows=rows)
+
+
 def test_a_batch_holds_what_its_index_says(prepared):
     truth = prepared.records("train")[list(prepared.labels)].to_numpy()
     assert (truth == -1).any() and (truth == 1).any()

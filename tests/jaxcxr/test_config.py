@@ -30,6 +30,8 @@ def test_the_studys_recipe_passes_and_is_the_papers():
         ({"batch_size": 2.5}, "config.batch_size is 2.5, of type float; it takes int"),
         ({"batch_size": 0}, "config.batch_size is 0; it must be above zero"),
         ({"clip_norm": -1.0}, "config.clip_norm is -1.0; it cannot be negative"),
+        ({"train_patients": 0.0}, "config.train_patients is 0.0; give a share .* above 0"),
+        ({"train_patients": 10}, "config.train_patients is 10; .*at most 1, such as 0.1"),
         ({"accumulate": 5}, "batch_size 32 is not a multiple of config.accumulate 5"),
         ({"labels": ("A", "A")}, "config.labels names a label twice"),
         ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
@@ -60,3 +62,11 @@ def test_only_what_changes_the_experiment_counts_as_changed():
     old, new = _config().to_dict(), _config(epochs=3, log_every=1).to_dict()
     assert changed_fields(old, new) == []
     assert changed_fields(old, _config(seed=1).to_dict()) == ["seed: 0 before, 1 now"]
+
+
+def test_a_field_that_an_older_run_did_not_know_had_its_default():
+    new = _config().to_dict()
+    old = {name: value for name, value in new.items() if name != "train_patients"}
+    assert changed_fields(old, new) == []
+    (changed,) = changed_fields(old, new | {"train_patients": 0.5})
+    assert changed == "train_patients: 1.0 before, 0.5 now"

@@ -1,5 +1,8 @@
 """The predict command: splits again, image files of any folder, and what cannot be read."""
 
+import json
+import shutil
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -9,8 +12,10 @@ from tiny import get_config
 from input_pipeline.recipes import RECIPES
 from jaxcxr import predict
 from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
 from jaxcxr.predict_images import predict_images
 from jaxcxr.predictor import load_run
+from jaxcxr.report.predictions import read_predictions
 from jaxcxr.run import run_experiment
 
 
@@ -28,6 +33,76 @@ def test_a_split_is_predicted_as_at_the_end_of_the_run(run, tmp_path):
     whole = pd.read_parquet(run / "predictions.parquet")
     expected = whole[whole["split"] == "test"].reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "p.parquet"), expected)
+
+
+@pytest.fixture
+def elsewhere(tiny_data, tmp_path):
+    """The same images under other labels: one of the run's by its id, at another place."""
+    directory = tmp_path / "elsewhere"
+    shutil.copytree(tiny_data, directory)
+    _rename(directory, "Edema", "cardiomegaly", "Rare")
+    return directory
+
+
+def _rename(directory, *labels):
+    described = json.loads((directory / "cohort.json").read_text())
+    records = pd.read_parquet(directory / "records.parquet")
+    names = dict(zip(described["labels"], labels, strict=True))
+    (directory / "cohort.json").write_text(json.dumps(described | {"labels": labels}))
+    records.rename(columns=names).to_parquet(directory / "records.parquet", index=False)
+
+
+def _change(directory, **values):
+    described = json.loads((directory / "cohort.json").read_text())
+    (directory / "cohort.json").write_text(json.dumps(described | values))
+
+
+def test_another_dataset_is_predicted_on_the_shared_labels_by_finding(run, elsewhere, tmp_path):
+    out = tmp_path / "p.parquet"
+    predict.main(["--run", str(run), "--data", str(elsewhere), "--out", str(out)])
+    found = pd.read_parquet(out)
+    whole = pd.read_parquet(run / "predictions.parquet")
+    own = whole[whole["split"] == "test"].reset_index(drop=True)
+    assert [c for c in found if c.startswith("logit:")] == ["logit:cardiomegaly", "logit:Rare"]
+    # Its second column is the run's first output.
+    np.testing.assert_array_equal(found["logit:cardiomegaly"], own["logit:Cardiomegaly"])
+    np.testing.assert_array_equal(found["logit:Rare"], own["logit:Rare"])
+    np.testing.assert_array_equal(found["label:cardiomegaly"], own["label:Nodule/Mass"])
+    assert set(found["split"]) == {"test"}
+    told = read_predictions(out).origin
+    assert told["predicted"]["path"] == str(elsewhere)
+    assert told["predicted"]["labels"] == ["cardiomegaly", "Rare"]
+    assert told["weights_sha256"] == sha256(run / "model.safetensors")
+
+
+def test_several_datasets_get_a_file_each(run, elsewhere, tiny_data, tmp_path):
+    outs = [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]
+    predict.main(["--run", str(run), "--data", str(elsewhere), str(tiny_data), "--out", *outs])
+    assert len(pd.read_parquet(outs[1]).filter(like="logit:").columns) == 3
+    with pytest.raises(InputError, match="2 datasets and --out 1 files"):
+        predict.predict_elsewhere(run, [elsewhere, tiny_data], [tmp_path / "a.parquet"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda d: _rename(d, "Edema", "Hernia", "Other"), "are none of those of"),
+        (lambda d: _change(d, recipe="faithful"), "prepare it again with --recipe paper"),
+        (lambda d: _change(d, image_size=56), "prepare it again with --image-size 28"),
+        (lambda d: _leak(d), "1 patients of its test split, the first train0, were trained on"),
+    ],
+)
+def test_a_dataset_that_cannot_be_tested_on_is_refused(run, elsewhere, tmp_path, spoil, message):
+    spoil(elsewhere)
+    with pytest.raises(InputError, match=message):
+        predict.predict_elsewhere(run, [elsewhere], [tmp_path / "p.parquet"])
+    assert not (tmp_path / "p.parquet").exists()
+
+
+def _leak(directory):
+    records = pd.read_parquet(directory / "records.parquet")
+    records.loc[records["image_id"] == "test000.png", "patient_id"] = "train0"
+    records.to_parquet(directory / "records.parquet", index=False)
 
 
 @pytest.fixture
