@@ -1,0 +1,210 @@
+"""Put the page together and write it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr import __version__
+from jaxcxr.files import atomic_path
+from jaxcxr.report.tables import p_value
+from jaxcxr.study.contest import Measured
+from jaxcxr.study.definition import Study
+from jaxcxr.study.figures import Drawing
+from jaxcxr.study.jobs import Plan
+from jaxcxr.study.page.answer import answers, signed
+from jaxcxr.study.page.commands import evaluate_command
+from jaxcxr.study.page.curves import curve_sets
+from jaxcxr.study.page.examples import galleries
+from jaxcxr.study.page.forest import scale
+from jaxcxr.study.page.palette import variables
+from jaxcxr.study.page.provenance import Entry, data_entries, run_entries
+from jaxcxr.study.page.tables import View, view
+from jaxcxr.study.rows import AVERAGE, Difference
+from jaxcxr.study.write import Table
+
+PAGE = "index.html"
+_LABEL_SETS = {
+    "paper": "All labels of each dataset",
+    "mimic_transfer": "The labels shared with MIMIC-CXR",
+}
+_OPEN = ("table4", "table5", "comparisons")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study's report holds.
+
+    Attributes:
+      contests: every two initializations, measured.
+      differences: between them.
+      tables, drawings: the paper's, in its order.
+      more_tables, more_drawings: beyond the paper.
+    """
+
+    contests: Sequence[Measured]
+    differences: Sequence[Difference]
+    tables: Sequence[Table]
+    drawings: Sequence[Drawing]
+    more_tables: Sequence[Table] = ()
+    more_drawings: Sequence[Drawing] = ()
+
+
+def write_page(study: Study, plan: Plan, out: Path, report: Path, results: Results) -> Path:
+    """Write `report/index.html`; the drawings must lie in `report`.
+
+    The same runs give the same bytes, wherever the study's directory lies.
+
+    Raises:
+      InputError: maps of attention do not belong to the predictions.
+    """
+    page = report / PAGE
+    text = (
+        _environment(report).get_template("page.html").render(_context(study, plan, out, results))
+    )
+    with atomic_path(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return page
+
+
+def _environment(report: Path) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("jaxcxr.study.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"signed": signed, "p": p_value, "tick": _tick}
+    environment.globals |= {
+        "static": _static,
+        "variables": variables,
+        "source": lambda drawing: _source(report, drawing),
+        "label_set_title": _label_set_title,
+    }
+    return environment
+
+
+def _static(*names: str) -> Markup:
+    """Our own style and code, as they are."""
+    folder = resources.files("jaxcxr.study.page") / "static"
+    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in names))
+
+
+def _label_set_title(name: str) -> str:
+    return _LABEL_SETS.get(name, f"The label set {name}")
+
+
+def _source(report: Path, drawing: Drawing) -> str:
+    # As an image of its own: the ids of two drawings in one document would clash.
+    data = (report / f"{drawing.name}.svg").read_bytes()
+    return "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+
+
+def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str, Any]:
+    runs = run_entries(study, plan, out, results.contests)
+    data = data_entries(plan, out)
+    views = _views(plan, results.tables, runs, data)
+    found = answers(results.differences)
+    by_figure: dict[str, list[Drawing]] = {"figure3": [], "figure4": []}
+    for drawing in results.drawings:
+        by_figure[drawing.name.split("_")[0]].append(drawing)
+    return {
+        "study": study,
+        "version": __version__,
+        "answers": found,
+        "scale": scale(found),
+        "facts": _facts(study, results.contests),
+        "main_figures": by_figure["figure3"],
+        "curve_figures": by_figure["figure4"],
+        "curve_sets": [
+            one | {"title": _label_set_title(one["label_set"])}
+            for one in curve_sets(results.contests)
+        ],
+        "tables": views,
+        "open_tables": _OPEN,
+        "more_tables": _views(plan, results.more_tables, runs, data),
+        "more_drawings": results.more_drawings,
+        "galleries": _by_dataset(galleries(study, plan.cells)),
+        "runs": list(runs.values()),
+        "data": list(data.values()),
+        "checks": _checks(study, results),
+    }
+
+
+def _views(
+    plan: Plan, tables: Sequence[Table], runs: dict[str, Entry], data: dict[str, Entry]
+) -> list[View]:
+    targets = {name: f"#{entry.anchor}" for name, entry in runs.items()}
+    datasets = {
+        PAPER_DATASETS[cell.dataset]: f"#{data[cell.data].anchor}"
+        for cell in plan.cells.values()
+        if cell.label_set == "paper" and cell.data in data
+    }
+    return [view(table, targets, datasets) for table in tables]
+
+
+def _by_dataset(found: Sequence[Any]) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {}
+    for gallery in found:
+        grouped.setdefault(gallery.dataset, []).append(gallery)
+    return grouped
+
+
+def _facts(study: Study, contests: Sequence[Measured]) -> list[tuple[str, str]]:
+    """Say in a few words what kind of data and of uncertainty stand behind the numbers."""
+    first = {one.contest.dataset: one.contest for one in reversed(contests)}
+    images = sum(len(contest.labels) for contest in first.values())
+    named = [one.patients for one in first.values() if one.patients is not None]
+    patients = sum(len(np.unique(of_one)) for of_one in named)
+    unnamed = [PAPER_DATASETS[name] for name, one in first.items() if one.patients is None]
+    whose = f"{patients:,} patients" + (f"; {', '.join(unnamed)} names none" if unnamed else "")
+    trained = "once" if len(study.seeds) == 1 else f"with {len(study.seeds)} seeds"
+    return [
+        ("Images", "phantoms: drawings" if study.phantom else "chest radiographs"),
+        ("Datasets", str(len(first))),
+        ("Test images", f"{images:,}" + (f" of {whose}" if named else "")),
+        ("Training", f"each model {trained}"),
+        ("Intervals", f"95 %, {study.resamples:,} redraws of test patients"),
+    ]
+
+
+def _checks(study: Study, results: Results) -> dict[str, Any]:
+    """One table cell, one difference and one curve, with the commands that recompute them."""
+    measured = next((one for one in results.contests if one.estimable.any()), None)
+    if measured is None:
+        return {}
+    contest = measured.contest
+    label = int(np.flatnonzero(measured.estimable)[0])
+    first, second = (seeds[0] for seeds in contest.runs[:2])
+    name = contest.label_names[label]
+    row = next(
+        row
+        for row in results.differences
+        if row.label == name
+        and row.label != AVERAGE
+        and (row.dataset, row.label_set) == (PAPER_DATASETS[contest.dataset], contest.label_set)
+    )
+    return {
+        "label": name,
+        "dataset": PAPER_DATASETS[contest.dataset],
+        "titles": contest.titles,
+        "runs": (first, second),
+        "one": evaluate_command(first, study.resamples),
+        "two": evaluate_command(first, study.resamples, second),
+        "interval": measured.column("auc", 0, label)[0],
+        "difference": row,
+    }
+
+
+def _tick(value: float) -> str:
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

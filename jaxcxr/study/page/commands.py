@@ -1,0 +1,41 @@
+"""Commands as the page prints them: for a shell in which OUT is the study's directory."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def printed(command: Sequence[str], out: Path) -> str:
+    """Write a command for a POSIX shell, with `"$OUT"` for the study's directory.
+
+    The page says nothing of where on whose disk the study lies.
+    """
+    words = ["python" if word == sys.executable else word for word in command]
+    return " ".join(_quoted(word, str(out.resolve())) for word in words)
+
+
+def _quoted(word: str, out: str) -> str:
+    if out not in word:
+        return shlex.quote(word)
+    escaped = word
+    for special in ("\\", '"', "$", "`"):
+        escaped = escaped.replace(special, "\\" + special)
+    return '"' + escaped.replace(out, "$OUT") + '"'
+
+
+def run_path(cell: str, name: str) -> str:
+    """Name a file of a run below the study's directory."""
+    return f"$OUT/runs/{cell}/{name}"
+
+
+def evaluate_command(cell: str, resamples: int, against: str = "") -> str:
+    """Recompute a run's numbers, or its differences to another run, into `$OUT/check`."""
+    folder = f"{cell}-against-{against}" if against else cell
+    other = f' --against "{run_path(against, "predictions.parquet")}"' if against else ""
+    return (
+        f'python -m jaxcxr.evaluate "{run_path(cell, "predictions.parquet")}"{other} '
+        f'--resamples {resamples} --out "$OUT/check/{folder}"'
+    )

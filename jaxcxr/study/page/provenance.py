@@ -1,0 +1,232 @@
+"""What each run's numbers come from, for the page: files, digests, versions, commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.report.predictions import ORIGIN_KEY
+from jaxcxr.study.contest import Measured
+from jaxcxr.study.definition import Study
+from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan
+from jaxcxr.study.page.commands import evaluate_command, printed, run_path
+
+ENVIRONMENT = "environment.json"  # of jaxcxr.run_directory, which imports jax
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something with an origin.
+
+    Attributes:
+      id: of a run or a prepared dataset.
+      title: what it is.
+      anchor: its place on the page.
+      facts: headings and texts.
+      commands: what each does, and the command.
+      warnings: sentences on what does not fit together.
+    """
+
+    id: str
+    title: str
+    anchor: str
+    facts: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()
+
+
+def run_entries(
+    study: Study, plan: Plan, out: Path, contests: Sequence[Measured]
+) -> dict[str, Entry]:
+    """Describe every finished run, by cell id, in the plan's order."""
+    done = [cell for cell in plan.cells.values() if cell.job().is_done]
+    origins = {cell.id: _origin(cell) for cell in done}
+    by_weights = {
+        origin["weights_sha256"]: name
+        for name, origin in origins.items()
+        if "weights_sha256" in origin
+    }
+    rivals = _rivals(contests)
+    return {
+        cell.id: _run(study, cell, out, origins[cell.id], by_weights, rivals.get(cell.id, ()))
+        for cell in done
+    }
+
+
+def _rivals(contests: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
+    """For each run of the first initialization, the run of the second with the same seed."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in contests:
+        first, second = one.contest.runs[:2]
+        found |= {a: (*found.get(a, ()), b) for a, b in zip(first, second, strict=True)}
+    return found
+
+
+def _origin(cell: Cell) -> dict[str, Any]:
+    metadata = pq.read_schema(cell.directory / PREDICTIONS).metadata or {}
+    return json.loads(metadata.get(ORIGIN_KEY, b"{}"))
+
+
+def _environment(cell: Cell) -> dict[str, Any]:
+    path = cell.directory / ENVIRONMENT
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _run(
+    study: Study,
+    cell: Cell,
+    out: Path,
+    origin: dict[str, Any],
+    by_weights: Mapping[str, str],
+    rivals: Sequence[str],
+) -> Entry:
+    environment = _environment(cell)
+    facts = (
+        ("Dataset", f"{PAPER_DATASETS.get(cell.dataset, cell.dataset)}, {len(cell.labels)} labels"),
+        ("Labels", ", ".join(cell.labels)),
+        ("Seed of training", str(cell.seed)),
+        ("Config file", cell.config),
+        ("Changes to it", "\n".join(_overrides(cell, out))),
+        ("Weights, sha256", origin.get("weights_sha256", "not recorded")),
+        ("Started from", _start(origin, by_weights)),
+        ("Data", _data(cell, origin, out)),
+        ("Code", _code(origin, environment)),
+        ("Ran on", _machine(environment)),
+    )
+    commands = [
+        ("Train it, predict, evaluate", printed(cell.job().command, out)),
+        (
+            "Recompute its numbers: labels.csv, curves.csv (shares, not percent)",
+            evaluate_command(cell.id, study.resamples),
+        ),
+        *(
+            (
+                f"Recompute its differences to {rival}: comparison.csv",
+                evaluate_command(cell.id, study.resamples, rival),
+            )
+            for rival in rivals
+        ),
+        ("Check its weights", f'sha256sum "{run_path(cell.id, WEIGHTS)}"'),
+    ]
+    warnings = tuple(_mismatches(cell, origin.get("config", {})))
+    kept = tuple((name, text) for name, text in facts if text)
+    return Entry(cell.id, _title(study, cell), f"run-{cell.id}", kept, tuple(commands), warnings)
+
+
+def _title(study: Study, cell: Cell) -> str:
+    titles = {one.name: one.title for one in study.initializations}
+    start = titles.get(cell.initialization, "pre-training")
+    dataset = PAPER_DATASETS.get(cell.dataset, cell.dataset)
+    return ", ".join(part for part in (dataset, start, cell.variant, f"seed {cell.seed}") if part)
+
+
+def _overrides(cell: Cell, out: Path) -> Iterator[str]:
+    for name, value in cell.overrides:
+        if name != "labels":
+            yield f"{name} = {value!r}".replace(str(out.resolve()), "$OUT")
+
+
+def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
+    before = origin.get("initialized_from")
+    if not before:
+        known = origin.get("initialization")
+        return "random parameters, drawn with the seed" if known == "random" else "not recorded"
+    digest = before.get("sha256", "")
+    run = f"run {by_weights[digest]}, " if digest in by_weights else ""
+    source = before.get("provenance", {}).get("source", "")
+    described = f" ({source})" if source and not run else ""
+    return f"{run}{before.get('file', 'a weights file')}{described}, sha256 {digest or 'unknown'}"
+
+
+def _data(cell: Cell, origin: dict[str, Any], out: Path) -> str:
+    where = cell.data.replace(str(out.resolve()), "$OUT")
+    recipe = (
+        f"recipe {origin.get('recipe', 'unknown')}, hash {origin.get('recipe_hash', 'unknown')}"
+    )
+    return f"{where}; {recipe}; label rules {origin.get('label_rules', 'unknown')}"
+
+
+def _code(origin: dict[str, Any], environment: dict[str, Any]) -> str:
+    version = f"jaxcxr {origin.get('tool_version', 'unknown')}"
+    commit = environment.get("git_commit")
+    if not commit:
+        return f"{version}, no git commit recorded"
+    changed = commit.endswith("+changes")
+    return f"{version}, git commit {commit.removesuffix('+changes')}" + (
+        ", with changes that are not committed" if changed else ""
+    )
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    if not environment:
+        return ""
+    packages = ", ".join(f"{name} {at}" for name, at in environment.get("packages", {}).items())
+    devices = ", ".join(environment.get("devices", []))
+    return f"{devices}; Python {environment.get('python', 'unknown')}, {packages}"
+
+
+def _mismatches(cell: Cell, config: dict[str, Any]) -> Iterator[str]:
+    """Say which fields the run was trained with otherwise than the study now says."""
+    for name, value in cell.overrides if config else ():
+        found: Any = config
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        wanted = json.loads(json.dumps(value))
+        if found != wanted:
+            yield (
+                f"The study now says {name} = {value!r}, but this run was trained with {found!r}: "
+                "remove its directory and run the study again, or correct the study's file."
+            )
+
+
+def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:
+    """Describe the prepared datasets of the cells that are still there, by their directories."""
+    commands = {
+        str(job.done[0].parent): tuple(
+            (f"Make it: {needed}", printed(plan.data[needed].command, out))
+            for needed in (*job.needs, job.id)
+        )
+        for job in plan.data.values()
+        if job.done[0].name == "cohort.json"
+    }
+    found: dict[str, Entry] = {}
+    for where in dict.fromkeys(cell.data for cell in plan.cells.values()):
+        path = Path(where) / "cohort.json"
+        if path.is_file():
+            described = json.loads(path.read_text(encoding="utf-8"))
+            shown = where.replace(str(out.resolve()), "$OUT")
+            entry = Entry(
+                shown,
+                PAPER_DATASETS.get(described["dataset"], described["dataset"]),
+                f"data-{len(found) + 1}",
+                tuple(_cohort_facts(described)),
+                commands.get(where, ()),
+            )
+            found[where] = entry
+    return found
+
+
+def _cohort_facts(described: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Dataset", PAPER_DATASETS.get(described["dataset"], described["dataset"])
+    counts = described.get("prepared") or described.get("images") or {}
+    patients = described.get("patients") or {}
+    splits = [
+        f"{split} {images:,}" + (f" of {patients[split]:,} patients" if split in patients else "")
+        for split, images in counts.items()
+    ]
+    yield "Images", ", ".join(splits)
+    recipe = described.get("recipe", "unknown")
+    yield "Recipe", f"{recipe}, hash {described.get('recipe_hash', 'unknown')}"
+    yield "Label rules", str(described.get("label_rules", "unknown"))
+    yield "Cohort, hash", str(described.get("cohort", "unknown"))
+    if described.get("rejected"):
+        yield "Left out as unreadable", f"{described['rejected']:,} images"
+    settings = described.get("settings", {})
+    for name, digest in settings.get("tables", {}).items():
+        yield f"{name}, sha256", str(digest)
