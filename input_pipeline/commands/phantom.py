@@ -1,4 +1,7 @@
-"""`phantom`: a synthetic release in a publisher's own layout, for trying everything anywhere."""
+"""`phantom`: a synthetic release in a publisher's own layout, for trying everything anywhere.
+
+`phantom natural` draws natural-like pictures to pre-train on, as a prepared dataset.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,63 @@ import time
 from pathlib import Path
 
 from input_pipeline.labels import DATASETS
+from input_pipeline.phantom.natural import LABELS, NATURAL
+
+RELEASE_SIZE, NATURAL_SIZE = 512, 224
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    known = (*DATASETS, NATURAL)
+    parser.add_argument(
+        "dataset",
+        choices=known,
+        metavar="DATASET",
+        help=f"{', '.join(DATASETS)}; or {NATURAL}: natural-like pictures to pre-train on, which "
+        "become a prepared dataset",
+    )
     parser.add_argument("--out-dir", type=Path, required=True, help="a new or empty folder")
     parser.add_argument("--images", type=int, required=True, help="how many, laterals included")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another release")
-    parser.add_argument("--size", type=int, default=512, help="about how many pixels a side")
+    parser.add_argument(
+        "--size",
+        type=int,
+        help=f"about how many pixels a side (default: {RELEASE_SIZE}); of {NATURAL} exactly "
+        f"(default: {NATURAL_SIZE})",
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
 
 
 def run(parsed: argparse.Namespace) -> None:
-    """Write the release and say what is in it."""
+    """Write the release, or the prepared dataset, and say what is in it."""
+    start = time.perf_counter()
+    said = (_natural if parsed.dataset == NATURAL else _release)(parsed)
+    print(f"{said} in {parsed.out_dir} ({time.perf_counter() - start:.1f} s)")
+
+
+def _release(parsed: argparse.Namespace) -> str:
     from input_pipeline.phantom.release import write_release
 
-    start = time.perf_counter()
     plan = write_release(
         parsed.dataset,
         parsed.out_dir,
         images=parsed.images,
         seed=parsed.seed,
-        size=parsed.size,
+        size=RELEASE_SIZE if parsed.size is None else parsed.size,
         workers=parsed.workers,
     )
-    seconds = time.perf_counter() - start
-    print(
-        f"{len(plan.radiographs)} phantom radiographs of {parsed.dataset} and "
-        f"{', '.join(plan.tables)} in {parsed.out_dir} ({seconds:.1f} s)"
+    count, tables = len(plan.radiographs), ", ".join(plan.tables)
+    return f"{count} phantom radiographs of {parsed.dataset} and {tables}"
+
+
+def _natural(parsed: argparse.Namespace) -> str:
+    from input_pipeline.phantom.natural import write_natural
+
+    write_natural(
+        parsed.out_dir,
+        images=parsed.images,
+        seed=parsed.seed,
+        size=NATURAL_SIZE if parsed.size is None else parsed.size,
+        workers=parsed.workers,
     )
+    return f"{parsed.images} natural-like pictures with {len(LABELS)} labels, prepared"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,13 +58,18 @@ def write_all(out_dir: Path, radiographs: Sequence[Radiograph], workers: int) ->
     """Draw and write every picture; the files do not depend on the number of workers."""
     for folder in {(out_dir / radiograph.path).parent for radiograph in radiographs}:
         folder.mkdir(parents=True, exist_ok=True)
+    on_cores(partial(write, out_dir), radiographs, workers)
+
+
+def on_cores(work: Callable[[Any], None], items: Iterable[Any], workers: int) -> None:
+    """Do the work of each item in `workers` processes, or in this one if that is 1."""
     if workers == 1:
-        for radiograph in radiographs:
-            write(out_dir, radiograph)
+        for item in items:
+            work(item)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        for _ in pool.map(partial(write, out_dir), radiographs, chunksize=8):
+        for _ in pool.map(work, items, chunksize=8):
             pass
 
 
