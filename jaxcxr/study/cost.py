@@ -10,6 +10,7 @@ from typing import Any
 
 from input_pipeline import paper
 from input_pipeline.labels import PAPER_DATASETS
+from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
 from jaxcxr.study.definition import Study
 from jaxcxr.study.grid import Cell
@@ -84,7 +85,8 @@ def _training_images(study: Study, cell: Cell) -> int:
     if described.is_file():
         return int(json.loads(described.read_text(encoding="utf-8"))["images"]["train"])
     if study.phantom is not None:
-        return study.phantom.images
+        natural = cell.dataset == NATURAL and study.phantom.natural_images
+        return natural or study.phantom.images
     sizes = paper.table("table1_cohorts")
     sizes = sizes[sizes["dataset"].eq(PAPER_DATASETS[cell.dataset])]
     row = sizes["characteristic"].eq("Number of Radiographs (Training set) [n]")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from input_pipeline.labels import DATASETS, TRAINED, label_set
-from jaxcxr.study.definition import Study
+from input_pipeline.phantom.natural import NATURAL
+from jaxcxr.study.definition import Phantom, Study
 from jaxcxr.study.jobs import Job
 
 
@@ -45,6 +46,26 @@ def prepared_data(
         (f"release-{release}",),
     )
     return str(prepared), (f"prepared-{name}",)
+
+
+def natural_data(
+    phantom: Phantom, seed: int, out: Path, data: dict[str, Job]
+) -> tuple[str, tuple[str, ...]]:
+    """Return where the natural-like pictures lie, and the job that draws them."""
+    name = f"prepared-{NATURAL}"
+    prepared = out / "prepared" / NATURAL
+    made: dict[str, Any] = {
+        "images": phantom.natural_images or phantom.images,
+        "seed": phantom.seed + seed,
+        "size": phantom.image_size,
+    }
+    pipeline = (sys.executable, "-m", "input_pipeline")
+    data[name] = Job(
+        name,
+        (*pipeline, "phantom", NATURAL, f"--out-dir={prepared}", *_options(made)),
+        (prepared / "cohort.json",),
+    )
+    return str(prepared), (name,)
 
 
 def _options(values: dict[str, Any]) -> tuple[str, ...]:

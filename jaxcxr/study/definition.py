@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from input_pipeline.labels import DATASETS, label_set
+from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
 
 Overrides = tuple[tuple[str, Any], ...]
@@ -23,7 +24,8 @@ class Pretraining:
 
     Attributes:
       name: in ids of cells.
-      dataset: what it trains on.
+      dataset: what it trains on; `natural` for phantom natural-like pictures, all labels of which
+        it learns.
       config: its config file; `overrides` say where it starts itself (`model.weights`,
         `model.init`).
       labels: `target` for one model for each label set, on the labels shared with the target, as
@@ -140,12 +142,14 @@ class Phantom:
       seed: of the first dataset's; each dataset has its own.
       size: pixels a side as drawn.
       image_size: pixels a side as prepared.
+      natural_images: natural-like pictures for a `Pretraining` on them; 0 for as many as `images`.
     """
 
     images: int
     seed: int = 0
     size: int = 256
     image_size: int = 56
+    natural_images: int = 0
 
 
 @dataclass(frozen=True)
@@ -198,9 +202,19 @@ class Study:
             if one.pretraining:
                 _known(f"pretraining of initialization {one.name}", one.pretraining, pretrained)
         for before in self.pretrainings:
-            _known(f"dataset of pretraining {before.name}", before.dataset, DATASETS)
+            _known(f"dataset of pretraining {before.name}", before.dataset, (*DATASETS, NATURAL))
             _known(f"labels of pretraining {before.name}", before.labels, ("target", "all"))
             _known(f"head of pretraining {before.name}", before.head, ("keep", "new"))
+            if before.dataset == NATURAL and (before.labels, before.head) != ("all", "new"):
+                raise InputError(
+                    f"study: pretraining {before.name} is on natural-like pictures, which share no "
+                    'label with radiographs; give it labels="all" and head="new"'
+                )
+            if before.dataset == NATURAL and self.phantom is None:
+                raise InputError(
+                    f"study: pretraining {before.name} is on phantom natural-like pictures; give "
+                    "the study phantom=Phantom(...), which draws them"
+                )
         for grid in self.grids:
             for name in _unique("initializations of a grid", list(grid.initializations)):
                 _known("initialization of a grid", name, known)

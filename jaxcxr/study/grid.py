@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from input_pipeline.labels import DATASETS, MIMIC_TRANSFER, NAMES, label_set
+from input_pipeline.phantom.natural import LABELS, NATURAL
 from jaxcxr.study.beyond_jobs import cross_jobs
-from jaxcxr.study.data import prepared_data
+from jaxcxr.study.data import natural_data, prepared_data
 from jaxcxr.study.definition import Initialization, Overrides, Pretraining, Study, Variant
 from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS, Cell, Job, Plan, cell_id
 
@@ -101,13 +102,17 @@ def _pretraining_cell(
 ) -> Cell:
     chosen = study.pretraining(name)
     on = "all"
-    findings = label_set(chosen.dataset)
-    if chosen.labels == "target":
-        wanted = label_set(target, labels_of)
-        findings = tuple(finding for finding in wanted if finding in findings)
-        on = _labels_name(findings, target, labels_of)
-    labels = tuple(NAMES[finding] for finding in findings)
-    where, needs = prepared_data(study, chosen.dataset, "paper", chosen.release_seed, out, data)
+    if chosen.dataset == NATURAL and study.phantom is not None:
+        labels: tuple[str, ...] = LABELS
+        where, needs = natural_data(study.phantom, chosen.release_seed, out, data)
+    else:
+        findings = label_set(chosen.dataset)
+        if chosen.labels == "target":
+            wanted = label_set(target, labels_of)
+            findings = tuple(finding for finding in wanted if finding in findings)
+            on = _labels_name(findings, target, labels_of)
+        labels = tuple(NAMES[finding] for finding in findings)
+        where, needs = prepared_data(study, chosen.dataset, "paper", chosen.release_seed, out, data)
     own_id = f"{chosen.dataset}-{on}-pretraining_{chosen.name}-s{seed}"
     changes = (("data", where), ("labels", labels), ("seed", seed))
     return Cell(
