@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with only Python and make:
-#   make demo   one experiment from phantom radiographs to a table of AUCs, in ./demo
+#   make demo   a small study from phantom radiographs to tables and a page, in ./demo
 #   make test   the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,13 +8,8 @@ RUN := $(VENV)/bin/python
 .PHONY: demo test test-slow lint clean
 
 demo: $(VENV)/.core
-	@echo "== 1/3 phantom PadChest release (synthetic radiographs) -> demo/release"
-	$(RUN) -m input_pipeline phantom padchest --out-dir demo/release --images 2000 --seed 0
-	@echo "== 2/3 prepared dataset -> demo/prepared"
-	$(RUN) -m input_pipeline prepare padchest --raw-dir demo/release --out-dir demo/prepared \
-	  --split patient --image-size 112
-	@echo "== 3/3 training, predictions, statistics -> demo/run"
-	$(RUN) -m jaxcxr.main --config=configs/demo.py --workdir=demo/run
+	@echo "== a small study on synthetic pictures: data, three trainings, tables, page -> demo/"
+	$(RUN) -m jaxcxr.study --study=configs/study/demo.py --out demo
 
 test: $(VENV)/.test
 	@echo "== tests (real data beside the repository is used where present)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import platform
 import signal
 import subprocess
 import sys
@@ -85,7 +87,11 @@ class Runner:
         with log.open("ab") as file:
             # It holds the lock too: a job that outlives a killed study is waited for, not doubled.
             process = subprocess.Popen(
-                job.command, stdout=file, stderr=subprocess.STDOUT, pass_fds=(lock,)
+                job.command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
+                env=self._shared_programs() | os.environ,
             )
             try:
                 status = process.wait()
@@ -100,6 +106,17 @@ class Runner:
             missing = next(path for path in job.done if not path.exists())
             return Outcome(FAILED, f"left no {missing}; see {log}", ran=True)
         return Outcome(FAILED, f"{_last_line(log)} (exit status {status}; {log})", ran=True)
+
+    def _shared_programs(self) -> dict[str, str]:
+        """Let jobs reuse what XLA compiled for others, unless the environment says otherwise.
+
+        Cells of one dataset run the same programs. Each machine keeps its own: what was compiled
+        for one processor may not run on another.
+        """
+        return {
+            "JAX_COMPILATION_CACHE_DIR": str(self.out.resolve() / "compiled" / platform.node()),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
 
 
 def _last_line(log: Path) -> str:
