@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from configs.study import paper, phantom
+from configs.study import demo, paper, phantom
+from input_pipeline.labels import DATASETS
+from input_pipeline.phantom.natural import LABELS
 from jaxcxr.config import check_config
 from jaxcxr.errors import InputError
 from jaxcxr.study.cost import cell_config, expected_cost
-from jaxcxr.study.definition import Grid, read_study
+from jaxcxr.study.definition import Grid, Pretraining, read_study
 from jaxcxr.study.grid import plan_study
 from jaxcxr.study.runner import shard
 
 ROOT = Path(__file__).parents[3]
+ON_NATURAL = Pretraining("from_imagenet21k", "natural", "configs/demo.py", "all", "new")
 
 
 @pytest.fixture
@@ -45,9 +48,9 @@ def test_a_transferred_cell_starts_from_its_pretraining_on_the_same_labels(plan)
         assert config.model.head == "keep"
 
 
-def test_every_cell_of_both_studies_has_a_config_that_passes_its_check(tmp_path, monkeypatch):
+def test_every_cell_of_every_study_has_a_config_that_passes_its_check(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    for study in (paper.get_study(), phantom.get_study()):
+    for study in (paper.get_study(), phantom.get_study(), demo.get_study()):
         for cell in plan_study(study, tmp_path).cells.values():
             config = cell_config(cell)
             check_config(config)
@@ -60,6 +63,47 @@ def test_labels_without_sides_of_uka_have_a_preparation_of_their_own(plan, tmp_p
     jobs = plan_study(phantom.get_study(), tmp_path).data
     assert "--label-set=mimic_transfer" in jobs["prepared-uka_cxr_mimic_transfer"].command
     assert jobs["prepared-uka_cxr_mimic_transfer"].needs == ("release-uka_cxr",)
+
+
+def test_pretraining_on_natural_pictures_is_one_cell_on_all_their_labels(tmp_path):
+    study = phantom.get_study()
+    plan = plan_study(study, tmp_path)
+    name = "natural-all-pretraining_natural-s0"
+    (drawn,) = plan.cells[name].needs
+    assert plan.cells[name].labels == LABELS
+    made = plan.data[drawn]
+    assert made.command[3:5] == ("phantom", "natural") and made.needs == ()
+    assert f"--images={study.phantom.natural_images}" in made.command
+    assert f"--size={study.phantom.image_size}" in made.command
+    starts = {cell.id for cell in plan.cells.values() if name in cell.needs}
+    # Both grids compare with it, on six datasets and on five.
+    assert len(starts) == 11 and all("-natural-" in one for one in starts)
+    for one in starts:
+        changes = dict(plan.cells[one].overrides)
+        assert changes["model.weights"] == str(plan.cells[name].directory / "model.safetensors")
+        assert (changes["model.head"], changes["model.init"]) == ("new", "pretrained")
+
+
+def test_the_phantom_study_starts_in_three_ways_and_covers_all_six_datasets(tmp_path):
+    cells = plan_study(phantom.get_study(), tmp_path).cells.values()
+    trained = [cell for cell in cells if "pretraining" not in cell.id and not cell.variant]
+    assert len(trained) == 6 * 2 + 5 * 2
+    assert {cell.dataset for cell in trained} == set(DATASETS)
+    scratch = [cell for cell in trained if cell.initialization == "random"]
+    assert all("model.weights" not in dict(cell.overrides) for cell in scratch)
+    mimic = [cell for cell in trained if cell.initialization == "mimic"]
+    assert all(dict(cell.overrides)["model.head"] == "keep" for cell in mimic)
+
+
+def test_the_demo_is_two_trainings_and_the_pretraining_of_one(tmp_path):
+    plan = plan_study(demo.get_study(), tmp_path)
+    assert list(plan.cells) == [
+        "natural-all-pretraining_natural-s0",
+        "padchest-paper-natural-s0",
+        "padchest-paper-random-s0",
+    ]
+    cost = expected_cost(demo.get_study(), plan.cells["natural-all-pretraining_natural-s0"])
+    assert cost.images == demo.get_study().phantom.natural_images
 
 
 def test_a_cell_keeps_its_id_and_directory_when_the_study_shrinks(plan, tmp_path):
@@ -105,6 +149,8 @@ def test_shards_share_the_cells(plan):
         ({"grids": ()}, "at least one seed and one grid"),
         ({"seeds": (1, 1)}, "seeds name 1 twice"),
         ({"pretrainings": ()}, "pretraining of initialization mimic is"),
+        ({"pretrainings": (ON_NATURAL,)}, "which draws them"),
+        ({"pretrainings": (replace(ON_NATURAL, labels="target"),)}, "share no label"),
     ],
 )
 def test_a_study_that_leads_nowhere_is_refused(changes, message):
