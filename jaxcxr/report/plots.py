@@ -59,6 +59,8 @@ def _save(figure: Figure, stem: Path) -> None:
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
         with atomic_path(stem.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, metadata=metadata)
+        # Laying out takes a third of the time, and the first has done it.
+        figure.set_layout_engine("none")
 
 
 def _grid(
