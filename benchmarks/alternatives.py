@@ -37,16 +37,27 @@ def library_attention() -> None:
     vit.attention = lambda q, k, v: (jax.nn.dot_product_attention(q, k, v), jnp.zeros(()))
 
 
-def heads_first() -> None:
-    """Lay queries, keys and values out by head before the products."""
+def tokens_first() -> None:
+    """Leave queries, keys and values laid out by token, and their heads to the products."""
 
-    def attention(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
-        query, key, value = (x.transpose(0, 2, 1, 3) for x in (query, key, value))
-        logits = jnp.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
+    def forward(query: Any, key: Any, value: Any) -> Any:
+        logits = jnp.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key)
         probabilities = jax.nn.softmax(logits, axis=-1)
-        attended = jnp.einsum("bhqk,bhkd->bhqd", probabilities, value)
-        return attended.transpose(0, 2, 1, 3), probabilities
+        attended = jnp.einsum("bhqk,bkhd->bqhd", probabilities, value)
+        return (attended, probabilities), (query, key, value, probabilities)
 
+    def backward(saved: Any, gradients: Any) -> Any:
+        query, key, value, probabilities = saved
+        gradient, _ = gradients
+        d_value = jnp.einsum("bhqk,bqhd->bkhd", probabilities, gradient)
+        weighted = jnp.einsum("bqhd,bkhd->bhqk", gradient, value) * probabilities
+        d_logits = weighted - probabilities * weighted.sum(-1, keepdims=True)
+        scale = query.shape[-1] ** -0.5
+        d_query = jnp.einsum("bhqk,bkhd->bqhd", d_logits, key * scale)
+        return d_query, jnp.einsum("bhqk,bqhd->bkhd", d_logits, query * scale), d_value
+
+    attention = jax.custom_vjp(lambda query, key, value: forward(query, key, value)[0])
+    attention.defvjp(forward, backward)
     vit.attention = attention
 
 
@@ -114,7 +125,7 @@ def tokens_in_three_dimensions() -> None:
 
 PATCHES: dict[str, Callable[[], None]] = {
     "jax.nn.dot_product_attention": library_attention,
-    "attention laid out by head": heads_first,
+    "attention laid out by token": tokens_first,
     "gradients by autodiff": automatic_gradients,
     "separate q, k, v": separate_qkv,
     "patches by convolution": patches_by_convolution,

@@ -29,8 +29,8 @@ SPECS: dict[str, dict[str, Any]] = {
 LABELS, SIZE = 11, 224
 
 
-def jax_steps(model_name: str, batch: int, dtype: str) -> tuple[Step, Step]:
-    """Return one forward pass and one training step of this project."""
+def jax_parts(model_name: str, batch: int, dtype: str) -> tuple[Any, Any, Any, Any]:
+    """Return the compiled training step and prediction of this project, a state and a batch."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -59,6 +59,14 @@ def jax_steps(model_name: str, batch: int, dtype: str) -> tuple[Step, Step]:
         "labels": rng.integers(0, 2, (batch, LABELS)).astype(np.float32),
         "mask": np.ones((batch, LABELS), np.float32),
     }
+    return train, predict, state, data
+
+
+def jax_steps(model_name: str, batch: int, dtype: str) -> tuple[Step, Step]:
+    """Return one forward pass and one training step of this project."""
+    import jax
+
+    train, predict, state, data = jax_parts(model_name, batch, dtype)
 
     def step() -> None:
         nonlocal state
