@@ -1,0 +1,120 @@
+"""Finished runs of a small study beyond the paper, with random scores that know a little."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.study import paper
+from jaxcxr.evaluate import evaluate
+from jaxcxr.study.beyond_jobs import cross_predictions, other_datasets
+from jaxcxr.study.definition import ANALYSES, Grid, Study, Variant, label_efficiency
+from jaxcxr.study.grid import PREDICTIONS, STATISTICS, WEIGHTS, plan_study
+
+REDRAWS = 60
+SPLITS = {"validation": 90, "test": 120}
+NO_WOMAN_HAS = "Congestion"  # among the test images of UKA-CXR
+
+
+def study(**changes):
+    """Two datasets, two initializations, two seeds, two variants."""
+    whole = paper.get_study()
+    grid = Grid(
+        "paper",
+        ("uka_cxr", "padchest"),
+        ("dinov2", "imagenet21k"),
+        variants=(*label_efficiency(10), Variant("probe", "Linear probe", trainable="head")),
+        cross_dataset=True,
+    )
+    given = {"grids": (grid,), "seeds": (0, 1), "resamples": REDRAWS, "analyses": ANALYSES}
+    return Study(
+        **{
+            "name": "small",
+            "question": "?",
+            "initializations": whole.initializations[:2],
+            **given,
+            **changes,
+        }
+    )
+
+
+def records(dataset, labels):
+    """Images, three a patient, with their truth."""
+    rng = np.random.default_rng(sum(dataset.encode()))
+    count = sum(SPLITS.values())
+    patients = np.arange(count) // 3
+    frame = pd.DataFrame(
+        {
+            "image_id": [f"{dataset}{row}" for row in range(count)],
+            "patient_id": [f"p{patient}" for patient in patients],
+            "split": np.repeat(list(SPLITS), list(SPLITS.values())),
+            "view": np.where(rng.random(count) < 0.5, "PA", "AP"),
+            "age": np.array([30.0, 50.0, 70.0])[patients % 3],
+            "sex": np.array(["F", "M"])[patients % 2],
+        }
+    )
+    # Images of one patient share most of their truth.
+    own = rng.random((count, len(labels))) < 0.1
+    of_patient = (rng.random((patients.max() + 1, len(labels))) < 0.4)[patients]
+    truth = (own ^ of_patient).astype(np.int8)
+    if dataset == "uka_cxr":
+        truth[(frame["sex"] == "F") & (frame["split"] == "test"), labels.index(NO_WOMAN_HAS)] = 0
+    return pd.concat(
+        [frame, pd.DataFrame(truth, columns=list(labels)).add_prefix("label:")], axis=1
+    )
+
+
+def predict(frame, name, strength):
+    """Add logits to records; another name gives other ones."""
+    rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()[:4]))
+    noise = rng.normal(size=(frame["patient_id"].nunique(), 40))
+    noise = noise[frame["patient_id"].factorize()[0]] + 0.3 * rng.normal(size=(len(frame), 40))
+    for place, column in enumerate([c for c in frame if c.startswith("label:")]):
+        score = strength * frame[column] + noise[:, place]
+        frame[f"logit:{column.removeprefix('label:')}"] = score.astype(np.float32)
+    return frame
+
+
+def write(path, frame, origin):
+    """Write predictions with what they say of their making."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata({b"jaxcxr": json.dumps(origin).encode()}), path)
+
+
+def finish(chosen, out):
+    """Leave all files that the study's cells and their tests elsewhere would; return its plan."""
+    plan = plan_study(chosen, out)
+    for cell in plan.cells.values():
+        cell.directory.mkdir(parents=True)
+        (cell.directory / WEIGHTS).write_text(cell.id)
+        origin = {
+            "weights_sha256": hashlib.sha256(cell.id.encode()).hexdigest(),
+            "trained_on": {"patients": 100 + cell.seed, "images": 300},
+            "trained_parameters": 10 if cell.variant == "probe" else 1000,
+        }
+        strength = {"": 1.2, "patients10": 0.6, "probe": 0.8}[cell.variant]
+        strength += 0.3 * (cell.initialization == "dinov2")
+        frame = predict(records(cell.dataset, cell.labels), cell.id, strength)
+        write(cell.directory / PREDICTIONS, frame, origin)
+        (cell.directory / STATISTICS).write_text("{}")
+        if not cell.variant:
+            evaluate(
+                cell.directory / PREDICTIONS,
+                cell.directory,
+                resamples=REDRAWS,
+                print_tables=False,
+                plots=False,
+            )
+            for dataset in other_datasets(chosen.grids[0], cell):
+                home = plan.cells[f"{dataset}-paper-dinov2-s0"]
+                theirs = records(dataset, home.labels)
+                theirs = theirs[theirs["split"] == "test"].reset_index(drop=True)
+                theirs = theirs.drop(
+                    columns=[f"label:{name}" for name in home.labels if name not in cell.labels]
+                )
+                frame = predict(theirs, f"{cell.id} on {dataset}", 0.4)
+                write(cross_predictions(cell, dataset), frame, origin)
+    return plan
