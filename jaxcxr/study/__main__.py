@@ -1,10 +1,11 @@
-"""Run a study: every experiment of its grid that is missing, then its tables and figures."""
+"""Run a study: every experiment of its grid that is missing, then tables, figures and page."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--shard", metavar="I/N", help="every N-th cell from the I-th, such as 2/4 of a Slurm array"
     )
+    parser.add_argument(
+        "--no-images", action="store_true", help="a page without radiographs, whatever the study"
+    )
     options = parser.parse_args(arguments)
     with report_input_errors():
         if not _study(options):
@@ -40,6 +44,8 @@ def _study(options: argparse.Namespace) -> bool:
     from jaxcxr.study.runner import Runner
 
     study = read_study(options.study)
+    if options.no_images:
+        study = replace(study, examples=())
     plan = plan_study(study, options.out)
     names = _chosen(plan, options)
     if options.dry_run:
@@ -60,12 +66,16 @@ def _study(options: argparse.Namespace) -> bool:
     jobs = plan.jobs
     done = sum(jobs[name].is_done for name in plan.cells)
     print(f"{done} of the study's {len(plan.cells)} cells are done; {ran} ran now")
+    from jaxcxr.study.page.build import PAGE
     from jaxcxr.study.results import REPORT, write_report
 
     missing = write_report(study, plan, options.out)
     if missing:
         print(f"not in the report yet: {', '.join(missing)}")
     print(f"tables and figures are in {options.out / REPORT}")
+    page = options.out / REPORT / PAGE
+    if page.is_file():
+        print(f"the page is {page}")
     for name, found in failed.items():
         print(f"{found.state}: {name}: {found.reason}", file=sys.stderr)
     if failed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.labels import DATASETS, label_set
+from input_pipeline.labels import DATASETS, NAMES, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
 
@@ -167,6 +167,8 @@ class Study:
       overrides: fields of every config.
       resamples: of the bootstrap of tables and figures.
       analyses: tables of the fully trained cells beyond the paper's, of `ANALYSES`.
+      examples: labels whose true and false positives the page shows, as radiographs under the
+        model's attention, of the first grid and seed; they make the page patient data.
     """
 
     name: str
@@ -180,6 +182,7 @@ class Study:
     overrides: Overrides = ()
     resamples: int = 1000
     analyses: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that lead nowhere or stand twice.
@@ -195,6 +198,8 @@ class Study:
             raise InputError(f"study {self.name}: give at least one seed and one grid")
         if self.resamples < 1:
             raise InputError(f"study {self.name}: resamples is {self.resamples}; give at least 1")
+        for label in _unique("examples", list(self.examples)):
+            _known("label of examples", label, tuple(NAMES.values()))
         for analysis in _unique("analyses", list(self.analyses)):
             _known("analysis", analysis, ANALYSES)
         for one in self.initializations:

@@ -11,6 +11,7 @@ from jaxcxr.study.beyond_jobs import cross_jobs
 from jaxcxr.study.data import natural_data, prepared_data
 from jaxcxr.study.definition import Initialization, Overrides, Pretraining, Study, Variant
 from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS, Cell, Job, Plan, cell_id
+from jaxcxr.study.page.examples import example_jobs
 
 __all__ = ["PREDICTIONS", "STATISTICS", "WEIGHTS", "Cell", "Job", "Plan", "plan_study"]
 
@@ -38,7 +39,7 @@ def plan_study(study: Study, out: Path) -> Plan:
                     for variant in grid.variants:
                         other = _variant_cell(cell, variant, out)
                         variants[other.id] = other
-    after = cross_jobs(study, cells, out, data)
+    after = cross_jobs(study, cells, out, data) | example_jobs(study, cells)
     return Plan(pretrained | cells | variants, data, after)
 
 

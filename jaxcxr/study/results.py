@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jaxcxr.study.contradictions import CONTRADICTIONS, notes_on
 from jaxcxr.study.definition import Study
 from jaxcxr.study.figures import write_figures
 from jaxcxr.study.grid import Plan
+from jaxcxr.study.page.build import Results, write_page
 from jaxcxr.study.row_table import row_table
 from jaxcxr.study.rows import (
     AVERAGE,
@@ -32,7 +34,7 @@ REPORT = "report"
 
 
 def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
-    """Write tables, figures and provenance to `out/report`; return what is missing for the rest.
+    """Write tables, figures, provenance and page to `out/report`; return what they lack.
 
     The same runs give the same files, whichever process writes them.
     """
@@ -46,14 +48,22 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
             else:
                 contests.append(measure(contest, study.resamples))
     tables = _cohorts(plan)
+    more: list[Table] = []
     if contests:
         differences = comparison_rows(contests)
-        tables += [*_metrics(study, contests), _differences(study, differences), _contradictions()]
-        write_figures(report, contests, differences)
-        tables += beyond(study, plan, report, contests)[0]
+        tables += [
+            *_metrics(study, contests),
+            _differences(study, contests, differences),
+            _contradictions(),
+        ]
+        drawings = write_figures(report, contests, differences)
+        more, more_drawings = beyond(study, plan, report, contests)
         write_json(report / "provenance.json", _provenance(study, contests))
-    for table in tables:
+    for table in (*tables, *more):
         write_table(report, table)
+    if contests:
+        found = Results(contests, differences, tables, drawings, more, more_drawings)
+        write_page(study, plan, out, report, found)
     return missing
 
 
@@ -126,7 +136,7 @@ def _metric_table(
     return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
 
 
-def _differences(study: Study, rows: Sequence[Difference]) -> Table:
+def _differences(study: Study, contests: Sequence[Measured], rows: Sequence[Difference]) -> Table:
     family = sum(row.q is not None for row in rows)
     notes = [
         f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
@@ -134,7 +144,18 @@ def _differences(study: Study, rows: Sequence[Difference]) -> Table:
         *notes_on("comparisons"),
     ]
     title = "Differences between initializations"
-    return row_table("comparisons", title, Difference, rows, notes)
+    table = row_table("comparisons", title, Difference, rows, notes)
+    runs = {
+        (PAPER_DATASETS[one.contest.dataset], one.contest.label_set): " ".join(
+            name for seeds in one.contest.runs for name in seeds
+        )
+        for one in contests
+    }
+    named = [
+        (*cells, runs[row.dataset, row.label_set])
+        for cells, row in zip(table.rows, rows, strict=True)
+    ]
+    return replace(table, header=(*table.header, "runs"), rows=named)
 
 
 def _contradictions() -> Table:

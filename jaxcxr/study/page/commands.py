@@ -20,10 +20,12 @@ def printed(command: Sequence[str], out: Path) -> str:
 def _quoted(word: str, out: str) -> str:
     if out not in word:
         return shlex.quote(word)
-    escaped = word
-    for special in ("\\", '"', "$", "`"):
-        escaped = escaped.replace(special, "\\" + special)
-    return '"' + escaped.replace(out, "$OUT") + '"'
+    return '"' + "$OUT".join(map(_escaped, word.split(out))) + '"'
+
+
+def _escaped(text: str) -> str:
+    """Keep what a shell would take for its own between double quotes."""
+    return "".join(f"\\{one}" if one in '\\"$`' else one for one in text)
 
 
 def run_path(cell: str, name: str) -> str:
