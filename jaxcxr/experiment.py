@@ -132,6 +132,17 @@ def pixel_statistics(config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(spec.pixel_mean, np.float32), np.asarray(spec.pixel_std, np.float32)
 
 
+def describe_weights(config: ConfigDict) -> str:
+    """Say where the run's parameters start from, and where that in turn comes from."""
+    if config.model.init == "random":
+        return "random"
+    known = read_header(config.model.weights).provenance
+    # A run's weights name their dataset, converted ones their checkpoint and its file.
+    names = ("checkpoint", "source", "dataset", "licence")
+    origin = ", ".join(f"{known[name]}" for name in names if known.get(name))
+    return f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+
+
 def describe_pixels(config: ConfigDict) -> str:
     """Say how pixels are normalised, and what the weights expect where that is otherwise."""
     spec = model_spec(config)

@@ -131,7 +131,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             "labels": ", ".join(
                 f"{name} (x{weight:.3g})" for name, weight in zip(labels, pos_weight, strict=True)
             ),
-            "weights": f"{config.model.init} {config.model.weights}".strip(),
+            "weights": experiment.describe_weights(config),
             "pixels": experiment.describe_pixels(config),
             "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "

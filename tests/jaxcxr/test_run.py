@@ -223,12 +223,14 @@ def test_weights_of_another_width_are_refused(tiny_data, tmp_path, finished):
         run_experiment(config, tmp_path)
 
 
-def test_transfer_keeps_outputs_by_name_and_not_by_place(tiny_data, tmp_path, finished):
+def test_transfer_keeps_outputs_by_name_and_not_by_place(tiny_data, tmp_path, finished, capsys):
     config = _config(tiny_data, labels=("Nodule/Mass", "Cardiomegaly"), epochs=1)
     config.learning_rate = 1e-12
     config.model.init, config.model.head = "pretrained", "keep"
     config.model.weights = str(finished / "model.safetensors")
     run_experiment(config, tmp_path)
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "(fine-tuned by jaxcxr, padchest)" in said
     old, new = (pd.read_parquet(d / "predictions.parquet") for d in (finished, tmp_path))
     for name in ("Nodule/Mass", "Cardiomegaly"):
         np.testing.assert_allclose(old[f"logit:{name}"], new[f"logit:{name}"], atol=1e-4)
