@@ -44,10 +44,18 @@ def get_study():
             ),
         ),
         pretrainings=(
-            Pretraining("natural", NATURAL, CONFIG, labels="all", head="new"),
+            Pretraining(
+                "natural",
+                NATURAL,
+                CONFIG,
+                labels="all",
+                head="new",
+                overrides=(("epochs", 20), ("patience", 20)),
+            ),
             Pretraining("mimic", "mimic_cxr", CONFIG),
         ),
         phantom=Phantom(images=1200, size=192, image_size=112, natural_images=3000),
-        overrides=(("bootstrap_resamples", 200),),
+        overrides=(("epochs", 25), ("patience", 25), ("bootstrap_resamples", 200)),
         resamples=500,
+        examples=("Cardiomegaly", "Pleural effusion"),
     )

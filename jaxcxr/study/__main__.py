@@ -66,12 +66,15 @@ def _study(options: argparse.Namespace) -> bool:
     jobs = plan.jobs
     done = sum(jobs[name].is_done for name in plan.cells)
     print(f"{done} of the study's {len(plan.cells)} cells are done; {ran} ran now")
+    from jaxcxr.study.averages import average_aucs
     from jaxcxr.study.page.build import PAGE
     from jaxcxr.study.results import REPORT, write_report
 
     missing = write_report(study, plan, options.out)
     if missing:
         print(f"not in the report yet: {', '.join(missing)}")
+    for line in average_aucs(options.out / REPORT):
+        print(line)
     print(f"tables and figures are in {options.out / REPORT}")
     page = options.out / REPORT / PAGE
     if page.is_file():

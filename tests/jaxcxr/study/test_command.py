@@ -80,7 +80,9 @@ def _read(path):
 def test_finished_runs_become_a_report_that_agrees_with_the_paper(small, capsys):
     file, out = small
     _main(file, out)
-    assert "2 of the study's 2 cells are done; 0 ran now" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 of the study's 2 cells are done; 0 ran now" in said
+    assert "UKA-CXR: mean AUC " in said
     rows = [row for row in _read(out / "report/table_s5.csv") if row["metric"] == "auc"]
     assert len(rows) == 2 * 10
     assert {row["paper in interval"] for row in rows} == {"True"}
