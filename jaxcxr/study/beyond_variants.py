@@ -50,10 +50,13 @@ def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
     """Measure what is finished of the grids with variants, full fine-tuning included."""
     found = []
     for grid in study.grids:
-        for dataset in grid.datasets if grid.variants else ():
+        for dataset in grid.datasets:
+            variants = grid.variants_of(dataset)
+            if not variants:
+                continue
             models: list[Model] = []
             cells: list[list[Cell]] = []
-            for variant in (None, *grid.variants):
+            for variant in (None, *variants):
                 for name in grid.initializations:
                     ids = _cell_ids(study, grid, dataset, name, variant)
                     seeds = [plan.cells[one] for one in ids]

@@ -122,7 +122,8 @@ class Grid:
       label_set: as of `input_pipeline.labels.label_set`.
       datasets: trained and tested on.
       initializations: names of the two.
-      variants: trained beside full fine-tuning, of every dataset, initialization and seed.
+      variants: trained beside full fine-tuning, of every initialization and seed.
+      variant_datasets: those that variants are trained on; empty for all.
       cross_dataset: also test each fully trained model on every other dataset's test split.
     """
 
@@ -130,7 +131,12 @@ class Grid:
     datasets: tuple[str, ...]
     initializations: tuple[str, str]
     variants: tuple[Variant, ...] = ()
+    variant_datasets: tuple[str, ...] = ()
     cross_dataset: bool = False
+
+    def variants_of(self, dataset: str) -> tuple[Variant, ...]:
+        """Return the variants that are trained on a dataset."""
+        return self.variants if dataset in (self.variant_datasets or self.datasets) else ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +232,8 @@ class Study:
             for dataset in _unique("datasets of a grid", list(grid.datasets)):
                 label_set(dataset, grid.label_set)
             _unique("variants of a grid", [variant.name for variant in grid.variants])
+            for dataset in _unique("variant_datasets of a grid", list(grid.variant_datasets)):
+                _known("variant_datasets of a grid", dataset, grid.datasets)
             if grid.cross_dataset and len(grid.datasets) < 2:
                 raise InputError(
                     f"study: cross_dataset of the grid {grid.label_set} needs at least two "

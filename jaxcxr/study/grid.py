@@ -36,7 +36,7 @@ def plan_study(study: Study, out: Path) -> Plan:
                         pretrained[before.id] = before
                     cell = _cell(study, chosen, before, dataset, grid.label_set, seed, out, data)
                     cells[cell.id] = cell
-                    for variant in grid.variants:
+                    for variant in grid.variants_of(dataset):
                         other = _variant_cell(cell, variant, out)
                         variants[other.id] = other
     after = cross_jobs(study, cells, out, data) | example_jobs(study, cells)

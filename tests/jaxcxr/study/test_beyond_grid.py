@@ -33,6 +33,14 @@ def test_variants_have_ids_of_their_own_and_full_training_keeps_its(plan, tmp_pa
     assert len({cell.directory for cell in plan.cells.values()}) == len(plan.cells)
 
 
+def test_variants_can_be_of_some_datasets_alone(tmp_path):
+    study = beyond.get_study()
+    grid = replace(study.grids[0], variant_datasets=("padchest",))
+    cells = plan_study(replace(study, grids=(grid,)), tmp_path).cells.values()
+    assert {cell.dataset for cell in cells if cell.variant} == {"padchest"}
+    assert sum(bool(cell.variant) for cell in cells) == 2 * 7
+
+
 def test_a_variant_changes_what_it_says_and_nothing_else(plan):
     full = cell_config(plan.cells["padchest-paper-dinov2-s0"]).to_dict()
     changes = {
@@ -118,6 +126,7 @@ def test_the_cost_of_a_share_is_its_share_and_of_a_probe_one_forward_pass(plan):
         (lambda: Variant("a-b", "X", trainable="head"), "'a-b' cannot stand in ids of cells"),
         (lambda: Variant("../x", "X", trainable="head"), "cannot stand in ids of cells"),
         (lambda: _with(variants=(*label_efficiency(10, 10),)), "variants of a grid name 'patients"),
+        (lambda: _with(variant_datasets=("nih",)), "variant_datasets of a grid is 'nih'; choose"),
         (lambda: _with(datasets=("padchest",), cross_dataset=True), "needs at least two datasets"),
         (lambda: replace(paper.get_study(), analyses=("fairness",)), "analysis is 'fairness'"),
     ],
