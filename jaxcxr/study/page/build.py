@@ -84,7 +84,7 @@ def _environment(report: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": signed, "p": p_value, "tick": _tick}
+    environment.filters |= {"signed": signed, "p": p_value, "tick": _tick, "score": _score}
     environment.globals |= {
         "static": _static,
         "variables": variables,
@@ -204,6 +204,10 @@ def _checks(study: Study, results: Results) -> dict[str, Any]:
         "interval": measured.column("auc", 0, label)[0],
         "difference": row,
     }
+
+
+def _score(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _tick(value: float) -> str:
