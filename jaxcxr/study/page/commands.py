@@ -18,7 +18,7 @@ def printed(command: Sequence[str], out: Path) -> str:
 
 
 def _quoted(word: str, out: str) -> str:
-    if out not in word:
+    if out not in word and "'" not in word:
         return shlex.quote(word)
     return '"' + "$OUT".join(map(_escaped, word.split(out))) + '"'
 

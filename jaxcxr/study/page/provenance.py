@@ -17,6 +17,8 @@ from jaxcxr.study.definition import Study
 from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan
 from jaxcxr.study.page.commands import evaluate_command, printed, run_path
 
+# Fields that say where files lie, which a study may leave; digests say which files they are.
+_PLACES = ("data", "model.weights")
 ENVIRONMENT = "environment.json"  # of jaxcxr.run_directory, which imports jax
 
 
@@ -173,7 +175,8 @@ def _machine(environment: dict[str, Any]) -> str:
 
 def _mismatches(cell: Cell, config: dict[str, Any]) -> Iterator[str]:
     """Say which fields the run was trained with otherwise than the study now says."""
-    for name, value in cell.overrides if config else ():
+    checked = [(name, value) for name, value in cell.overrides if name not in _PLACES]
+    for name, value in checked if config else ():
         found: Any = config
         for part in name.split("."):
             found = found.get(part) if isinstance(found, dict) else None

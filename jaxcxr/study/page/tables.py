@@ -169,6 +169,8 @@ def _facets(
         cells = [row[at] for row in rows]
         if any(cell.value is not None for cell in cells) or header[at].startswith("run"):
             continue
+        if _kind(cells) == "long":
+            continue
         values = tuple(dict.fromkeys(cell.text for cell in cells))
         if len(values) in _CHOICES and 3 * len(values) <= len(rows):
             found.append((at, values))
