@@ -145,7 +145,8 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
 
     params = flatten(state)
     rows = _rows(prepared, split, image_ids)
-    images, seen = [], []
+    images = [np.zeros((0, prepared.image_size, prepared.image_size), np.uint8)]
+    seen = [np.zeros((0, grid, grid), np.float32)]
     for batch in _batches(prepared, split, rows):
         images.append(batch)
         filled = np.concatenate([batch, np.zeros((BATCH - len(batch), *batch.shape[1:]), np.uint8)])
@@ -221,7 +222,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise InputError(f"--out {options.out}: give a name that ends in .npz")
         if options.count < 1:
             raise InputError(f"--count {options.count}: give at least 1")
-        chosen = options.images and list(dict.fromkeys(options.images))
+        # None is for all images; a label without an example is for none.
+        chosen = list(dict.fromkeys(options.images)) if options.images else None
         if options.labels:
             chosen = _examples(options)
         found = attend(options.run, options.split, chosen)
@@ -244,11 +246,6 @@ def _examples(options: argparse.Namespace) -> list[str]:
 
     predictions = read_predictions(options.run / PREDICTIONS).of_split(options.split)
     found = choose_examples(predictions, options.labels, options.count)
-    if not found:
-        raise InputError(
-            f"{predictions.path}: no example of {', '.join(options.labels)}; the images of split "
-            f"{options.split!r} lack a class"
-        )
     return list(dict.fromkeys(example.image_id for example in found))
 
 
