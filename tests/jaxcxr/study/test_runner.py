@@ -1,6 +1,7 @@
 """Running jobs: what is done is skipped, a failure hurts only what needs it, a kill is resumed."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -133,3 +134,13 @@ def test_a_job_that_outlives_its_killed_study_is_waited_for(tmp_path):
     study.wait()
     assert _start(tmp_path, 0).wait(20) == 0
     assert (tmp_path / "times").read_text() == "x"
+
+
+def test_jobs_of_a_machine_share_compiled_programs_unless_told_otherwise(tmp_path, monkeypatch):
+    program = "import os; (folder / 'cache').write_text(os.environ['JAX_COMPILATION_CACHE_DIR'])"
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    _run(tmp_path, [_job(tmp_path, "first", program)], ["first"])
+    assert (tmp_path / "cache").read_text() == str(tmp_path / "compiled" / platform.node())
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
+    _run(tmp_path, [_job(tmp_path, "second", program)], ["second"])
+    assert (tmp_path / "cache").read_text() == "elsewhere"
