@@ -12,6 +12,8 @@ from jaxcxr.stats import benjamini_hochberg
 from jaxcxr.study.rows import AVERAGE, Difference
 
 SHARE = 0.05  # of false discoveries among all averages, that a verdict may carry
+_NAMED = 2  # datasets whose numbers a sentence tells one by one
+_INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -43,7 +45,7 @@ class Verdict:
 
     @property
     def numbers(self) -> str:
-        """As `4.7 [0.9, 8.5]`, with signs."""
+        """As `+4.70 [+0.90, +8.50]`."""
         return f"{signed(self.difference)} [{signed(self.low)}, {signed(self.high)}]"
 
 
@@ -110,19 +112,31 @@ def _sentence(first: str, second: str, verdicts: Sequence[Verdict]) -> str:
         )
     parts = []
     if better:
-        parts.append(f"{first} has a higher average AUC than {second} {_where(better, total)}")
+        parts.append(
+            f"{first} has a higher average AUC than {second} {_where(better, len(verdicts))}"
+        )
     if worse:
         start = "a lower one" if better else f"{second} has a higher average AUC than {first}"
-        parts.append(f"{start} {_where(worse, total)}")
+        parts.append(f"{start} {_where(worse, len(verdicts))}")
     if undecided:
         parts.append(f"undecided on {_listed([one.dataset for one in undecided])}")
     return "; ".join(parts) + "."
 
 
-def _where(chosen: Sequence[Verdict], total: str) -> str:
-    many = total != "one dataset"
-    start = f"on {_WORDS[len(chosen)]} of {total}, by " if many else "by "
-    return start + _listed([_with_numbers(one) for one in chosen])
+def _where(chosen: Sequence[Verdict], among: int) -> str:
+    start = "by "
+    if among > 1:
+        how_many = "all" if len(chosen) == among else f"{_word(len(chosen))} of"
+        start = f"on {how_many} {_count(among, 'dataset')}, by "
+    if len(chosen) <= _NAMED:
+        return start + _listed([_with_numbers(one) for one in chosen])
+    least, *_, most = sorted(chosen, key=lambda one: abs(one.difference))
+    (size, low, high), (up_to, from_, to) = _ahead(least), _ahead(most)
+    return (
+        f"{start}{size} percentage points on {least.dataset} ({_INTERVAL} {low} to {high}) up to "
+        f"{up_to} on {most.dataset} ({from_} to {to}), each with "
+        f"{at_most('q', max(one.q for one in chosen))}"
+    )
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -130,19 +144,28 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _with_numbers(one: Verdict) -> str:
-    """How far the better is ahead: of the nearer to undecided, the first less the second."""
-    turned = one.winner == 1
-    ends = (-one.high, -one.low) if turned else (one.low, one.high)
-    size = -one.difference if turned else one.difference
-    write = signed if one.winner is None else _plain
-    low, high = map(write, ends)
-    numbers = f"95\N{NO-BREAK SPACE}% interval {low} to {high}, {equals('p', one.p)}"
-    return f"{write(size)} percentage points on {one.dataset} ({numbers}, {equals('q', one.q)})"
+    size, low, high = _ahead(one)
+    numbers = f"{_INTERVAL} {low} to {high}, {equals('p', one.p)}, {equals('q', one.q)}"
+    return f"{size} percentage points on {one.dataset} ({numbers})"
+
+
+def _ahead(one: Verdict) -> tuple[str, str, str]:
+    """How far the better is ahead, with interval; undecided, the first less the second."""
+    if one.winner is None:
+        return signed(one.difference), signed(one.low), signed(one.high)
+    values = (one.difference, one.low, one.high)
+    if one.winner == 1:
+        values = (-one.difference, -one.high, -one.low)
+    size, low, high = (signed(value).lstrip("+") for value in values)
+    return size, low, high
+
+
+def _word(number: int) -> str:
+    return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
 def _count(number: int, what: str) -> str:
-    word = _WORDS[number] if number < len(_WORDS) else str(number)
-    return f"{word} {what}{'' if number == 1 else 's'}"
+    return f"{_word(number)} {what}{'' if number == 1 else 's'}"
 
 
 def equals(name: str, p: float) -> str:
@@ -152,11 +175,12 @@ def equals(name: str, p: float) -> str:
     return "\N{NO-BREAK SPACE}".join(words)
 
 
-def _plain(value: float) -> str:
-    return signed(value).lstrip("+")
+def at_most(name: str, p: float) -> str:
+    """Write `q ≤ 0.024` or `q < 0.0001`, on one line."""
+    return equals(name, p).replace("=", "\N{LESS-THAN OR EQUAL TO}")
 
 
 def signed(value: float) -> str:
-    """Write one decimal with its sign, a real minus."""
-    text = f"{value:+.1f}"
+    """Write two decimals with their sign, a real minus."""
+    text = f"{value:+.2f}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")

@@ -102,9 +102,12 @@ def _kind(cells: Sequence[Cell]) -> str:
 
 def _columns(table: Table) -> tuple[list[tuple[str, tuple[int, ...]]], list[str]]:
     """Headings with the columns they show, and the headings of columns without any value."""
-    empty = [
-        bool(table.rows) and all(row[at] is None or row[at] == "" for row in table.rows)
-        for at in range(len(table.header))
+    columns = [[row[at] for row in table.rows] for at in range(len(table.header))]
+    empty = [bool(cells) and all(cell in (None, "") for cell in cells) for cells in columns]
+    # A dataset that the title names does not stand in every row again.
+    said = [
+        name == "dataset" and bool(cells) and set(map(str, cells)) <= {table.title.split(": ")[-1]}
+        for name, cells in zip(table.header, columns, strict=True)
     ]
     found: list[tuple[str, tuple[int, ...]]] = []
     at = 0
@@ -114,7 +117,7 @@ def _columns(table: Table) -> tuple[list[tuple[str, tuple[int, ...]]], list[str]
             found.append((_TOGETHER[pair][0], (at, at + 1)))
             at += 2
             continue
-        if not empty[at]:
+        if not empty[at] and not said[at]:
             found.append((table.header[at], (at,)))
         at += 1
     return found, [name for name, none in zip(table.header, empty, strict=True) if none]

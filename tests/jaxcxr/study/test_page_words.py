@@ -27,8 +27,8 @@ def test_undecided_is_said_with_what_came_nearest():
     )
     assert said == (
         "Undecided between DINOv2 and ImageNet-21K: on none of two datasets do their average AUCs "
-        f"differ by more than the choice of test images explains; the nearest to it is {MINUS}0.9 "
-        f"percentage points on CheXpert (95 % interval {MINUS}1.9 to +0.1, p = 0.08, q = 0.16)."
+        f"differ by more than the choice of test images explains; the nearest to it is {MINUS}0.90 "
+        f"percentage points on CheXpert (95 % interval {MINUS}1.90 to +0.10, p = 0.08, q = 0.16)."
     )
 
 
@@ -45,16 +45,29 @@ def test_winners_are_told_by_how_much_they_are_ahead():
         _average("UKA-CXR", 0.1, -1.0, 1.0, 0.8),
     )
     assert said == (
-        "DINOv2 has a higher average AUC than ImageNet-21K on one of three datasets, by 2.0 "
-        "percentage points on PadChest (95 % interval 1.0 to 3.0, p = 0.001, q = 0.003); a lower "
-        "one on one of three datasets, by 1.5 percentage points on CheXpert (95 % interval 0.5 to "
-        "2.5, p = 0.002, q = 0.003); undecided on UKA-CXR."
+        "DINOv2 has a higher average AUC than ImageNet-21K on one of three datasets, by 2.00 "
+        "percentage points on PadChest (95 % interval 1.00 to 3.00, p = 0.001, q = 0.003); a lower "
+        "one on one of three datasets, by 1.50 percentage points on CheXpert (95 % interval 0.50 "
+        "to 2.50, p = 0.002, q = 0.003); undecided on UKA-CXR."
     )
     said = _sentence(_average("PadChest", -2.0, -3.0, -1.0, 0.00001))
     assert said == (
-        "ImageNet-21K has a higher average AUC than DINOv2 by 2.0 percentage points on PadChest "
-        "(95 % interval 1.0 to 3.0, p < 0.0001, q < 0.0001)."
+        "ImageNet-21K has a higher average AUC than DINOv2 by 2.00 percentage points on PadChest "
+        "(95 % interval 1.00 to 3.00, p < 0.0001, q < 0.0001)."
     )
+
+
+def test_many_winners_are_told_by_the_least_and_the_most():
+    rows = [_average(f"D{at}", 1.0 + at, 0.5 + at, 1.5 + at, 0.002) for at in range(3)]
+    assert _sentence(*rows) == (
+        "DINOv2 has a higher average AUC than ImageNet-21K on all three datasets, by 1.00 "
+        "percentage points on D0 (95 % interval 0.50 to 1.50) up to 3.00 on D2 (2.50 to 3.50), "
+        "each with q ≤ 0.002."
+    )
+    rows = [_average(f"D{at}", -1.0 - at, -1.5 - at, -0.5 - at, 0.002) for at in range(3)]
+    said = _sentence(*rows, _average("E", 0.0, -1.0, 1.0, 1.0))
+    assert said.startswith("ImageNet-21K has a higher average AUC than DINOv2 on three of four ")
+    assert "up to 3.00 on D2 (2.50 to 3.50)" in said and said.endswith("; undecided on E.")
 
 
 def test_labels_and_what_has_no_p_are_not_averages():
@@ -99,6 +112,13 @@ def test_columns_that_belong_together_are_one_and_sort_by_the_first():
     assert found.notes == ("note", "Empty here, and so not shown: paper.")
     # Its runs tell of the data.
     assert not first[0].links
+
+
+def test_a_dataset_in_the_title_is_not_repeated():
+    table = Table("table_s6", "Table S6: PadChest", ("dataset", "value"), [("PadChest", 1.0)])
+    assert view(table, RUNS, {}).header == ("value",)
+    table = Table("table1", "Table 1: cohorts", ("dataset", "value"), [("PadChest", 1.0)])
+    assert view(table, RUNS, {}).header == ("dataset", "value")
 
 
 def test_rows_without_runs_lead_to_their_data():
