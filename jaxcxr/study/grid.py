@@ -7,7 +7,7 @@ from pathlib import Path
 
 from input_pipeline.labels import DATASETS, MIMIC_TRANSFER, NAMES, label_set
 from input_pipeline.phantom.natural import LABELS, NATURAL
-from jaxcxr.study.beyond_jobs import cross_jobs
+from jaxcxr.study.beyond.jobs import cross_jobs
 from jaxcxr.study.data import natural_data, prepared_data
 from jaxcxr.study.definition import Initialization, Overrides, Pretraining, Study, Variant
 from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS, Cell, Job, Plan, cell_id

@@ -10,7 +10,7 @@ from typing import Any
 from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import write_json
-from jaxcxr.study.beyond import beyond
+from jaxcxr.study.beyond.report import beyond
 from jaxcxr.study.cohorts import cohort_tables
 from jaxcxr.study.contest import Measured, measure, read_contest
 from jaxcxr.study.contradictions import CONTRADICTIONS, notes_on

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from configs.study import paper
 from jaxcxr.evaluate import evaluate
-from jaxcxr.study.beyond_jobs import cross_predictions, other_datasets
+from jaxcxr.study.beyond.jobs import cross_predictions, other_datasets
 from jaxcxr.study.definition import ANALYSES, Grid, Study, Variant, label_efficiency
 from jaxcxr.study.grid import PREDICTIONS, STATISTICS, WEIGHTS, plan_study
 

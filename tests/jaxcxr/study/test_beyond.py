@@ -14,7 +14,7 @@ from study.synthetic_runs import NO_WOMAN_HAS, REDRAWS, finish, study, write
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
 from jaxcxr.stats import bootstrap, percentile_interval, resample_counts
-from jaxcxr.study.beyond import beyond
+from jaxcxr.study.beyond.report import beyond
 from jaxcxr.study.contest import measure, read_contest
 from jaxcxr.study.grid import PREDICTIONS, plan_study
 from jaxcxr.study.write import write_table

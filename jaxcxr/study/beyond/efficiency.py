@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxcxr.study.beyond_variants import (
+from jaxcxr.study.beyond.variants import (
     Model,
     Trainings,
     average_auc,

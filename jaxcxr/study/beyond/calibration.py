@@ -9,7 +9,7 @@ from typing import Any
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
-from jaxcxr.study.beyond_jobs import finished
+from jaxcxr.study.beyond.jobs import finished
 from jaxcxr.study.definition import Study
 from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, Cell, Plan
 from jaxcxr.study.row_table import NO_ENDS, Ends, row_table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxcxr.study.beyond_efficiency import EfficiencyRow
+from jaxcxr.study.beyond.efficiency import EfficiencyRow
 from jaxcxr.study.figures import COLORS, STYLE, Drawing, save_figure
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.report.predictions import Predictions, read_predictions
-from jaxcxr.study.beyond_jobs import CROSS, cross_predictions, other_datasets
+from jaxcxr.study.beyond.jobs import CROSS, cross_predictions, other_datasets
 from jaxcxr.study.contest import Measured, contest_of, measure
 from jaxcxr.study.definition import Grid, Study
 from jaxcxr.study.figures import STYLE, Drawing, save_figure

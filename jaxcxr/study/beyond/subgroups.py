@@ -16,7 +16,7 @@ from jaxcxr.report.statistics import (
     redraw_settings,
 )
 from jaxcxr.stats import percentile_interval, subgroups
-from jaxcxr.study.beyond_jobs import finished
+from jaxcxr.study.beyond.jobs import finished
 from jaxcxr.study.definition import Study
 from jaxcxr.study.jobs import PREDICTIONS, Cell, Plan
 from jaxcxr.study.row_table import NO_ENDS, Ends, ends, row_table

@@ -8,15 +8,15 @@ from typing import Any
 
 from jaxcxr.files import write_json
 from jaxcxr.report.predictions import read_predictions
-from jaxcxr.study.beyond_adaptation import adaptation_table
-from jaxcxr.study.beyond_calibration import calibration_table
-from jaxcxr.study.beyond_cross import cross_rows, cross_table, draw_matrices
-from jaxcxr.study.beyond_curves import draw_efficiency
-from jaxcxr.study.beyond_efficiency import efficiency_rows, efficiency_tables
-from jaxcxr.study.beyond_intervals import intervals_table
-from jaxcxr.study.beyond_jobs import CROSS
-from jaxcxr.study.beyond_subgroups import subgroups_table
-from jaxcxr.study.beyond_variants import measure_trainings, unfinished
+from jaxcxr.study.beyond.adaptation import adaptation_table
+from jaxcxr.study.beyond.calibration import calibration_table
+from jaxcxr.study.beyond.cross import cross_rows, cross_table, draw_matrices
+from jaxcxr.study.beyond.curves import draw_efficiency
+from jaxcxr.study.beyond.efficiency import efficiency_rows, efficiency_tables
+from jaxcxr.study.beyond.intervals import intervals_table
+from jaxcxr.study.beyond.jobs import CROSS
+from jaxcxr.study.beyond.subgroups import subgroups_table
+from jaxcxr.study.beyond.variants import measure_trainings, unfinished
 from jaxcxr.study.contest import Measured
 from jaxcxr.study.definition import Study
 from jaxcxr.study.figures import Drawing

@@ -1,0 +1,1 @@
+"""What a study tells beyond the paper: other datasets, fewer patients, fewer parameters."""
