@@ -3,7 +3,7 @@
     python -m jaxcxr.study --study=configs/study/phantom.py --out studies/phantom
 
 The three initializations are pre-training on natural-like pictures, no pre-training, and
-pre-training on phantom MIMIC-CXR. Expect about 12 minutes on two cores. Phantoms are drawings:
+pre-training on phantom MIMIC-CXR. Expect 10 to 15 minutes on two cores. Phantoms are drawings:
 these numbers say that the machinery works, and nothing of radiographs.
 """
 
@@ -55,7 +55,7 @@ def get_study():
             Pretraining("mimic", "mimic_cxr", CONFIG),
         ),
         phantom=Phantom(images=1200, size=192, image_size=112, natural_images=3000),
-        overrides=(("epochs", 25), ("patience", 25), ("bootstrap_resamples", 200)),
+        overrides=(("epochs", 20), ("patience", 20), ("bootstrap_resamples", 200)),
         resamples=500,
         examples=("Cardiomegaly", "Pleural effusion"),
     )
