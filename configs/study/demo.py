@@ -35,4 +35,5 @@ def get_study():
         pretrainings=(Pretraining("natural", NATURAL, CONFIG, labels="all", head="new"),),
         phantom=Phantom(images=2000, size=192, image_size=112, natural_images=3000),
         overrides=(("epochs", 30), ("patience", 30)),
+        examples=("Cardiomegaly", "Pleural effusion"),
     )

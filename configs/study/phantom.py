@@ -9,10 +9,24 @@ these numbers say that the machinery works, and nothing of radiographs.
 
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.natural import NATURAL
-from jaxcxr.study.definition import Grid, Initialization, Phantom, Pretraining, Study
+from jaxcxr.study.definition import (
+    ANALYSES,
+    Grid,
+    Initialization,
+    Phantom,
+    Pretraining,
+    Study,
+    Variant,
+    label_efficiency,
+)
 
 CONFIG = "configs/demo.py"
 PRETRAINED = (("model.init", "pretrained"),)
+VARIANTS = (
+    *label_efficiency(10, 25),
+    Variant("lora", "LoRA", trainable="lora", overrides=(("learning_rate", 3e-3),)),
+    Variant("probe", "Linear probe", trainable="head", overrides=(("learning_rate", 1e-2),)),
+)
 
 
 def get_study():
@@ -23,7 +37,14 @@ def get_study():
             "radiographs than none, or than pre-training on other phantom radiographs?"
         ),
         grids=(
-            Grid("paper", DATASETS, ("natural", "random")),
+            Grid(
+                "paper",
+                DATASETS,
+                ("natural", "random"),
+                variants=VARIANTS,
+                variant_datasets=("padchest",),
+                cross_dataset=True,
+            ),
             Grid(
                 "mimic_transfer",
                 tuple(name for name in DATASETS if name != "mimic_cxr"),
@@ -57,5 +78,6 @@ def get_study():
         phantom=Phantom(images=1200, size=192, image_size=112, natural_images=3000),
         overrides=(("epochs", 20), ("patience", 20), ("bootstrap_resamples", 200)),
         resamples=500,
+        analyses=ANALYSES,
         examples=("Cardiomegaly", "Pleural effusion"),
     )
