@@ -11,7 +11,6 @@ from jaxcxr.report.predictions import Predictions
 from jaxcxr.report.statistics import (
     AVERAGED,
     Options,
-    fewest_units,
     groups_of,
     redraw_settings,
     summary_of_column,
@@ -29,7 +28,7 @@ def subgroup_rows(
       thresholds: `[labels]`, common to all subgroups.
       options: of the evaluation.
     """
-    from jaxcxr.stats import subgroups
+    from jaxcxr.stats import fewest_units, subgroups
 
     rows = []
     for attribute, (names, cell) in cells_of(predictions, options).items():

@@ -86,7 +86,7 @@ def describe(predictions: Predictions, options: Options) -> dict[str, Any]:
       predictions: of the one split.
       options: of the evaluation.
     """
-    from jaxcxr.stats import bootstrap, jackknife
+    from jaxcxr.stats import bootstrap, fewest_units, jackknife
 
     settings = redraw_settings(predictions, options)
     asked: dict[str, Any] = {"average_precision": True, "fixed_rate": options.fixed_rate}
@@ -210,12 +210,6 @@ def without_spread(metrics: dict[str, Any]) -> dict[str, Any]:
         name: {"value": summary["value"], "mean": None, "sd": None, "low": None, "high": None}
         for name, summary in metrics.items()
     }
-
-
-def fewest_units(labels: np.ndarray, groups: np.ndarray | None) -> int:
-    """Count the images, or patients, of the smaller class of one label, `[images]`."""
-    drawn = np.arange(len(labels)) if groups is None else groups
-    return min(len(np.unique(drawn[labels == kind])) for kind in (1, 0))
 
 
 def number(value: Any) -> float | None:

@@ -29,7 +29,7 @@ from jaxcxr.stats.delong import DeLong, delong
 from jaxcxr.stats.intervals import Interval, bca_interval, percentile_interval
 from jaxcxr.stats.multiplicity import benjamini_hochberg, holm
 from jaxcxr.stats.paper import one_sided_p, pooled_spread, pooled_spread_of_summaries
-from jaxcxr.stats.resample import resample_counts
+from jaxcxr.stats.resample import fewest_units, resample_counts
 from jaxcxr.stats.subgroups import Cells, subgroups
 from jaxcxr.stats.sums import AtThreshold, at_threshold
 
@@ -61,6 +61,7 @@ __all__ = [
     "disagreement",
     "estimate",
     "expected_calibration_error",
+    "fewest_units",
     "fit_platt",
     "fit_temperature",
     "holm",

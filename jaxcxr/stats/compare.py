@@ -13,6 +13,7 @@ from jaxcxr.stats.bootstrap import Bootstrap, bootstrap
 from jaxcxr.stats.delong import delong
 from jaxcxr.stats.intervals import percentile_interval
 from jaxcxr.stats.multiplicity import benjamini_hochberg, holm
+from jaxcxr.stats.resample import fewest_units
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Comparison:
     Attributes:
       models: numbers of the two models.
       difference: `[labels]`, of the data themselves; NaN for a label without both classes.
-      interval: `[labels, 2]`, percentile interval.
+      interval: `[labels, 2]`, percentile interval; NaN, as sd and p are, where a class of the
+        label is a single image (or group).
       sd: `[labels]`, over the redraws.
       p: `[labels]`, two-sided, from the paired bootstrap.
       q: `[labels]`, p adjusted by Benjamini-Hochberg over the family: all labels, and all pairs of
@@ -133,9 +135,12 @@ def _compare_pair(
     first, second = pair
     difference = redraws.estimates.auc[first] - redraws.estimates.auc[second]
     replicates = redraws.auc[first] - redraws.auc[second]
-    spread = percentile_interval(difference, replicates, level)
     estimable = ~np.isnan(difference)
-    p = np.where(estimable, bootstrap_p(replicates), np.nan)
+    # A class of a single unit gives a value, and no spread to judge it by.
+    spread_known = np.array([fewest_units(column, groups) > 1 for column in columns.labels.T])
+    of_labels = np.where(spread_known, replicates, np.nan)
+    spread = percentile_interval(difference, of_labels, level)
+    p = np.where(estimable, bootstrap_p(of_labels), np.nan)
     tests = np.full((2, len(difference)), np.nan)
     for label in np.flatnonzero(estimable):
         tested = delong(columns.labels[:, label], columns.scores[list(pair), :, label], groups)

@@ -94,3 +94,12 @@ def _draw(seed: int, redraw: int, units: int, unit_of_image: np.ndarray | None) 
     drawn = stream.integers(0, units, units, dtype=np.uint32)
     counts = np.bincount(drawn, minlength=units).astype(np.uint16)
     return counts if unit_of_image is None else counts[unit_of_image]
+
+
+def fewest_units(labels: np.ndarray, groups: np.ndarray | None = None) -> int:
+    """Count the images, or groups, of the smaller class of one label, `[images]`.
+
+    With one only, redraws know no spread: it is in a redraw, or the redraw is unusable.
+    """
+    drawn = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    return min(len(np.unique(drawn[labels == kind])) for kind in (1, 0))

@@ -11,7 +11,14 @@ import numpy as np
 from jaxcxr.errors import InputError
 from jaxcxr.report.comparison import aligned
 from jaxcxr.report.predictions import Predictions, read_predictions
-from jaxcxr.stats import Interval, bootstrap, bootstrap_p, percentile_interval, pooled_spread
+from jaxcxr.stats import (
+    Interval,
+    bootstrap,
+    bootstrap_p,
+    fewest_units,
+    percentile_interval,
+    pooled_spread,
+)
 from jaxcxr.study.definition import Grid, Study
 from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan, cell_id
 
@@ -78,7 +85,7 @@ class Measured:
         """
         value, redraws = self.values[metric][which], self.replicates[metric][which]
         if label is not None:
-            found = percentile_interval(value[label], redraws[:, label])
+            found = percentile_interval(value[label], self._spread(redraws, label))
             return found, float(found.sd)
         kept = self.estimable
         found = percentile_interval(value[kept].mean(), redraws[:, kept].mean(axis=1))
@@ -94,8 +101,17 @@ class Measured:
             kept = self.estimable
             one, many = value[kept].mean(), redraws[:, kept].mean(axis=1)
         else:
-            one, many = value[label], redraws[:, label]
+            one, many = value[label], self._spread(redraws, label)
         return percentile_interval(one, many), float(bootstrap_p(many))
+
+    def _spread(self, redraws: np.ndarray, label: int) -> np.ndarray:
+        """Return a label's redraws; NaN where a class is one patient, of whom they know no spread.
+
+        Its values stay, and count in averages.
+        """
+        if fewest_units(self.contest.labels[:, label], self.contest.patients) > 1:
+            return redraws[:, label]
+        return np.full(len(redraws), np.nan)
 
 
 def read_contest(study: Study, plan: Plan, grid: Grid, dataset: str) -> Contest | None:

@@ -11,11 +11,10 @@ from jaxcxr.report.cells import cells_of
 from jaxcxr.report.predictions import Predictions, read_predictions
 from jaxcxr.report.statistics import (
     Options,
-    fewest_units,
     groups_of,
     redraw_settings,
 )
-from jaxcxr.stats import percentile_interval, subgroups
+from jaxcxr.stats import fewest_units, percentile_interval, subgroups
 from jaxcxr.study.beyond.jobs import finished
 from jaxcxr.study.definition import Study
 from jaxcxr.study.jobs import PREDICTIONS, Cell, Plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
 from jaxcxr.stats import (
@@ -108,6 +109,22 @@ def test_delong_with_one_positive_is_not_estimable():
     value, error, p = delong([1, 0, 0, 0], [[4.0, 1, 2, 3], [2.5, 1, 2, 3]]).difference()
     assert value == pytest.approx(1 / 3)
     assert np.isnan(error) and np.isnan(p)
+
+
+def test_a_class_of_one_patient_has_a_difference_and_no_spread():
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(15), 4)
+    labels = np.zeros((60, 2), int)
+    labels[:30, 0] = 1
+    labels[:4, 1] = 1  # four images of the first patient
+    scores = rng.normal(size=(2, 60, 2))
+    found = compare(labels, scores, groups=patients, resamples=200)
+    expected = [roc_auc_score(labels[:, 1], of_model[:, 1]) for of_model in scores]
+    assert found.difference[1] == pytest.approx(expected[0] - expected[1])
+    assert np.isnan([found.p[1], found.q[1], found.sd[1], found.delong_p[1]]).all()
+    assert np.isnan(found.interval[1]).all()
+    assert found.q[0] == found.p[0]  # a family of one
+    assert np.isfinite(compare(labels, scores, resamples=200).p).all()  # by image
 
 
 def test_comparison_is_of_paired_redraws():

@@ -1,6 +1,7 @@
 """Ours beside the paper's: with its AUCs there is agreement, with others it shows how much."""
 
 import csv
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -111,6 +112,21 @@ def test_a_label_without_positives_is_blank_and_in_no_average():
     others = [r.value for r in rows if r.initialization == "DINOv2" and r.label != AVERAGE][1:]
     assert average.value == pytest.approx(np.mean(others))
     assert comparison_rows([measured])[0].p is None
+
+
+def test_a_class_of_one_patient_has_a_value_and_no_interval():
+    one = contest("uka_cxr")
+    patients = np.where(one.labels[:, 0] == 1, "p0", one.patients)
+    measured = measure(replace(one, patients=patients), REDRAWS)
+    row, other = (
+        next(r for r in metric_rows(measured, {}, ("auc",)) if r.label == name)
+        for name in one.label_names[:2]
+    )
+    assert row.value is not None and other.low is not None
+    assert (row.mean, row.sd, row.low, row.high) == (None,) * 4
+    tested = comparison_rows([measured])[0]
+    assert tested.difference is not None
+    assert (tested.low, tested.high, tested.p, tested.q) == (None,) * 4
 
 
 def test_the_average_row_of_table_s4_has_its_columns_swapped():
