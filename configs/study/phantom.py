@@ -23,7 +23,7 @@ from jaxcxr.study.definition import (
 CONFIG = "configs/demo.py"
 PRETRAINED = (("model.init", "pretrained"),)
 VARIANTS = (
-    *label_efficiency(10, 25),
+    *label_efficiency(25),
     Variant("lora", "LoRA", trainable="lora", overrides=(("learning_rate", 3e-3),)),
     Variant("probe", "Linear probe", trainable="head", overrides=(("learning_rate", 1e-2),)),
 )
@@ -73,10 +73,10 @@ def get_study():
                 head="new",
                 overrides=(("epochs", 20), ("patience", 20)),
             ),
-            Pretraining("mimic", "mimic_cxr", CONFIG),
+            Pretraining("mimic", "mimic_cxr", CONFIG, overrides=(("epochs", 20), ("patience", 20))),
         ),
-        phantom=Phantom(images=1200, size=192, image_size=112, natural_images=3000),
-        overrides=(("epochs", 20), ("patience", 20), ("bootstrap_resamples", 200)),
+        phantom=Phantom(images=900, size=192, image_size=112, natural_images=3000),
+        overrides=(("epochs", 14), ("patience", 14), ("bootstrap_resamples", 200)),
         resamples=500,
         analyses=ANALYSES,
         examples=("Cardiomegaly", "Pleural effusion"),
