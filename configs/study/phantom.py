@@ -76,7 +76,7 @@ def get_study():
             Pretraining("mimic", "mimic_cxr", CONFIG, overrides=(("epochs", 20), ("patience", 20))),
         ),
         phantom=Phantom(images=900, size=192, image_size=112, natural_images=3000),
-        overrides=(("epochs", 14), ("patience", 14), ("bootstrap_resamples", 200)),
+        overrides=(("epochs", 12), ("patience", 12), ("bootstrap_resamples", 200)),
         resamples=500,
         analyses=ANALYSES,
         examples=("Cardiomegaly", "Pleural effusion"),
