@@ -125,7 +125,7 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     """
     import jax
 
-    from input_pipeline.loader import open_prepared
+    from input_pipeline.loader import images_at, open_prepared
     from jaxcxr.model import flatten
     from jaxcxr.model import split as parts_of
     from jaxcxr.predictor import load_run
@@ -145,16 +145,17 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
 
     params = flatten(state)
     rows = _rows(prepared, split, image_ids)
-    images = [np.zeros((0, prepared.image_size, prepared.image_size), np.uint8)]
-    seen = [np.zeros((0, grid, grid), np.float32)]
-    for batch in _batches(prepared, split, rows):
-        images.append(batch)
-        filled = np.concatenate([batch, np.zeros((BATCH - len(batch), *batch.shape[1:]), np.uint8)])
-        seen.append(np.asarray(maps(params, filled))[: len(batch)])
+    images = images_at(prepared, split, rows)
+    # One shape for all batches: the last is filled up with black images.
+    filled = np.pad(images, ((0, -len(images) % BATCH), (0, 0), (0, 0)))
+    seen = np.zeros((len(filled), grid, grid), np.float32)
+    for start in range(0, len(filled), BATCH):
+        batch = slice(start, start + BATCH)
+        seen[batch] = maps(params, filled[batch])
     return {
         "image_id": prepared.records(split)["image_id"].to_numpy(dtype=str)[rows],
-        "image": np.concatenate(images),
-        "rollout": np.concatenate(seen),
+        "image": images,
+        "rollout": seen[: len(images)],
         "origin": np.array(json.dumps({"weights_sha256": origin["weights_sha256"]})),
     }
 
@@ -175,13 +176,6 @@ def _rows(prepared: Prepared, split: str, image_ids: Sequence[str] | None) -> np
             "names them"
         )
     return np.array([places[name] for name in image_ids], np.int64)
-
-
-def _batches(prepared: Prepared, split: str, rows: np.ndarray) -> Any:
-    from input_pipeline.loader import images_at
-
-    for start in range(0, len(rows), BATCH):
-        yield images_at(prepared, split, rows[start : start + BATCH])
 
 
 def read_attention(path: Path) -> dict[str, Any]:

@@ -48,9 +48,8 @@ def trained_on(config: ConfigDict, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def describe_data(config: ConfigDict, prepared: Prepared) -> str:
-    """Say what the run learns from, and that it is a part where it is one."""
-    learnt = trained_on(config, prepared)
+def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]) -> str:
+    """Say what the run learns from, as `trained_on` counts it, and that it is a part if so."""
     text = f"{prepared.dataset}: {learnt['images']} training images in {config.data}"
     if config.train_patients == 1:
         return text

@@ -123,11 +123,12 @@ def train(config: ConfigDict, directory: Path) -> None:
         checkpoint.save(checkpoints, step, state, progress)
 
     # ---- Say what is about to happen ------------------------------------------------------------
+    origin = experiment.provenance(config, prepared, labels)
     learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
     summary(
         f"Training in {directory}",
         {
-            "data": experiment.describe_data(config, prepared),
+            "data": experiment.describe_data(config, prepared, origin["trained_on"]),
             "labels": ", ".join(
                 f"{name} (x{weight:.3g})" for name, weight in zip(labels, pos_weight, strict=True)
             ),
@@ -198,11 +199,10 @@ def train(config: ConfigDict, directory: Path) -> None:
                 validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
                 monitor.record(step, validated)
                 if selection.choose(epoch, auc):
-                    origin = experiment.provenance(config, prepared, labels)
-                    origin |= validated | {"trained_parameters": learning}
                     tensors = to_host(mesh, merge_lora(state["params"]))
                     if jax.process_index() == 0:
-                        write_weights(directory / WEIGHTS, model.spec, tensors, origin)
+                        chosen = origin | validated | {"trained_parameters": learning}
+                        write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
             save(step)
             clock, timed = time.perf_counter(), 0  # neither validation nor saving is training
             if stopping and step < total_steps and not selection.finished:

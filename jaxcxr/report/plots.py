@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 # Told apart by most colour-blind readers, and in grey print by their lightness.
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9782d", "#8a8a8a"
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "jaxcxr",
+    "svg.fonttype": "none",
+    "figure.dpi": 150,
+}
 
 
 def write_plots(
@@ -32,30 +40,22 @@ def write_plots(
     """
     import matplotlib as mpl
 
-    style: dict[Any, Any] = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "svg.hashsalt": "jaxcxr",
-        "svg.fonttype": "none",
-        "figure.dpi": 150,
-    }
     rows = [row for row in statistics["labels"] if row["estimable"]]
     if not rows:
         return
-    with mpl.rc_context(style):
-        _save(_grid(rows, lambda axes, row: _roc(axes, row, models), models), out_dir / "roc")
-        _save(
+    with mpl.rc_context(STYLE):
+        save_figure(_grid(rows, lambda axes, row: _roc(axes, row, models), models), out_dir / "roc")
+        save_figure(
             _grid(rows, lambda axes, row: _precision_recall(axes, row, models), models),
             out_dir / "precision_recall",
         )
         if rows[0]["calibration"]:
-            _save(_grid(rows, _reliability, models[:1]), out_dir / "reliability")
-        _save(_forest(statistics, models), out_dir / "forest")
+            save_figure(_grid(rows, _reliability, models[:1]), out_dir / "reliability")
+        save_figure(_forest(statistics, models), out_dir / "forest")
 
 
-def _save(figure: Figure, stem: Path) -> None:
-    # Without a date, the same statistics give the same file.
+def save_figure(figure: Figure, stem: Path) -> None:
+    """Write a figure as `stem.svg` and `stem.png`; the same numbers give the same files."""
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
         with atomic_path(stem.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, metadata=metadata)

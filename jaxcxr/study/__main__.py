@@ -14,7 +14,7 @@ from jaxcxr.errors import InputError, report_input_errors
 
 if TYPE_CHECKING:
     from jaxcxr.study.definition import Study
-    from jaxcxr.study.grid import Plan
+    from jaxcxr.study.jobs import Plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from input_pipeline.labels import PAPER_DATASETS, finding_id
-from jaxcxr.study.grid import Plan
+from jaxcxr.study.jobs import Plan
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
 from jaxcxr.report.comparison import aligned
 from jaxcxr.report.predictions import Predictions, read_predictions
 from jaxcxr.stats import (
@@ -77,6 +79,17 @@ class Measured:
         """`[labels]` bool: whether the label has both classes among the test images."""
         return (self.positives > 0) & (self.negatives > 0)
 
+    @cached_property
+    def spread_known(self) -> np.ndarray:
+        """`[labels]` bool: whether redraws tell a spread; not where a class is a single patient.
+
+        The values of such a label stand, and count in averages.
+        """
+        patients = self.contest.patients
+        # Numbers, since comparing long ids once a label takes time.
+        units = None if patients is None else np.unique(patients, return_inverse=True)[1]
+        return np.array([fewest_units(column, units) > 1 for column in self.contest.labels.T])
+
     def column(self, metric: str, which: int, label: int | None) -> tuple[Interval, float]:
         """Return the interval and the spread of one label, or of the average (None).
 
@@ -85,7 +98,7 @@ class Measured:
         """
         value, redraws = self.values[metric][which], self.replicates[metric][which]
         if label is not None:
-            found = percentile_interval(value[label], self._spread(redraws, label))
+            found = percentile_interval(value[label], self._redraws(redraws, label))
             return found, float(found.sd)
         kept = self.estimable
         found = percentile_interval(value[kept].mean(), redraws[:, kept].mean(axis=1))
@@ -101,17 +114,18 @@ class Measured:
             kept = self.estimable
             one, many = value[kept].mean(), redraws[:, kept].mean(axis=1)
         else:
-            one, many = value[label], self._spread(redraws, label)
+            one, many = value[label], self._redraws(redraws, label)
         return percentile_interval(one, many), float(bootstrap_p(many))
 
-    def _spread(self, redraws: np.ndarray, label: int) -> np.ndarray:
-        """Return a label's redraws; NaN where a class is one patient, of whom they know no spread.
+    def seed_sd(self, metric: str, which: int, label: int | None) -> float:
+        """Return the standard deviation over training seeds; NaN with one seed."""
+        seeds = self.by_seed[metric][which]
+        of_seeds = seeds[:, self.estimable].mean(axis=1) if label is None else seeds[:, label]
+        return float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan")
 
-        Its values stay, and count in averages.
-        """
-        if fewest_units(self.contest.labels[:, label], self.contest.patients) > 1:
-            return redraws[:, label]
-        return np.full(len(redraws), np.nan)
+    def _redraws(self, redraws: np.ndarray, label: int) -> np.ndarray:
+        """Return a label's column, NaN where it tells no spread."""
+        return redraws[:, label] if self.spread_known[label] else np.full(len(redraws), np.nan)
 
 
 def read_contest(study: Study, plan: Plan, grid: Grid, dataset: str) -> Contest | None:
@@ -189,8 +203,6 @@ def _check_origin(plan: Plan, cell: Cell, predictions: Predictions) -> None:
     for needed in cell.needs:
         if needed not in plan.cells:
             continue
-        from jaxcxr.files import sha256
-
         weights = plan.cells[needed].directory / WEIGHTS
         before = predictions.origin.get("initialized_from", {}).get("sha256")
         if weights.is_file() and before != sha256(weights):

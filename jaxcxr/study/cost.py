@@ -13,7 +13,7 @@ from input_pipeline.labels import PAPER_DATASETS
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
 from jaxcxr.study.definition import Study
-from jaxcxr.study.grid import Cell
+from jaxcxr.study.jobs import Cell
 
 # An H100 in bfloat16 at 40 % of its peak, as the configs state it.
 RATE = 0.4 * 989e12

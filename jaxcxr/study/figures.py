@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.files import atomic_path
-from jaxcxr.report.plots import BLUE, GREY, ORANGE
+from jaxcxr.report.plots import BLUE, GREY, ORANGE, STYLE, save_figure
 from jaxcxr.stats import curve
 from jaxcxr.study.contest import Contest, Measured
 from jaxcxr.study.rows import AVERAGE, Difference
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 
 COLORS = (BLUE, ORANGE)
 STYLES = ("-", ":")
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "jaxcxr",
-    "svg.fonttype": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -164,17 +156,11 @@ def _panel(axes: Axes, measured: Measured, label: int) -> None:
         axes.plot(x, y, style, color=color, lw=1.5, label=contest.titles[which])
         found, sd = measured.column("auc", which, label)
         numbers = [100 * float(value) for value in (found.mean, sd, found.low, found.high)]
-        words.append("{:.1f} ± {:.1f} [{:.1f}, {:.1f}]".format(*numbers))
+        spread = "{:.1f} ± {:.1f} [{:.1f}, {:.1f}]".format(*numbers)
+        alone = f"{100 * float(found.value):.1f}, no interval"  # a class is one patient
+        words.append(spread if measured.spread_known[label] else alone)
     for line, (text, color) in enumerate(zip(words, COLORS, strict=True)):
         axes.text(0.98, 0.13 - 0.1 * line, text, color=color, ha="right", fontsize=7)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="1 - specificity", ylabel="Sensitivity")
     axes.set_title(contest.label_names[label], fontsize=9)
-
-
-def save_figure(figure: Figure, stem: Path) -> None:
-    """Write a figure as `stem.svg` and `stem.png`."""
-    # Without a date, the same numbers give the same file.
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
-        with atomic_path(stem.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, metadata=metadata, dpi=150)

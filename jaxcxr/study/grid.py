@@ -10,10 +10,8 @@ from input_pipeline.phantom.natural import LABELS, NATURAL
 from jaxcxr.study.beyond.jobs import cross_jobs
 from jaxcxr.study.data import natural_data, prepared_data
 from jaxcxr.study.definition import Initialization, Overrides, Pretraining, Study, Variant
-from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS, Cell, Job, Plan, cell_id
+from jaxcxr.study.jobs import WEIGHTS, Cell, Job, Plan, cell_id
 from jaxcxr.study.page.examples import example_jobs
-
-__all__ = ["PREDICTIONS", "STATISTICS", "WEIGHTS", "Cell", "Job", "Plan", "plan_study"]
 
 
 def plan_study(study: Study, out: Path) -> Plan:

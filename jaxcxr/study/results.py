@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from jaxcxr.study.contest import Measured, measure, read_contest
 from jaxcxr.study.contradictions import CONTRADICTIONS, notes_on
 from jaxcxr.study.definition import Study
 from jaxcxr.study.figures import write_figures
-from jaxcxr.study.grid import Plan
+from jaxcxr.study.jobs import Plan
 from jaxcxr.study.page.build import Results, write_page
 from jaxcxr.study.row_table import row_table
 from jaxcxr.study.rows import (
@@ -51,11 +50,7 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
     more: list[Table] = []
     if contests:
         differences = comparison_rows(contests)
-        tables += [
-            *_metrics(study, contests),
-            _differences(study, contests, differences),
-            _contradictions(),
-        ]
+        tables += [*_metrics(study, contests), _differences(study, differences), _contradictions()]
         drawings = write_figures(report, contests, differences)
         more, more_drawings = beyond(study, plan, report, contests)
         write_json(report / "provenance.json", _provenance(study, contests))
@@ -136,7 +131,7 @@ def _metric_table(
     return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
 
 
-def _differences(study: Study, contests: Sequence[Measured], rows: Sequence[Difference]) -> Table:
+def _differences(study: Study, rows: Sequence[Difference]) -> Table:
     family = sum(row.q is not None for row in rows)
     notes = [
         f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
@@ -144,18 +139,7 @@ def _differences(study: Study, contests: Sequence[Measured], rows: Sequence[Diff
         *notes_on("comparisons"),
     ]
     title = "Differences between initializations"
-    table = row_table("comparisons", title, Difference, rows, notes)
-    runs = {
-        (PAPER_DATASETS[one.contest.dataset], one.contest.label_set): " ".join(
-            name for seeds in one.contest.runs for name in seeds
-        )
-        for one in contests
-    }
-    named = [
-        (*cells, runs[row.dataset, row.label_set])
-        for cells, row in zip(table.rows, rows, strict=True)
-    ]
-    return replace(table, header=(*table.header, "runs"), rows=named)
+    return row_table("comparisons", title, Difference, rows, notes)
 
 
 def _contradictions() -> Table:

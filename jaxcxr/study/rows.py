@@ -12,7 +12,7 @@ from input_pipeline import paper
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.stats import benjamini_hochberg
 from jaxcxr.study.contest import METRICS, Measured
-from jaxcxr.study.row_table import percent
+from jaxcxr.study.row_table import UNTESTED, percent, tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,7 @@ class Difference:
       q: p adjusted by Benjamini-Hochberg over all labels of all datasets; None of an average.
       paper: difference of the paper's two means; None where it has no such numbers.
       paper_inside: whether that lies in our interval.
+      runs: ids of the cells.
     """
 
     dataset: str
@@ -80,6 +81,7 @@ class Difference:
     q: float | None
     paper: float | None
     paper_inside: bool | None
+    runs: str
 
 
 def printed(label_set: str) -> Printed:
@@ -131,8 +133,6 @@ def _row(
         blank = (None,) * 6
         return Row(*key, *blank, paper_mean, paper_sd, None, None, runs)
     found, sd = measured.column(key[2], which, label)
-    seeds = measured.by_seed[key[2]][which]
-    of_seeds = seeds[:, measured.estimable].mean(axis=1) if label is None else seeds[:, label]
     mean, low, high = (percent(value) for value in (found.mean, found.low, found.high))
     return Row(
         *key,
@@ -141,7 +141,7 @@ def _row(
         percent(sd),
         low,
         high,
-        percent(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else None,
+        percent(measured.seed_sd(key[2], which, label)),
         paper_mean,
         paper_sd,
         None if mean is None or paper_mean is None else mean - paper_mean,
@@ -171,14 +171,13 @@ def _test(measured: Measured, name: str, label: int | None, theirs: Printed) -> 
     paper_difference = known[0][0] - known[1][0] if known[0] and known[1] else None
     first, second = contest.titles
     key = (dataset, contest.label_set, name, first, second)
+    runs = " ".join(one for seeds in contest.runs for one in seeds)
     usable = measured.estimable.any() if label is None else measured.estimable[label]
     if not usable:
-        return Difference(*key, None, None, None, None, None, paper_difference, None)
-    found, p = measured.difference(label)
-    value, low, high = (percent(number) for number in (found.value, found.low, found.high))
+        return Difference(*key, *UNTESTED, None, paper_difference, None, runs)
+    value, low, high, p = tested(*measured.difference(label))
     inside = _inside(paper_difference, low, high)
-    known_p = p if np.isfinite(p) else None
-    return Difference(*key, value, low, high, known_p, None, paper_difference, inside)
+    return Difference(*key, value, low, high, p, None, paper_difference, inside, runs)
 
 
 def _columns(measured: Measured) -> list[tuple[str, int | None]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from jaxcxr.study.grid import Job
+from jaxcxr.study.jobs import Job
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 

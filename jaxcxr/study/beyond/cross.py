@@ -12,11 +12,12 @@ import numpy as np
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
+from jaxcxr.report.plots import STYLE, save_figure
 from jaxcxr.report.predictions import Predictions, read_predictions
 from jaxcxr.study.beyond.jobs import CROSS, cross_predictions, other_datasets
 from jaxcxr.study.contest import Measured, contest_of, measure
 from jaxcxr.study.definition import Grid, Study
-from jaxcxr.study.figures import STYLE, Drawing, save_figure
+from jaxcxr.study.figures import Drawing
 from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan, cell_id
 from jaxcxr.study.row_table import NO_ENDS, UNTESTED, ends, row_table, tested
 from jaxcxr.study.rows import AVERAGE

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxcxr.report.plots import STYLE, save_figure
 from jaxcxr.study.beyond.efficiency import EfficiencyRow
-from jaxcxr.study.figures import COLORS, STYLE, Drawing, save_figure
+from jaxcxr.study.figures import COLORS, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

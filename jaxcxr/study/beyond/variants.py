@@ -112,7 +112,4 @@ def average_difference(measured: Measured, first: Model, second: Model) -> Teste
 def seed_sd_of(trainings: Trainings, model: Model) -> float | None:
     """Standard deviation of the average AUC over training seeds; None with one."""
     measured = trainings.measured
-    of_seeds = measured.by_seed["auc"][model.place][:, measured.estimable]
-    if len(of_seeds) < 2 or not of_seeds.size:
-        return None
-    return percent(of_seeds.mean(axis=1).std(ddof=1))
+    return percent(measured.seed_sd("auc", model.place, None)) if measured.estimable.any() else None

@@ -180,11 +180,11 @@ def _facts(study: Study, contests: Sequence[Measured]) -> list[tuple[str, str]]:
 
 def _checks(study: Study, results: Results) -> dict[str, Any]:
     """One table cell, one difference and one curve, with the commands that recompute them."""
-    measured = next((one for one in results.contests if one.estimable.any()), None)
+    measured = next((one for one in results.contests if one.spread_known.any()), None)
     if measured is None:
         return {}
     contest = measured.contest
-    label = int(np.flatnonzero(measured.estimable)[0])
+    label = int(np.flatnonzero(measured.spread_known)[0])
     first, second = (seeds[0] for seeds in contest.runs[:2])
     name = contest.label_names[label]
     row = next(

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def below_out(text: str, out: Path) -> str:
+    """Write a path in a text with `$OUT` for the study's directory."""
+    return text.replace(str(out.resolve()), "$OUT")
+
+
 def printed(command: Sequence[str], out: Path) -> str:
     """Write a command for a POSIX shell, with `"$OUT"` for the study's directory.
 

@@ -10,7 +10,7 @@ import numpy as np
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.report.files import turns
 from jaxcxr.report.statistics import number
-from jaxcxr.stats import Curve, curve
+from jaxcxr.stats import Curve, curve, operating_point
 from jaxcxr.study.contest import Measured
 
 POINTS = 300  # of one curve; more than a screen tells apart
@@ -38,8 +38,10 @@ def _label(measured: Measured, label: int) -> dict[str, Any]:
     contest = measured.contest
     models = []
     for which in range(len(contest.titles)):
-        points = curve(contest.labels[:, label], contest.scores[which, 0, :, label])
-        best = _operating_point(points)
+        truth, scores = contest.labels[:, label], contest.scores[which, 0, :, label]
+        points = curve(truth, scores)
+        chosen = operating_point(truth, scores).threshold
+        best = int(np.flatnonzero(points.threshold == chosen)[0])
         kept = thinned(points, best)
         interval, sd = measured.column("auc", which, label)
         models.append(
@@ -63,12 +65,6 @@ def _label(measured: Measured, label: int) -> dict[str, Any]:
         "negatives": int(measured.negatives[label]),
         "models": models,
     }
-
-
-def _operating_point(points: Curve) -> int:
-    """Youden's, as `jaxcxr.stats.operating_point`: J as a whole number, the highest threshold."""
-    positives, negatives = points.true_positives[-1], points.false_positives[-1]
-    return int(np.argmax(points.true_positives * negatives - points.false_positives * positives))
 
 
 def thinned(points: Curve, keep: int) -> np.ndarray:

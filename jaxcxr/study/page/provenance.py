@@ -15,7 +15,7 @@ from jaxcxr.report.predictions import ORIGIN_KEY
 from jaxcxr.study.contest import Measured
 from jaxcxr.study.definition import Study
 from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan
-from jaxcxr.study.page.commands import evaluate_command, printed, run_path
+from jaxcxr.study.page.commands import below_out, evaluate_command, printed, run_path
 
 # Fields that say where files lie, which a study may leave; digests say which files they are.
 _PLACES = ("data", "model.weights")
@@ -131,7 +131,7 @@ def _title(study: Study, cell: Cell) -> str:
 def _overrides(cell: Cell, out: Path) -> Iterator[str]:
     for name, value in cell.overrides:
         if name != "labels":
-            yield f"{name} = {value!r}".replace(str(out.resolve()), "$OUT")
+            yield below_out(f"{name} = {value!r}", out)
 
 
 def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
@@ -147,7 +147,7 @@ def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
 
 
 def _data(cell: Cell, origin: dict[str, Any], out: Path) -> str:
-    where = cell.data.replace(str(out.resolve()), "$OUT")
+    where = below_out(cell.data, out)
     recipe = (
         f"recipe {origin.get('recipe', 'unknown')}, hash {origin.get('recipe_hash', 'unknown')}"
     )
@@ -203,9 +203,8 @@ def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:
         path = Path(where) / "cohort.json"
         if path.is_file():
             described = json.loads(path.read_text(encoding="utf-8"))
-            shown = where.replace(str(out.resolve()), "$OUT")
             entry = Entry(
-                shown,
+                below_out(where, out),
                 PAPER_DATASETS.get(described["dataset"], described["dataset"]),
                 f"data-{len(found) + 1}",
                 tuple(_cohort_facts(described)),

@@ -12,7 +12,8 @@ from configs.study import paper
 from jaxcxr.evaluate import evaluate
 from jaxcxr.study.beyond.jobs import cross_predictions, other_datasets
 from jaxcxr.study.definition import ANALYSES, Grid, Study, Variant, label_efficiency
-from jaxcxr.study.grid import PREDICTIONS, STATISTICS, WEIGHTS, plan_study
+from jaxcxr.study.grid import plan_study
+from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS
 
 REDRAWS = 60
 SPLITS = {"validation": 90, "test": 120}

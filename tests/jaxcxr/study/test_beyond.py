@@ -16,7 +16,8 @@ from jaxcxr.errors import InputError
 from jaxcxr.stats import bootstrap, percentile_interval, resample_counts
 from jaxcxr.study.beyond.report import beyond
 from jaxcxr.study.contest import measure, read_contest
-from jaxcxr.study.grid import PREDICTIONS, plan_study
+from jaxcxr.study.grid import plan_study
+from jaxcxr.study.jobs import PREDICTIONS
 from jaxcxr.study.write import write_table
 
 AVERAGE = "Average"

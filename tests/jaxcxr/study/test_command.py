@@ -16,7 +16,7 @@ import pytest
 from study.synthetic_contest import contest
 
 from jaxcxr.study.__main__ import main
-from jaxcxr.study.grid import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,13 +19,6 @@ from jaxcxr.study.page.palette import PALETTE
 from jaxcxr.study.write import Table
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    study, out = study_of(), tmp_path_factory.mktemp("study")
-    finish(study, out)
-    return study, out, report(study, out)
-
-
 class Outline(HTMLParser):
     """Elements in their order, with attributes; and the ids."""
 

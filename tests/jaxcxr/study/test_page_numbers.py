@@ -22,13 +22,6 @@ from jaxcxr.study.page.curves import POINTS, thinned
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    study, out = study_of(), tmp_path_factory.mktemp("study")
-    finish(study, out)
-    return study, out, report(study, out)
-
-
 def _commands(part):
     return [html.unescape(one) for one in re.findall(r"<pre[^>]*><code>(.*?)</code>", part, re.S)]
 

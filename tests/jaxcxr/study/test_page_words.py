@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 
 def _average(dataset, difference, low, high, p, label="Average"):
     names = (dataset, "paper", label, "DINOv2", "ImageNet-21K")
-    return Difference(*names, difference, low, high, p, None, None, None)
+    return Difference(*names, difference, low, high, p, None, None, None, "")
 
 
 def _sentence(*rows):

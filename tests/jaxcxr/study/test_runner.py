@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from jaxcxr.study.grid import Job
+from jaxcxr.study.jobs import Job
 from jaxcxr.study.runner import Runner
 
 
@@ -84,7 +84,7 @@ def test_a_job_that_leaves_nothing_has_failed(tmp_path):
 STUDY = """
 import sys
 from pathlib import Path
-from jaxcxr.study.grid import Job
+from jaxcxr.study.jobs import Job
 from jaxcxr.study.runner import Runner
 folder = Path(sys.argv[1])
 job = Job("slow", (sys.executable, "-c", sys.argv[2]), (folder / "slow",))

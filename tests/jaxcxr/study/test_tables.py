@@ -114,7 +114,7 @@ def test_a_label_without_positives_is_blank_and_in_no_average():
     assert comparison_rows([measured])[0].p is None
 
 
-def test_a_class_of_one_patient_has_a_value_and_no_interval():
+def test_a_class_of_one_patient_has_a_value_and_no_interval(tmp_path):
     one = contest("uka_cxr")
     patients = np.where(one.labels[:, 0] == 1, "p0", one.patients)
     measured = measure(replace(one, patients=patients), REDRAWS)
@@ -127,6 +127,9 @@ def test_a_class_of_one_patient_has_a_value_and_no_interval():
     tested = comparison_rows([measured])[0]
     assert tested.difference is not None
     assert (tested.low, tested.high, tested.p, tested.q) == (None,) * 4
+    write_figures(tmp_path, [measured], [tested])
+    drawn = (tmp_path / "figure4_paper_uka_cxr.svg").read_text()
+    assert f"{row.value:.1f}, no interval" in drawn and "nan" not in drawn.lower()
 
 
 def test_the_average_row_of_table_s4_has_its_columns_swapped():
