@@ -59,8 +59,6 @@ def stored_levels(dataset: Dataset) -> np.ndarray:
 
 def _decode(dataset: Dataset) -> np.ndarray:
     syntax = dataset.file_meta.TransferSyntaxUID
-    # Bits and sign are seen to here, for every transfer syntax alike.
-    options = {"correct_unused_bits": False, "apply_j2k_sign_correction": False}
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
@@ -70,7 +68,14 @@ def _decode(dataset: Dataset) -> np.ndarray:
     if decoder is None or (syntax.is_encapsulated and not plugin):
         raise UnreadableImageError(f"DICOM: no decoder is installed for {syntax.name}")
     try:
-        levels, _ = decoder.as_array(dataset, decoding_plugin=plugin, raw=True, **options)
+        # Bits and sign are seen to here, for every transfer syntax alike.
+        levels, _ = decoder.as_array(
+            dataset,
+            decoding_plugin=plugin,
+            raw=True,
+            correct_unused_bits=False,  # type: ignore[arg-type]
+            apply_j2k_sign_correction=False,  # type: ignore[arg-type]
+        )
     except Exception:  # pydicom and its decoders raise whatever they stumble on
         raise UnreadableImageError("DICOM: damaged pixels, which cannot be decoded") from None
     if levels.shape != (integer(dataset, "Rows"), integer(dataset, "Columns")):

@@ -20,6 +20,7 @@ from input_pipeline import dicom
 from input_pipeline.decode import UnreadableImageError
 from input_pipeline.recipes import RECIPES, faithful, paper
 
+
 @pytest.mark.parametrize(
     "syntax",
     [

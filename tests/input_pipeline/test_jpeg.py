@@ -93,7 +93,9 @@ def test_padding_behind_a_whole_file_is_harmless(name, decoder):
         np.testing.assert_array_equal(decoder(WHOLE[name] + padding), whole)
 
 
-@pytest.mark.parametrize("name", ["progressive", "progressive colour", "restarts", "a scan a colour"])
+@pytest.mark.parametrize(
+    "name", ["progressive", "progressive colour", "restarts", "a scan a colour"]
+)
 def test_a_file_without_one_of_its_scans_is_refused(name, monkeypatch):
     lacking = without_scans(WHOLE[name])
     assert len(lacking) >= 3
@@ -103,7 +105,9 @@ def test_a_file_without_one_of_its_scans_is_refused(name, monkeypatch):
                 recipe(content, 32)
     # It matters: what the decoder makes of the worst of them is another picture.
     monkeypatch.setattr(decode, "check_jpeg", lambda content: None)
-    monkeypatch.setattr(decode, "_listen", lambda c, f: (cv2.imdecode(np.frombuffer(c, "u1"), f), []))
+    monkeypatch.setattr(
+        decode, "_listen", lambda c, f: (cv2.imdecode(np.frombuffer(c, "u1"), f), [])
+    )
     whole = decode_high_byte(WHOLE[name]).astype(float)
     errors = [np.abs(whole - decode_high_byte(content)).mean() for content in lacking]
     assert max(errors) > 20
@@ -136,9 +140,7 @@ def test_a_message_that_is_not_of_the_decoder_is_passed_on(monkeypatch, capfd):
     """Another thread may write to standard error meanwhile; that condemns no image."""
     said = ["loading"]
     listen = decode._listen
-    monkeypatch.setattr(
-        decode, "_listen", lambda *a: (listen(*a)[0], [said.pop()] if said else [])
-    )
+    monkeypatch.setattr(decode, "_listen", lambda *a: (listen(*a)[0], [said.pop()] if said else []))
     decode_high_byte(WHOLE["gray"])
     assert capfd.readouterr().err == "loading\n"
 
