@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from convert.layouts import LAYOUTS, Layout, Row
-from convert.sources import Tensor
+from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 ROPE_PERIODS = "extra/rope_periods"

@@ -8,32 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
+from convert.npz_file import npz_tensors
+from convert.tensor import Tensor
+from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
 from jaxcxr.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor still in its file.
-
-    Attributes:
-      shape: its shape.
-      dtype: its dtype's name, such as `float32` or `bfloat16`.
-      read: reads it.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    read: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -120,9 +106,6 @@ def _shards(index: Path) -> list[Path]:
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     """Tell the container by its first bytes, whatever the file is called."""
-    from convert.npz_file import npz_tensors
-    from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
-
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(b"PK\x03\x04"):

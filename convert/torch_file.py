@@ -18,7 +18,7 @@ import ml_dtypes  # noqa: F401  registers bfloat16 with NumPy
 import numpy as np
 
 from convert.restricted_pickle import LARGEST_PICKLE, View, load_pickle
-from convert.sources import Tensor
+from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
