@@ -66,7 +66,9 @@ def read_beside(checkpoint: Path) -> Beside:
     """
     config, path = _json(checkpoint, CONFIG)
     fields: dict[str, Any] = {}
-    name, labels, own = None, (), None
+    name: str | None = None
+    labels: tuple[str, ...] = ()
+    own: Mapping[str, Any] | None = None
     if "architecture" in config:
         fields = _of_timm(config, path)
         tag = (config.get("pretrained_cfg") or {}).get("tag")

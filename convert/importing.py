@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convert.facts import Facts, decide, notes
+from convert.beside import Beside, read_beside
+from convert.facts import Facts, decide
 from convert.recognise import Named, measure, read_names, recognise
 from convert.sources import Source
 from convert.strict import convert
@@ -52,8 +53,8 @@ def import_checkpoint(
     Args:
       source: the file.
       name: what the user called it, for messages and provenance.
-      checkpoint: the row of the table of checkpoints whose facts hold; found from the shapes if
-        not given.
+      checkpoint: the row of the table of checkpoints that it is; without it, shapes and what
+        lies beside the file give candidates.
       rule: how the position table will be resampled, in place of the row's own rule.
       image_size: resample the position table to images of this side now; native size if None.
       keep_head: keep the file's classification head.
@@ -68,13 +69,15 @@ def import_checkpoint(
     whole = recognise(name, source.tensors)
     dimensions = measure(whole, source.tensors)
     stated = dict(fields or {}) | ({} if rule is None else {"resample_rule": rule})
-    facts = decide(name, whole, dimensions, checkpoint, stated)
+    beside = read_beside(source.path)
+    facts = decide(name, whole, dimensions, checkpoint, stated, beside, source.sha256)
     named = read_names(whole.layout, source.tensors, keep_head=keep_head)
     num_labels = dimensions.labels if keep_head else None
     _check_head(name, named, keep_head, num_labels, labels)
     label_names = None if labels is None else _label_names(name, labels, num_labels)
     tensors = convert(name, named, source.tensors, facts.spec, num_labels)
     provenance = _provenance(name, source, named, facts, label_names)
+    provenance |= {"named": checkpoint, "stated": stated, "beside": dict(beside.files)}
     spec = facts.spec
     if image_size is not None and _resamples(spec, image_size):
         provenance["resampled"] = {"from": spec.native_image_size, "to": image_size}
@@ -85,10 +88,17 @@ def import_checkpoint(
             spec.position_table == "class_and_patches",
         )
         spec = replace(spec, native_image_size=image_size)
-    said = notes(facts)
+    said = [*facts.notes, *_outputs(beside, num_labels, label_names)]
     if named.left_out:
         said.append(f"left out: {', '.join(sorted(named.left_out))}")
     return Imported(spec, tensors, provenance, tuple(said))
+
+
+def _outputs(beside: Beside, num_labels: int | None, labels: list[str] | None) -> list[str]:
+    """What lies beside the file says of its head's outputs, where that is not what was stated."""
+    if num_labels is None or list(beside.labels) in ([], labels):
+        return []
+    return [f"config.json beside it calls the outputs of its head {', '.join(beside.labels)}"]
 
 
 def _resamples(spec: ViTSpec, image_size: int) -> bool:
@@ -143,8 +153,10 @@ def _provenance(
         "source": name,
         "source_sha256": source.sha256,
         "checkpoint": checkpoint.name if checkpoint else None,
+        "recognised": facts.recognised or None,
         "candidates": [row.name for row in facts.known] if not checkpoint else [],
         "assumed": dict(facts.assumed),
+        "unproved": list(facts.unproved),
         "licence": checkpoint.licence if checkpoint else None,
         "origin": checkpoint.source if checkpoint else None,
         "layout": named.layout.name,
