@@ -1,4 +1,4 @@
-"""What lies beside a checkpoint and says what its shapes do not: heads, activation, epsilon, pixels.
+"""What lies beside a checkpoint and says what its shapes do not: heads, activation, pixels.
 
 transformers writes `config.json` and `preprocessor_config.json`, timm another `config.json`. They
 are read for the fields of `ViTSpec`; what a model here cannot be is refused.

@@ -216,8 +216,8 @@ def _describe(known: list[Checkpoint], recognised: str, assumed: Mapping[str, An
         return note
     if len(known) == 1:
         return [
-            f"its keys and shapes fit {first.name}, whose facts are used; that makes it a candidate "
-            "and no more, so no licence is stated; if it is that checkpoint, say so with "
+            f"its keys and shapes fit {first.name}, whose facts are used; that makes it a "
+            "candidate and no more, so no licence is stated; if it is that checkpoint, say so with "
             f"--checkpoint {first.name}",
             *note,
         ]

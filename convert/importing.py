@@ -12,7 +12,7 @@ import numpy as np
 from convert.beside import Beside, read_beside
 from convert.facts import Facts, decide
 from convert.recognise import Named, measure, read_names, recognise
-from convert.sources import Source
+from convert.sources import Source, averages_beside
 from convert.strict import convert
 from input_pipeline.labels import MIMIC_TRANSFER, TRAINED
 from jaxcxr import __version__
@@ -47,6 +47,7 @@ def import_checkpoint(
     keep_head: bool = False,
     labels: str | None = None,
     fields: Mapping[str, Any] | None = None,
+    state_dict: str | None = None,
 ) -> Imported:
     """Convert an open source.
 
@@ -61,6 +62,7 @@ def import_checkpoint(
       labels: the names of the kept head's outputs, separated by commas; or `study:DATASET` for
         the list of the study's model of that dataset which is as long as the head.
       fields: facts of the model that replace those of the table, by field of `ViTSpec`.
+      state_dict: which of several sets of weights the source was opened at, for provenance.
 
     Raises:
       InputError: the keys are of no known layout, or the tensors are not exactly those of the
@@ -78,6 +80,7 @@ def import_checkpoint(
     tensors = convert(name, named, source.tensors, facts.spec, num_labels)
     provenance = _provenance(name, source, named, facts, label_names)
     provenance |= {"named": checkpoint, "stated": stated, "beside": dict(beside.files)}
+    provenance["state_dict"] = state_dict
     spec = facts.spec
     if image_size is not None and _resamples(spec, image_size):
         provenance["resampled"] = {"from": spec.native_image_size, "to": image_size}
@@ -89,6 +92,8 @@ def import_checkpoint(
         )
         spec = replace(spec, native_image_size=image_size)
     said = [*facts.notes, *_outputs(beside, num_labels, label_names)]
+    if averages := averages_beside(source.path):
+        said.append(f"beside it lie weights called EMA or not, unlike it: {', '.join(averages)}")
     if named.left_out:
         said.append(f"left out: {', '.join(sorted(named.left_out))}")
     return Imported(spec, tensors, provenance, tuple(said))
