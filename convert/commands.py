@@ -91,8 +91,8 @@ def verify(arguments: argparse.Namespace) -> None:
     print(f"wrote {table}; the summary is in {beside} too")
     if parity.unproved:
         print(
-            f"not proved: {', '.join(parity.unproved)}; nothing in or beside the source tells them, "
-            "so both models have them from the table of checkpoints or from what was stated"
+            f"not proved: {', '.join(parity.unproved)}; nothing in or beside the source tells "
+            "them: both models have them from the table of checkpoints, or as stated at import"
         )
     failure = parity.first_failure
     for contradiction in parity.contradictions:

@@ -39,9 +39,7 @@ def choose(path: Path, state: Any, wanted: str | None) -> dict[str, View]:
     # Of nests inside one another the outermost; of several beside one another, by their order.
     named.sort(key=lambda name: [NESTS.index(part) for part in places[name]])
     if not named:
-        others = (
-            f"; what there is: {', '.join(found)}; choose one with --state-dict" if found else ""
-        )
+        others = f"; there are {', '.join(found)}: choose with --state-dict" if found else ""
         raise InputError(
             f"{path}: no state_dict in it (looked at the top and under {', '.join(NESTS)}){others}; "
             "save the model's state_dict()"
