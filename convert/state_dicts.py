@@ -41,8 +41,8 @@ def choose(path: Path, state: Any, wanted: str | None) -> dict[str, View]:
     if not named:
         others = f"; there are {', '.join(found)}: choose with --state-dict" if found else ""
         raise InputError(
-            f"{path}: no state_dict in it (looked at the top and under {', '.join(NESTS)}){others}; "
-            "save the model's state_dict()"
+            f"{path}: no state_dict in it (looked at the top and under {', '.join(NESTS)})"
+            f"{others}; save the model's state_dict()"
         )
     chosen = found[named[0]]
     if wanted is not None:
