@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from pydicom import Dataset, dcmread
@@ -49,8 +51,7 @@ def stored(content: bytes) -> tuple[np.ndarray, bool]:
         out would not only change its contrast: its levels are to be shown the other way round, or
         its padding is not the darkest of it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values outside the standard; the pixels decide
+    with _in_words():
         dataset, inverted = _read(content)
         levels = stored_levels(dataset)
         padding = _padding(levels, dataset)
@@ -81,8 +82,7 @@ def shown(content: bytes) -> np.ndarray:
     Raises:
       UnreadableImageError: the file is damaged, or holds no single radiograph.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _in_words():
         dataset, inverted = _read(content)
         levels = stored_levels(dataset)
         padding = _padding(levels, dataset)
@@ -94,7 +94,24 @@ def shown(content: bytes) -> np.ndarray:
         single = seen.astype(np.float32)
     if not np.isfinite(single).all():
         raise UnreadableImageError("DICOM: rescale or window gives levels that are no numbers")
+    if np.spacing(np.abs(single).max()) * 2**12 > np.ptp(seen) > 0:
+        raise UnreadableImageError(
+            "DICOM: levels that differ too little for how far they are from 0"
+        )
     return single
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Nothing but a reason in words leaves here, whatever pydicom stumbles on in a strange file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values outside the standard; the pixels decide
+        try:
+            yield
+        except UnreadableImageError:
+            raise
+        except Exception:
+            raise UnreadableImageError("DICOM: damaged, or not as the standard has it") from None
 
 
 def _lacks_mark(content: bytes) -> bool:

@@ -126,7 +126,9 @@ def _entries(
     if not data:
         return None
     if not isinstance(data, bytes):
-        table = np.array([int(value) & 0xFFFF for value in data], np.float64)
+        if not all(isinstance(value, int) for value in data):
+            return None
+        table = np.array([value & 0xFFFF for value in data], np.float64)
     elif bits == 8 and len(data) == count + count % 2:
         table = np.frombuffer(data, np.uint8)[:count].astype(np.float64)
     elif len(data) % 2 == 0:

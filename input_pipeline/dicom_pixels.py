@@ -47,9 +47,11 @@ def stored_levels(dataset: Dataset) -> np.ndarray:
         )
     if signed not in (0, 1):
         raise UnreadableImageError(f"DICOM: PixelRepresentation {signed} is neither 0 nor 1")
+    width = allocated // 8
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(dataset, rows, columns)
-    elif not 0 <= len(dataset.PixelData) - rows * columns * (allocated // 8) <= 1:
+    # Padding behind the pixels does no harm, but it must be less than a row or a column of them.
+    elif not 0 <= len(dataset.PixelData) - rows * columns * width < min(rows, columns) * width:
         raise UnreadableImageError(
             f"DICOM: {len(dataset.PixelData):,} bytes of pixels are not {rows} x {columns} of "
             f"{allocated} bits (truncated, or a wrong header)"

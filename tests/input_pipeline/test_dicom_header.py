@@ -243,6 +243,18 @@ def text_in(name, text):
     return save(**(given | {name: number})).replace(number.encode(), text.encode())
 
 
+def changed(content, sequence, tag, kind, value):
+    """A file with an element of another type than the standard's."""
+    dataset = dcmread(io.BytesIO(content))
+    inside = dataset[sequence].value[0] if sequence else dataset
+    if tag in inside:
+        del inside[tag]
+    inside.add_new(tag, kind, value)
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return file.getvalue()
+
+
 def modality(item, **elements):
     item.ModalityLUTType = "US"
     return save(ModalityLUTSequence=[item], **elements)
@@ -278,6 +290,11 @@ NO_RADIOGRAPH = {
     "descriptor of 3 numbers": modality(described([4096, 0])),
     "ModalityLUTSequence without a LUT": modality(empty_lut()),
     "VOILUTSequence without a LUT": save(VOILUTSequence=[empty_lut()]),
+    "LUT that does not hold": changed(
+        save(VOILUTSequence=[lut([1, 2], 0)]), "VOILUTSequence", 0x00283006, "LO", "abc"
+    ),
+    "Rows is no whole number": changed(save(), None, 0x00280010, "LO", "sixty"),
+    "PixelPaddingValue is no number": changed(save(), None, 0x00280120, "LO", "none"),
     "no BitsStored": save(BitsStored=None),
     "no HighBit": save(HighBit=None),
     "no PixelRepresentation": save(PixelRepresentation=None),
@@ -330,6 +347,28 @@ def test_a_window_that_is_none_matters_only_where_windows_do(elements, reason):
     with pytest.raises(UnreadableImageError, match=re.escape(reason)):
         faithful(content, 32)
     np.testing.assert_array_equal(paper(content, 32), paper(save(), 32))
+
+
+def test_levels_that_melt_together_far_from_zero_are_refused():
+    with pytest.raises(UnreadableImageError, match="differ too little for how far they are from 0"):
+        faithful(save(RescaleSlope="0.0001", RescaleIntercept="10000"), 32)
+    far = save(RescaleSlope="1", RescaleIntercept="10000")
+    np.testing.assert_array_equal(faithful(far, 32), faithful(save(), 32))
+
+
+def test_a_few_bytes_behind_the_pixels_do_no_harm():
+    content = save(PixelData=LEVELS.tobytes() + bytes(10))
+    np.testing.assert_array_equal(dicom.stored(content)[0], LEVELS)
+
+
+def test_whatever_goes_wrong_inside_is_a_reason(monkeypatch):
+    def stumble(*arguments):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(dicom, "stored_levels", stumble)
+    for recipe in RECIPES.values():
+        with pytest.raises(UnreadableImageError, match="damaged, or not as the standard has it"):
+            recipe(save(), 32)
 
 
 def test_an_empty_window_is_none():
