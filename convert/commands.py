@@ -70,9 +70,9 @@ def verify(arguments: argparse.Namespace) -> None:
     from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
     from jaxcxr.model import read_header
 
-    chosen = read_header(arguments.file).provenance.get("state_dict")
+    provenance = read_header(arguments.file).provenance
     path, _ = locate(arguments.source)
-    with open_source(path, chosen) as source:
+    with open_source(path, provenance.get("state_dict")) as source:
         parity = verify(
             arguments.file, source, name=arguments.source, image_size=arguments.image_size
         )
@@ -97,6 +97,12 @@ def verify(arguments: argparse.Namespace) -> None:
     failure = parity.first_failure
     for contradiction in parity.contradictions:
         print(f"FAILED: {contradiction}", file=sys.stderr)
+    if parity.contradictions and "stated" not in provenance:
+        print(
+            "it was imported by an earlier version, which kept no note of what --set stated; if "
+            "that is the difference, import it again",
+            file=sys.stderr,
+        )
     if failure is not None:
         print(
             f"FAILED: beyond tolerance first at {failure.place}: relative {failure.relative:.2e}",

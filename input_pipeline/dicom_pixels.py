@@ -88,18 +88,19 @@ def _decode(dataset: Dataset) -> np.ndarray:
 def _keep_stored_bits(
     levels: np.ndarray, dataset: Dataset, stored: int, high: int, *, signed: bool
 ) -> np.ndarray:
-    whole, mask = levels.astype(np.int64), (1 << stored) - 1
-    kept = (whole >> (high + 1 - stored)) & mask
-    if signed:
-        kept -= (kept >> (stored - 1)) << stored
+    bits = integer(dataset, "BitsAllocated")
+    whole = levels.astype(f"{'i' if signed else 'u'}{bits // 8}", copy=False)
+    if stored == bits:
+        return whole
+    # Up to the top, which drops the bits above, and down again, with the sign if there is one.
+    kept = (whole << (bits - 1 - high)) >> (bits - stored)
     # A lossy codec blurs overlays into the levels; a sign may be a lone bit or run to the top.
-    if _is_lossy(dataset) and not ((whole == kept) | (whole == kept & mask)).all():
+    if _is_lossy(dataset) and not ((whole == kept) | (whole == kept & (1 << stored) - 1)).all():
         raise UnreadableImageError(
             f"DICOM: bits beyond the {stored} stored ones in lossy "
             f"{dataset.file_meta.TransferSyntaxUID.name}"
         )
-    width = integer(dataset, "BitsAllocated")
-    return kept.astype(f"{'i' if signed else 'u'}{width // 8}")
+    return np.asarray(kept)
 
 
 def _is_lossy(dataset: Dataset) -> bool:

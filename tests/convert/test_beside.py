@@ -344,3 +344,17 @@ def test_verify_leaves_the_weights_file_as_it_is(tmp_path, checkpoint_file):
     write_weights(out, header.spec, {**tensors, "norm/bias": tensors["norm/bias"] + 1}, {})
     out.with_suffix(".json").write_text(note)
     assert '"parity": null' in run("inspect", out)
+
+
+def test_files_of_earlier_versions_are_verified_too(tmp_path, checkpoint_file):
+    file = checkpoint_file("timm_layer_scale")
+    new = ("named", "stated", "beside", "recognised", "unproved", "state_dict")
+    for fields, passed in (({"resample_rule": "dinov2"}, True), ({"gelu": "tanh"}, False)):
+        out = _write(tmp_path, file, fields=fields)
+        header = read_header(out)
+        older = {key: value for key, value in header.provenance.items() if key not in new}
+        write_weights(out, header.spec, read_tensors(out), older)
+        with open_source(file) as source:
+            parity = verify(out, source, name=file.name, image_size=56)
+        assert parity.passed == passed
+    assert parity.contradictions == ("gelu is tanh, in the source erf",)
