@@ -39,7 +39,9 @@ _EATEN = re.compile(
     re.IGNORECASE,
 )
 # Shown as nothing, though of no category that says so: joiners, fillers, variation selectors.
-_FILLERS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]")
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]"
+)
 _DIGITS = re.compile(r"[0-9]+(\.0+)?")
 _DIGITS_FLOAT = re.compile(r"[0-9]+\.0+")
 _KEPT_DIGITS = 15  # of a long number in a spreadsheet; the others become zeros
@@ -52,7 +54,9 @@ def word(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.lower().replace(" ", "")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    text = "".join(character for character in text if unicodedata.category(character)[0] not in "CZ")
+    text = "".join(
+        character for character in text if unicodedata.category(character)[0] not in "CZ"
+    )
     return _FILLERS.sub("", text)
 
 

@@ -78,9 +78,7 @@ def _identified(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**checked)
 
 
-def _marks(
-    raw_dir: Path, metadata: pd.DataFrame, where: str
-) -> tuple[pd.DataFrame, joins.Joined]:
+def _marks(raw_dir: Path, metadata: pd.DataFrame, where: str) -> tuple[pd.DataFrame, joins.Joined]:
     """Each image's marks, those of its study."""
     path = _part(raw_dir, "chexpert")
     table = tables.read(path, ["subject_id", "study_id", *chexpert_labels.COLUMNS])
