@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from input_pipeline import ids, splits
-from input_pipeline.datasets.release import Release
+from input_pipeline.datasets.release import ROW_COLUMNS, Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from jaxcxr.errors import InputError
@@ -32,8 +32,9 @@ class Cohort:
         label_rules: `paper` or `curated`.
         labels: the paper's names (Table 3), in the study's order.
         records: sorted by `image_id` (unique); `image_path` (POSIX, relative to the raw folder),
-            `patient_id` (blank where the release names no patients), `study_id`, `view`, `age` (years, NaN unknown), `sex` (`F`, `M`, empty),
-            `official_split`, `split`, then one int8 column a label: 1, 0, or -1 for unknown.
+            `patient_id` (blank where the release names no patients), `study_id`, `view`, `age`
+            (years, NaN unknown), `sex` (`F`, `M`, empty), `official_split`, `split`, then one int8
+            column a label: 1, 0, or -1 for unknown.
         funnel: `{"step", "images", "patients"}` from the first table to the cohort.
         settings: what else decided: label files and their hashes, split rule, shares, seed, list,
             policy for uncertain labels; how the tables' identifiers matched (`joins`), and what
@@ -108,6 +109,7 @@ def load_cohort(
     kept = release.kept()
     order = release.rows.loc[kept, "image_id"].sort_values(kind="stable").index
     records = release.rows.loc[order].reset_index(drop=True)
+    records = records.astype({column: "str" for column in ROW_COLUMNS if column != "age"})
     labelled = release.findings.loc[order].reset_index(drop=True)
     if records.empty:
         raise InputError(f"no image of {raw_dir} is left; the funnel is {_funnel(release)}")

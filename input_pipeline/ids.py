@@ -185,7 +185,7 @@ def refuse_alike(cells: pd.Series, where: str, *, named: pd.Series, row: int | N
 
 def named_patients(patients: pd.Series, images: pd.Series) -> pd.Series:
     """Patients, all blank where each is only the name of its image: then none is named."""
-    return patients.where(patients.ne(images).any(), "")
+    return patients if patients.ne(images).any() else pd.Series("", index=patients.index)
 
 
 def units(patients: pd.Series, images: pd.Series) -> pd.Series:

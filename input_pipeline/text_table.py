@@ -92,6 +92,6 @@ def _refuse_swallowed_rows(path: Path, cells: pd.Series, columns: int) -> None:
 
 
 def heading(name: str) -> str:
-    """A column's heading as it is compared: without case, blanks, and all but letters and digits."""
+    """A heading as it is compared: without case, and all but letters and digits."""
     parts = unicodedata.normalize("NFKD", ids.word(name))
     return re.sub(r"[^\w]|_", "", parts)

@@ -51,7 +51,7 @@ def image_paths(raw_dir: Path, path: Path, cells: pd.Series, names: pd.Series) -
 
 def _homes(raw_dir: Path) -> dict[str, str]:
     """The folder of each patient's folder, by the patient, where the batches are not merged."""
-    homes = {}
+    homes: dict[str, str] = {}
     for batch in sorted(raw_dir.glob(BATCHES)):
         for inner in INSIDE:
             for folder in (batch / inner).glob("patient*"):

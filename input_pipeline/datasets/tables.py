@@ -54,7 +54,7 @@ def _content(path: Path) -> str:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is not a readable CSV table: {error}") from error
 
