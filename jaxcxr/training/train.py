@@ -1,0 +1,230 @@
+"""Fine-tune one model on one dataset, from config to the chosen weights; read it top to bottom."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from ml_collections import ConfigDict
+
+from input_pipeline.loader import Prepared, train_dataset
+from jaxcxr.errors import InputError
+from jaxcxr.inference.forward import make_predictor, mean_auc
+from jaxcxr.model import ViTSpec, flatten, split, write_weights
+from jaxcxr.model.lora import add_lora, merge_lora
+from jaxcxr.run import inputs
+from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
+from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings, to_host
+from jaxcxr.run.pixels import describe_pixels, pixel_statistics
+from jaxcxr.training import checkpoint
+from jaxcxr.training.flops import peak_flops, training_flops
+from jaxcxr.training.loss import positive_weights
+from jaxcxr.training.losses import Losses
+from jaxcxr.training.monitor import Monitor, say, summary
+from jaxcxr.training.optimizer import is_trainable, make_optimizer
+from jaxcxr.training.selection import Selection
+from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
+
+
+def train(config: ConfigDict, directory: Path) -> None:
+    """Train until the config's end and leave the chosen weights in `directory`.
+
+    Goes on from the newest checkpoint there, if there is one.
+
+    Args:
+      config: checked by `check_config`.
+      directory: of the run, held by `open_run`.
+
+    Raises:
+      InputError: data, weights and config do not fit together, the loss is not finite, or a
+        checkpoint cannot be written.
+      TrainingStoppedError: on SIGTERM or SIGINT, after saving.
+    """
+    # ---- Data -----------------------------------------------------------------------------------
+    prepared, labels = inputs.open_data(config)
+    lessons = _lessons(config, prepared, labels)
+    batches = _batches(config, prepared, labels, lessons)
+
+    # ---- Mesh, model, optimizer -----------------------------------------------------------------
+    mesh = make_mesh(config.mesh.data, config.mesh.fsdp, config.batch_size)
+    pixels = pixel_statistics(config)
+    model = inputs.make_model(config, labels)
+    params = flatten(split(model)[1])
+    if config.trainable == "lora":
+        params = add_lora(params, config.lora_rank, config.seed)
+    optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
+    selection = Selection(config, prepared, labels)
+    predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
+
+    # ---- State: new, or that of the newest checkpoint -------------------------------------------
+    state = init_state(config, params, optimizer)
+    shardings = state_shardings(mesh, state)
+    state = jax.device_put(state, shardings)
+    checkpoints = checkpoint.open_checkpoints(directory / CHECKPOINTS)
+    window: list[float] = []
+    restored = checkpoint.restore_newest(checkpoints, state, report=say)
+    if restored is not None:
+        state, progress = restored
+        batches.set_state(progress["batches"])
+        selection.restore(progress["selection"])
+        window = progress["window"]
+        _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
+    first_step = int(state["step"])
+    train_step = jax.jit(
+        make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
+        donate_argnums=0,
+        out_shardings=(shardings, None),
+    )
+
+    # ---- Say what is about to happen ------------------------------------------------------------
+    origin = inputs.provenance(config, prepared, labels)
+    learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
+    summary(
+        f"Training in {directory}",
+        {
+            "data": inputs.describe_data(config, prepared, origin["trained_on"]),
+            "labels": ", ".join(
+                f"{name} (x{weight:.3g})"
+                for name, weight in zip(labels, lessons.pos_weight, strict=True)
+            ),
+            "weights": inputs.describe_weights(config),
+            "pixels": describe_pixels(config),
+            "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
+            "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
+            f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
+            "steps": f"{lessons.total_steps} of {config.batch_size} images, "
+            f"{lessons.steps_per_epoch} an epoch",
+            "starts": f"goes on after step {first_step}" if first_step else "at the beginning",
+        },
+    )
+
+    # ---- Loop -----------------------------------------------------------------------------------
+    with (
+        stop_signals() as stop,
+        Monitor(directory, lessons.total_steps, first_step, config.wandb) as monitor,
+    ):
+        losses = Losses(
+            monitor,
+            log_every=config.log_every,
+            batch_size=config.batch_size,
+            peak=_peak_images(config, model.spec, mesh.devices.size),
+            window=window,
+        )
+        named = _names(lessons.records, checkpoints)
+        step = first_step
+        while step < lessons.total_steps and not selection.finished:
+            batch = next(batches)
+            rows = batch.pop("index")
+            state, metrics = train_step(state, put_batch(mesh, batch))
+            step += 1
+            losses.add(step, rows, metrics, named)
+            end_of_epoch = step % lessons.steps_per_epoch == 0
+            stopping = all_agree(stop, step, config.log_every)
+            if not (end_of_epoch or step % config.checkpoint_every == 0 or stopping):
+                continue
+            losses.settle(named)
+            if end_of_epoch:
+                epoch = step // lessons.steps_per_epoch
+                logits = predict(state["params"], prepared, "validation", labels)
+                auc = mean_auc(prepared, "validation", labels, logits)
+                validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
+                monitor.record(step, validated)
+                if selection.choose(epoch, auc):
+                    tensors = to_host(mesh, merge_lora(state["params"]))
+                    if jax.process_index() == 0:
+                        chosen = origin | validated | {"trained_parameters": learning}
+                        write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
+            progress = {
+                "batches": batches.get_state(),
+                "selection": selection.to_dict(),
+                "window": losses.window,
+                "mesh": dict(mesh.shape),
+            }
+            checkpoint.save(checkpoints, step, state, progress)
+            losses.restart_clock()
+            if stopping and step < lessons.total_steps and not selection.finished:
+                checkpoint.wait(checkpoints)
+                raise TrainingStoppedError(stop[0] if stop else signal.SIGTERM, step)
+    checkpoint.wait(checkpoints)
+    say(selection.verdict())
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What is learnt from, and in how many steps.
+
+    Attributes:
+      records: of the training split.
+      rows: `[images]`, those of them to learn from.
+      pos_weight: `[labels]`, see `positive_weights`.
+      steps_per_epoch, total_steps: of the config's batch size and epochs.
+    """
+
+    records: pd.DataFrame
+    rows: np.ndarray
+    pos_weight: np.ndarray
+    steps_per_epoch: int
+    total_steps: int
+
+
+def _lessons(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> Lessons:
+    records = prepared.records("train")
+    rows = inputs.training_rows(config, prepared)
+    steps = len(rows) // config.batch_size
+    if not steps:
+        raise InputError(
+            f"{config.data}: {len(rows)} training images are fewer than one batch of "
+            f"{config.batch_size}; lower config.batch_size"
+            + (" or raise config.train_patients" if config.train_patients < 1 else "")
+        )
+    pos_weight = positive_weights(records[list(labels)].to_numpy()[rows])
+    return Lessons(records, rows, pos_weight, steps, steps * config.epochs)
+
+
+def _batches(
+    config: ConfigDict, prepared: Prepared, labels: tuple[str, ...], lessons: Lessons
+) -> Any:
+    """Return the iterator over this process's share of each batch, for ever."""
+    return iter(
+        train_dataset(
+            prepared,
+            labels=labels,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            rows=lessons.rows,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+    )
+
+
+def _say_if_another_mesh(saved: dict[str, int], now: dict[str, int]) -> None:
+    if saved != now:
+        say(
+            f"the checkpoint was saved on a mesh of {saved}, this is {now}: the run goes on equal "
+            "to rounding, not bit for bit"
+        )
+
+
+def _peak_images(config: ConfigDict, spec: ViTSpec, devices: int) -> float | None:
+    """Images a second of which all devices would be busy at their peak; None if it is unknown."""
+    peak = peak_flops(jax.devices()[0].device_kind, config.dtype)
+    return peak and peak * devices / training_flops(spec, config.image_size)
+
+
+def _names(records: pd.DataFrame, checkpoints: Any) -> Callable[[np.ndarray], str]:
+    def named(rows: np.ndarray) -> str:
+        return (
+            f"(images {', '.join(records['image_id'].iloc[rows])}); the last good checkpoint is "
+            f"that of step {checkpoints.latest_step() or 'none'}; lower config.learning_rate or "
+            "set config.clip_norm, and look at these images"
+        )
+
+    return named
