@@ -107,7 +107,19 @@ def read(
         InputError: if the file cannot be read, a row is shorter or longer than the header, no row
             is there, or a column is absent, there twice, or nearly an optional one.
     """
-    table = text_table.read_text(path)
+    table = named(text_table.read_text(path), path, columns, optional)
+    if table.empty:
+        raise InputError(f"{path} holds a header and no row")
+    return table
+
+
+def named(
+    table: pd.DataFrame,
+    path: Path,
+    columns: Iterable[str | Sequence[str]],
+    optional: Iterable[str | Sequence[str]] = (),
+) -> pd.DataFrame:
+    """A table with its wanted columns under the wanted names; arguments and errors as of `read`."""
     known: dict[str, list[str]] = {}
     for name in table.columns:
         known.setdefault(text_table.heading(str(name)), []).append(name)
@@ -127,8 +139,6 @@ def read(
             _refuse_nearly(path, names[0], set(table.columns) - set(renamed))
     if absent:
         raise InputError(f"{path} lacks the column {', '.join(absent)}; is it the right table?")
-    if table.empty:
-        raise InputError(f"{path} holds a header and no row")
     return table.rename(columns=renamed)
 
 

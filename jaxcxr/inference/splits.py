@@ -131,9 +131,13 @@ def _check_same_images(config: Any, origin: dict[str, Any], prepared: Prepared, 
     ):
         return
     learnt = set(training_units(open_prepared(config.data).records("train")))
-    leaked = sorted(learnt & set(training_units(prepared.records(split))))
+    records = prepared.records(split)
+    units = training_units(records)
+    leaked = sorted(learnt & set(units))
     if leaked:
+        image = records["image_id"].iloc[units.index(leaked[0])]
         raise InputError(
-            f"{prepared.path}: {len(leaked)} patients of its {split} split, the first "
-            f"{leaked[0]}, were trained on by this run; prepare it with the split of {config.data}"
+            f"{prepared.path}: {len(leaked)} patients of its {split} split, the first of "
+            f"image {image}, were trained on by this run; prepare it with the split of "
+            f"{config.data}"
         )
