@@ -106,9 +106,9 @@ class Ages(NamedTuple):
 
 
 def fold(text: str) -> str:
-    """A code word without case, accents, and all but letters and digits."""
+    """A code word without case, accents, and all but letters, digits and what doubts it."""
     parts = unicodedata.normalize("NFKD", ids.word(text).replace("ł", "l"))
-    return "".join(character for character in parts if character.isalnum())
+    return "".join(character for character in parts if character.isalnum() or character in "?<>")
 
 
 def translate(cells: pd.Series, words: dict[str, str]) -> pd.Series:

@@ -121,6 +121,11 @@ class _Images:
         self._size, self._columns = prepared.image_size, prepared.columns(labels)
         records = prepared.records(split)
         self._path, self._ids = prepared.path, records["image_id"].to_numpy()
+        if not set(prepared.labels) <= set(records.columns):
+            raise InputError(
+                f"{prepared.path}: cohort.json names labels that records.parquet has not; "
+                "prepare again"
+            )
         self._truth = records[list(prepared.labels)].to_numpy(np.int8)
 
     def __len__(self) -> int:

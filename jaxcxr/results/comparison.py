@@ -31,9 +31,10 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
         (np.flatnonzero(~np.isin(theirs, ours)), second.image_id, first),
     ):
         if len(absent):
+            image = sorted(images[absent])[0]
             raise InputError(
-                f"{len(absent)} images are not in {file.path}, the first '{sorted(images[absent])[0]}': "
-                "models can be compared on the same images only"
+                f"{len(absent)} images are not in {file.path}, the first '{image}': models "
+                "can be compared on the same images only"
             )
     order = np.argsort(theirs)
     second = second.at(order[np.searchsorted(theirs, ours, sorter=order)])
