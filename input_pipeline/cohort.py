@@ -133,8 +133,8 @@ def load_cohort(
     splits.guard_held_out(records, release.held_out)
     splits.guard_studies(records)
     _refuse_empty_splits(records, chosen, validation_share)
-    ids = label_set(dataset, findings)
-    for finding in ids:
+    wanted = label_set(dataset, findings)
+    for finding in wanted:
         records[NAMES[finding]] = labelled[finding]
     settings = {
         "tables": _hashes(Path(raw_dir), release),
@@ -148,7 +148,7 @@ def load_cohort(
         "joins": [one.counts() for one in joined],
         "notes": list(release.notes),
     }
-    labels = tuple(NAMES[finding] for finding in ids)
+    labels = tuple(NAMES[finding] for finding in wanted)
     return Cohort(dataset, label_rules, labels, records, _funnel(release), settings, labelled)
 
 

@@ -102,7 +102,7 @@ def from_list(records: pd.DataFrame, path: Path) -> tuple[pd.Series, joins.Joine
         joins.refuse_others(
             joined, records["patient_id"], theirs, records["image_id"], "patient_id"
         )
-    return joined.take(split, "", records.index), joined
+    return joined.take(split, "", records.index).astype("str"), joined
 
 
 def guard(records: pd.DataFrame) -> None:

@@ -119,7 +119,7 @@ def check_same(cohort, base):
     pd.testing.assert_frame_equal(rows[columns], wanted[columns])
     assert whose == theirs
     named = rows[rows["patient_id"].ne("")]
-    assert (named.groupby(named["patient_id"].map(key))["split"].nunique() == 1).all()
+    assert named.groupby(named["patient_id"].map(key))["split"].nunique().eq(1).all()
     # A split by patient depends on how an identifier is spelled, and on nothing else.
     if rows["patient_id"].equals(wanted["patient_id"]) and rows["image_id"].equals(
         wanted["image_id"]
