@@ -28,6 +28,7 @@ NOBODY = MISSING | {
     *("notapplicable", "anonymized", "anonymised", "anon", "unbekannt", "inconnu", "desconocido"),
     *("sconosciuto", "onbekend", "k.a.", "s/d"),
 }
+_AS_TEXT = re.compile(r"'(.+)|=\"(.+)\"")
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _FLOAT = re.compile(r"([^.,]*[0-9])[.,]0+")
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
@@ -49,25 +50,31 @@ _KEPT_DIGITS = 15  # of a long number in a spreadsheet; the others become zeros
 
 @lru_cache(maxsize=2**19)
 def word(text: str) -> str:
-    """A text without case, blanks and invisible characters, in Unicode's compatibility form."""
+    """A text without case, blanks and invisible characters, its dashes one, in Unicode's NFKC."""
     text = text.strip()
     if text.isascii() and text.isprintable():
         return text.lower().replace(" ", "")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    kinds = {letter: unicodedata.category(letter) for letter in text}
     text = "".join(
-        character for character in text if unicodedata.category(character)[0] not in "CZ"
+        "-" if kind == "Pd" else letter
+        for letter, kind in ((letter, kinds[letter]) for letter in text)
+        if kind[0] not in "CZ"
     )
-    return _FILLERS.sub("", text)
+    return _FILLERS.sub("", text.replace("\u2212", "-"))
 
 
 @lru_cache(maxsize=2**19)
 def key(text: str) -> str:
     """What an identifier is under every spelling: `P001`, `p001` and `P1`, or `12` and `12.0`.
 
-    That is `word`, without the `.0` of a whole number and without the leading zeros of each run of
-    digits. Identifiers are compared and joined by it; what is stored keeps its spelling.
+    That is `word`, without a spreadsheet's marks of text (`'12`, `="12"`), the `.0` of a whole
+    number, and the leading zeros of each run of digits. Identifiers are compared and joined by it;
+    what is stored keeps its spelling.
     """
     found = word(text)
+    if quoted := _AS_TEXT.fullmatch(found):
+        found = quoted[1] or quoted[2]
     if whole := _FLOAT.fullmatch(found):
         found = whole[1]
     return _LEADING_ZEROS.sub("", found)

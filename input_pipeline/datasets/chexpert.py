@@ -38,7 +38,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     train = tables.require(raw_dir, ["train.csv"])
     found = {
         "train": train,
-        "validation": tables.beside(train, "valid.csv"),
+        "validation": tables.find(raw_dir, ["valid.csv"]),
         "test": tables.find(raw_dir, TEST_TABLES, deeper=("*/CheXpert",)),
     }
     sources = {split: path for split, path in found.items() if path is not None}

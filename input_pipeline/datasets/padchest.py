@@ -212,6 +212,8 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame,
     birth = tables.numbers(path, "PatientBirth", table["PatientBirth"])
     names = tables.file_names(path, "ImageID", table["ImageID"])
     patients = tables.identifiers(path, "PatientID", table["PatientID"], images=names)
+    studies = tables.identifiers(path, "StudyID", table["StudyID"], images=names)
+    _refuse_other_studies(path, names, studies)
     views = codes.translate(table["Projection"], VIEWS)
     codes.refuse_unknown(
         table["Projection"], views, str(path), "Projection", ", ".join(VIEWS.values())
@@ -223,7 +225,7 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame,
             "image_id": names,
             "image_path": _image_paths(raw_dir, path, table["ImageDir"], names),
             "patient_id": patients,
-            "study_id": tables.identifiers(path, "StudyID", table["StudyID"], images=names),
+            "study_id": studies,
             "view": views,
             "age": ages.years,
             "sex": codes.sexes(table["PatientSex_DICOM"], str(path), "PatientSex_DICOM"),
@@ -231,6 +233,13 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame,
         }
     )
     return rows, ages
+
+
+def _refuse_other_studies(path: Path, names: pd.Series, studies: pd.Series) -> None:
+    """The release's file names begin with the study: one that begins with another is misplaced."""
+    inside, theirs = ids.keys(names.str.rsplit("_", n=1).str[0]), ids.keys(studies)
+    other = inside.isin(set(theirs)) & inside.ne(theirs)
+    tables.refuse(path, "ImageID", names, other, "an image of the row's StudyID")
 
 
 def _image_paths(raw_dir: Path, path: Path, folders: pd.Series, names: pd.Series) -> pd.Series:

@@ -78,14 +78,6 @@ def require(raw_dir: Path, names: Sequence[str]) -> Path:
     return path
 
 
-def beside(path: Path, name: str) -> Path | None:
-    """`name` (plain or gzipped) in the folder of `path`."""
-    for candidate in (path.with_name(name), path.with_name(f"{name}.gz")):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
 def prefix(raw_dir: Path, folder: Path) -> str:
     """What to put before a path under `folder` to make it relative to `raw_dir`."""
     relative = folder.relative_to(raw_dir).as_posix()

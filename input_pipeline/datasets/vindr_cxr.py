@@ -76,7 +76,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         base = raw_dir if train.parent == raw_dir else train.parent.parent
         parts, sources = {"train": _reader_votes(train)}, [train]
         lists = "image_labels_train.csv and image_labels_test.csv"
-        test = tables.beside(train, "image_labels_test.csv")
+        test = tables.find(raw_dir, ["image_labels_test.csv"])
         if test is not None:
             parts["test"] = _consensus_votes(test)
             sources.append(test)

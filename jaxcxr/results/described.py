@@ -34,6 +34,7 @@ def headed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
       InputError: two columns mean one thing, or one is nearly a known one.
     """
     from input_pipeline.datasets.tables import named
+    from input_pipeline.ids import key
 
     def of_label(column: Any) -> str:
         kind, colon, name = str(column).partition(":")
@@ -41,9 +42,14 @@ def headed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         return f"{known}:{name.strip()}" if colon and known in KINDS else str(column)
 
     table = table.rename(columns=of_label)
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise InputError(f"{path} has two columns {twice[0]}: name each label once")
+    known: dict[str, str] = {}
+    for column in table.columns:
+        if column.partition(":")[0] not in KINDS:
+            continue
+        if key(column) in known:
+            first = known[key(column)]
+            raise InputError(f"{path} has two columns {first} and {column}: name a label once")
+        known[key(column)] = column
     return named(table, path, (), COLUMNS)
 
 
