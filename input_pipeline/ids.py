@@ -39,6 +39,7 @@ _EATEN = re.compile(
     r"|#+|#(name\?|ref!|value!|num!|div/0!)",
     re.IGNORECASE,
 )
+_LONGEST_EATEN = 30  # characters; spares the pattern the many long identifiers
 # Shown as nothing, though of no category that says so: joiners, fillers, variation selectors.
 _FILLERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]"
@@ -75,7 +76,7 @@ def key(text: str) -> str:
     found = word(text)
     if quoted := _AS_TEXT.fullmatch(found):
         found = quoted[1] or quoted[2]
-    if whole := _FLOAT.fullmatch(found):
+    if found.endswith("0") and (whole := _FLOAT.fullmatch(found)):
         found = whole[1]
     return _LEADING_ZEROS.sub("", found)
 
@@ -87,7 +88,13 @@ def keys(cells: pd.Series) -> pd.Series:
 
 def each(cells: pd.Series, function: Callable[[str], object]) -> pd.Series:
     """Apply a function to each cell, once for each text."""
-    return cells.map({text: function(text) for text in cells.unique()}).astype(object)
+    known = {text: function(text) for text in texts_of(cells)}
+    return pd.Series([known[text] for text in cells.tolist()], index=cells.index, dtype=object)
+
+
+def texts_of(cells: pd.Series) -> list[str]:
+    """The different texts of a column, as a list: Arrow's arrays are slow to walk."""
+    return list(dict.fromkeys(cells.tolist()))
 
 
 def missing(cells: pd.Series) -> pd.Series:
@@ -102,7 +109,7 @@ def nobody(cells: pd.Series) -> pd.Series:
 
 def plain(cells: pd.Series) -> pd.Series:
     """Identifiers as they are stored: as spelled, less the `.0` that made `12` a float."""
-    floats = {text: text.split(".")[0] for text in cells.unique() if _DIGITS_FLOAT.fullmatch(text)}
+    floats = {text: text.split(".")[0] for text in texts_of(cells) if _DIGITS_FLOAT.fullmatch(text)}
     return cells.replace(floats) if floats else cells
 
 
@@ -117,12 +124,14 @@ def invisible(text: str) -> bool:
 
 def eaten(text: str) -> bool:
     """Whether a spreadsheet destroyed the identifier, as `2.85E+35`, `02-Jan` or `#REF!`."""
-    return _EATEN.fullmatch(word(text)) is not None
+    found = word(text)
+    return len(found) <= _LONGEST_EATEN and _EATEN.fullmatch(found) is not None
 
 
 def rounded(texts: list[str]) -> list[str]:
     """The long numbers of a column whose digits after the fifteenth are zeros, if most are so."""
-    long = [text for text in texts if len(text) > _KEPT_DIGITS + 1 and _DIGITS.fullmatch(text)]
+    long = [text for text in texts if len(text) > _KEPT_DIGITS + 1 and text[-1].isdigit()]
+    long = [text for text in long if _DIGITS.fullmatch(text)]
     zeros = [text for text in long if not text.split(".")[0][_KEPT_DIGITS:].strip("0")]
     return zeros if len(zeros) * 2 > len(long) else []
 
@@ -130,7 +139,7 @@ def rounded(texts: list[str]) -> list[str]:
 def alike(cells: pd.Series) -> list[int]:
     """Positions of two rows whose texts differ and are one identifier, or none."""
     spelled: dict[str, str] = {}
-    for text in cells.unique():
+    for text in texts_of(cells):
         if (first := spelled.setdefault(key(text), text)) != text:
             return [int(np.flatnonzero(cells.eq(one).to_numpy())[0]) for one in (first, text)]
     return []
@@ -154,7 +163,7 @@ def check(
         spreadsheet; or two spellings of one identifier stand in the column.
     """
     named = cells if images is None else images
-    texts = [str(text) for text in cells.unique()]
+    texts = texts_of(cells)
     for faulty, what in (
         ([text for text in texts if word(text) in NOBODY], "where an identifier is expected"),
         (
