@@ -12,6 +12,10 @@ from typing import Any
 from input_pipeline.shards import Shard, write
 
 
+def _write(shard: Shard) -> None:
+    write(shard)
+
+
 def write_shards(shards: list[Shard], runner: Any = None, options: Any = None) -> None:
     """Write shards with Beam; give it to `prepare` as `write`.
 
@@ -26,4 +30,4 @@ def write_shards(shards: list[Shard], runner: Any = None, options: Any = None) -
 
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         # A shuffle after Create, or one worker would get all the shards in one bundle.
-        _ = pipeline | beam.Create(shards) | beam.Reshuffle() | "write shards" >> beam.Map(write)
+        _ = pipeline | beam.Create(shards) | beam.Reshuffle() | "write shards" >> beam.Map(_write)

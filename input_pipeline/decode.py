@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from input_pipeline.image_errors import UnreadableImageError, check_size
+from input_pipeline.image_errors import UnreadableImageError, check_bytes, check_size
 from input_pipeline.jpeg import START, check_jpeg
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -35,6 +35,7 @@ def read_file(raw_dir: Path, image_path: str) -> bytes:
             raise UnreadableImageError("path leads out of the release")
         if not path.is_file():
             raise UnreadableImageError("no such file" if not path.exists() else "not a file")
+        check_bytes(path.stat().st_size)
         content = path.read_bytes()
     except (OSError, ValueError, RuntimeError) as error:  # also: NUL in the name, a loop of links
         reason = getattr(error, "strerror", None) or str(error)

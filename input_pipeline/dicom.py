@@ -9,16 +9,18 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from input_pipeline import dicom_elements
 from input_pipeline.dicom_display import falls, shown_levels
 from input_pipeline.dicom_pixels import CODESTREAM, stored_levels
-from input_pipeline.image_errors import UnreadableImageError
+from input_pipeline.image_errors import UnreadableImageError, check_bytes
 
 __all__ = ["CODESTREAM", "is_dicom", "shown", "stored"]
 
@@ -130,6 +132,7 @@ def _read(content: bytes) -> tuple[Dataset, bool]:
         raise UnreadableImageError(
             "DICOM: without its preamble and its mark DICM; write it again as a DICOM file"
         )
+    _check_unpacked(content)
     try:
         dataset = dcmread(io.BytesIO(content))
         syntax = dataset.file_meta.get("TransferSyntaxUID")
@@ -144,6 +147,23 @@ def _read(content: bytes) -> tuple[Dataset, bool]:
     if empty:
         raise UnreadableImageError("DICOM: no PixelData (truncated, or not an image)")
     return dataset, inverted
+
+
+def _check_unpacked(content: bytes) -> None:
+    """Unpack a deflated file just far enough to know that it is of a bearable size."""
+    # The first element behind the mark holds the length of the rest of the file's meta data.
+    start = 144 + int.from_bytes(content[140:144], "little")
+    if DeflatedExplicitVRLittleEndian.encode() not in content[:start]:
+        return
+    unpacker, packed = zlib.decompressobj(-zlib.MAX_WBITS), content[start:]
+    unpacked = 0
+    try:
+        while packed and not unpacker.eof:
+            unpacked += len(unpacker.decompress(packed, 2**20))
+            check_bytes(unpacked)
+            packed = unpacker.unconsumed_tail
+    except zlib.error:
+        raise UnreadableImageError("DICOM: damaged or truncated, cannot be read") from None
 
 
 def _is_inverted(dataset: Dataset) -> bool:

@@ -17,6 +17,7 @@ SCAN = 0xDA
 # Markers that start a frame: C0 to CF but for the tables C4, C8 and CC.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 LOSSLESS = (0xC3, 0xCB)
+MOST_SCANS = 64  # encoders write about ten; each takes as long as the whole picture
 # In a scan, FF is followed by 0 where it is a number, and by D0 to D7 where decoding restarts.
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -63,6 +64,8 @@ def check_jpeg(content: bytes) -> Frame:
             frame = _frame(marker, segment)
         elif marker == SCAN:
             scans.append(segment)
+            if len(scans) > MOST_SCANS:
+                raise UnreadableImageError(f"damaged JPEG: more than {MOST_SCANS} scans")
             found = NEXT_MARKER.search(content, place)
             if found is None:
                 raise _broken(frame)

@@ -7,9 +7,10 @@ same whatever the number of processes. `write` is the one place where images are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -79,16 +80,35 @@ def deal(cohort: Cohort, raw_dir: Path, out_dir: Path, recipe: str, size: int) -
     return shards
 
 
-def write(shard: Shard, prepared: Callable[[], None] = lambda: None) -> None:
+def write(
+    shard: Shard,
+    watch: Callable[[int | None], None] = lambda row: None,
+    known_bad: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Prepare and write the images of a shard, then note that it is done.
 
     Args:
       shard: the piece of work.
-      prepared: called after each image.
+      watch: called before each image with its row, and after it with None.
+      known_bad: reasons for images that are not even to be opened, by id.
     """
     rejects: dict[str, str] = {}
-    write_shard(shard.path, shard.size, len(shard.labels), _examples(shard, rejects, prepared))
+    examples = _examples(shard, rejects, watch, known_bad)
+    write_shard(shard.path, shard.size, len(shard.labels), examples)
     note(shard, rejects)
+
+
+def prepared_image(shard: Shard, row: int) -> np.ndarray:
+    """Prepare one image of a shard.
+
+    Raises:
+      UnreadableImageError: it cannot be used.
+    """
+    content = decode.read_file(shard.raw_dir, str(shard.records["image_path"].iloc[row]))
+    try:
+        return RECIPES[shard.recipe](content, shard.size)
+    except MemoryError:
+        raise UnreadableImageError("takes more memory than an image may") from None
 
 
 def note(shard: Shard, rejects: dict[str, str]) -> None:
@@ -97,18 +117,26 @@ def note(shard: Shard, rejects: dict[str, str]) -> None:
 
 
 def _examples(
-    shard: Shard, rejects: dict[str, str], prepared: Callable[[], None]
+    shard: Shard,
+    rejects: dict[str, str],
+    watch: Callable[[int | None], None],
+    known_bad: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     labels = shard.records[list(shard.labels)].to_numpy(np.int8)
     ages = shard.records["age"].to_numpy(np.float32)
-    for row, truth, age in zip(shard.records.itertuples(), labels, ages, strict=True):
+    rows = zip(shard.records.itertuples(), labels, ages, strict=True)
+    for number, (row, truth, age) in enumerate(rows):
+        watch(number)
+        image_id = str(row.image_id)
         try:
-            content = decode.read_file(shard.raw_dir, str(row.image_path))
-            image = RECIPES[shard.recipe](content, shard.size)
+            if image_id in known_bad:
+                raise UnreadableImageError(known_bad[image_id])
+            image = prepared_image(shard, number)
         except UnreadableImageError as error:
-            rejects[str(row.image_id)] = str(error)
+            rejects[image_id] = str(error)
+            watch(None)
         else:
+            watch(None)
             texts = ("image_id", "patient_id", "study_id", "view", "sex")
             described = {name: str(getattr(row, name)) for name in texts}
             yield {"image": image, "labels": truth, "age": age, **described}
-        prepared()
