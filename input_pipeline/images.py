@@ -1,0 +1,118 @@
+"""The images of a prepared dataset by row, each proved to be the one of its record.
+
+The records are TFDS's, taken apart here by hand: TFDS's own reader gives the same at a third of the
+speed (tested for equality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from array_record.python.array_record_data_source import ArrayRecordDataSource
+
+from input_pipeline.builder import shard_name
+from input_pipeline.identity import digest_of_pixels
+from jaxcxr.errors import InputError
+
+if TYPE_CHECKING:
+    from input_pipeline.prepared import Prepared
+
+Batch = dict[str, np.ndarray]
+
+
+class Images:
+    """Images and labels of one split by row; each that is read is the one of its record."""
+
+    def __init__(self, prepared: Prepared, split: str, labels: Sequence[str] | None):
+        images = len(prepared.records(split))
+        if not images:
+            raise InputError(
+                f"{prepared.path}: no split {split!r}; it has {', '.join(prepared.splits)}"
+            )
+        self._source = ArrayRecordDataSource(_shards(prepared, split))
+        if len(self._source) != images:
+            raise InputError(
+                f"{prepared.path}: holds {len(self._source)} images of {split} and "
+                f"{images} in records.parquet; prepare again"
+            )
+        self._size, self._columns = prepared.image_size, prepared.columns(labels)
+        records = prepared.records(split)
+        self._where = f"{prepared.path}: row {{}} of {split}"
+        self._told = [
+            [str(name).encode() for name in records[column].astype("string").fillna("")]
+            for column in ("image_id", "patient_id")
+        ]
+        self._truth = records[list(prepared.labels)].to_numpy(np.int8)
+        self._pixels = prepared.pixels_of(split)
+        self._checked = np.zeros(images, bool)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """Read rows: `image`, `labels`, `mask` and `index`."""
+        from tensorflow_datasets.proto import tf_example_pb2
+
+        images = np.empty((len(rows), self._size, self._size), np.uint8)
+        truth = np.empty((len(rows), len(self._columns)), np.int8)
+        for place, row in enumerate(rows):
+            example = tf_example_pb2.Example.FromString(self._source[int(row)])
+            feature = example.features.feature
+            flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
+            images[place] = flat.reshape(self._size, self._size)
+            stored = np.asarray(feature["labels"].int64_list.value)
+            truth[place] = stored[self._columns]
+            if not self._checked[row]:  # once: an epoch later the same bytes say the same
+                self._check(int(row), feature, stored, flat)
+                self._checked[row] = True
+        return {
+            "image": images,
+            "labels": (truth == 1).astype(np.float32),
+            "mask": (truth >= 0).astype(np.float32),
+            "index": np.asarray(rows, np.int32),
+        }
+
+    def pixels(self) -> list[str]:
+        """Read all images and return their digests."""
+        digests = []
+        for row in range(len(self)):
+            digests.append(digest_of_pixels(self.batch(np.array([row]))["image"].data))
+        return digests
+
+    def _check(self, row: int, feature: Any, labels: np.ndarray, flat: np.ndarray) -> None:
+        """Refuse an image that is not the one of its record."""
+        for column, told in zip(("image_id", "patient_id"), self._told, strict=True):
+            found = feature[column].bytes_list.value[0]
+            if found != told[row]:
+                shown = (found, told[row]) if column == "image_id" else ("another", "one patient")
+                names = [n.decode(errors="replace") if isinstance(n, bytes) else n for n in shown]
+                self._refuse(row, f"{column} {names[0]} in the shards and {names[1]}")
+        if not np.array_equal(labels, self._truth[row]):
+            self._refuse(row, "labelled otherwise in the shards than")
+        if self._pixels is not None and digest_of_pixels(flat.data) != self._pixels[row]:
+            self._refuse(row, "another picture in the shards than")
+
+    def _refuse(self, row: int, how: str) -> None:
+        raise InputError(
+            f"{self._where.format(row)} is {how} in records.parquet; shards and records are not of "
+            "one preparation; prepare again"
+        )
+
+
+def _shards(prepared: Prepared, split: str) -> list[str]:
+    """The files of a split, each of them there and whole."""
+    first = next(prepared.path.glob(f"{prepared.dataset}-{split}.array_record-*"), None)
+    count = int(first.name.rsplit("-", 1)[-1]) if first else 1
+    paths = [
+        prepared.path / shard_name(prepared.dataset, split, number, count)
+        for number in range(count)
+    ]
+    for path in paths:
+        try:
+            ArrayRecordDataSource(str(path))
+        except (OSError, ValueError, RuntimeError):
+            state = "damaged; remove it and" if path.exists() else "missing;"
+            raise InputError(f"{path}: {state} run its preparation again") from None
+    return list(map(str, paths))
