@@ -45,7 +45,7 @@ class Images:
             for column in ("image_id", "patient_id")
         ]
         self._truth = records[list(prepared.labels)].to_numpy(np.int8)
-        self._pixels = prepared.pixels_of(split)
+        self._pixels = prepared.pixels_of(split) if prepared.knows_pixels else None
         self._checked = np.zeros(images, bool)
 
     def __len__(self) -> int:

@@ -216,7 +216,7 @@ def _add_identity(out_dir: Path, described: dict[str, Any]) -> None:
 
     labels = tuple(described["labels"])
     prepared = Prepared(out_dir, described["dataset"], labels, described["image_size"], described)
-    records = pd.read_parquet(out_dir / "records.parquet").assign(**{PIXELS: prepared.pixels()})
+    records = pd.read_parquet(out_dir / "records.parquet").assign(**{PIXELS: prepared.pixels})
     with atomic_path(out_dir / "records.parquet") as temporary:
         records.to_parquet(temporary, index=False)
     found = identify(records, described, labels, records[PIXELS].tolist())

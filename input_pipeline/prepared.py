@@ -62,18 +62,25 @@ class Prepared:
         if "identity" in self.cohort:
             _ = self._records  # are compared with it when they are read
             return dict(self.cohort["identity"])
-        return identify(self._records, self.cohort, self.labels, self.pixels())
+        return identify(self._records, self.cohort, self.labels, self.pixels)
 
+    @cached_property
     def pixels(self) -> list[str]:
-        """Read every image and return its digest, in the order of all records."""
+        """The digest of each image, in the order of all records; read if none are recorded."""
+        if PIXELS in self._records:
+            return self._records[PIXELS].astype(str).tolist()
         found = {name: iter(Images(self, name, None).pixels()) for name in self.splits}
         return [next(found[name]) for name in self._records["split"]]
 
-    def pixels_of(self, split: str) -> list[str] | None:
-        """The digests of a split's images that stand in the records; None if none do."""
-        if PIXELS not in self._records:
-            return None
-        return self._records.loc[self._records["split"] == split, PIXELS].astype(str).tolist()
+    def pixels_of(self, split: str) -> list[str]:
+        """The digest of each image of a split."""
+        pairs = zip(self.pixels, self._records["split"], strict=True)
+        return [digest for digest, name in pairs if name == split]
+
+    @property
+    def knows_pixels(self) -> bool:
+        """Whether the records hold the digests, so that images can be compared with them."""
+        return PIXELS in self._records
 
     @property
     def splits(self) -> tuple[str, ...]:

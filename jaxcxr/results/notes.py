@@ -9,12 +9,26 @@ from typing import Any
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
     return [
+        *_seen(statistics),
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),
         *_subgroups(statistics),
         *_comparison(statistics),
     ]
+
+
+def _seen(statistics: dict[str, Any]) -> Iterator[str]:
+    comparison = statistics.get("comparison") or {}
+    models = {"": statistics["origin"], " compared with": comparison.get("against_origin", {})}
+    for which, origin in models.items():
+        datasets = origin.get("saw_before") or []
+        if datasets:
+            yield (
+                f"The weights that the model{which} started from were trained on "
+                f"{', '.join(datasets)}, and which images is not known: those of the reported "
+                "split that are of these may be among them."
+            )
 
 
 # Below this number of images or patients in a class, bootstrap intervals are known to be too short.
