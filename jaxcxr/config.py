@@ -186,7 +186,7 @@ def _suggest(word: str, candidates: Any) -> str:
 
 def experiment_fields(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that make the experiment, by dotted name, defaults filled in."""
-    fields = _flat(json.loads(study_config().to_json())) | _flat(config)
+    fields = flat_fields(config)
     # A cosine schedule ends with the last epoch, so that every step depends on their number.
     resumable = set(RESUMABLE_CHANGES) - ({"epochs"} if fields["schedule"] == "cosine" else set())
     return {name: value for name, value in fields.items() if name not in resumable}
@@ -203,6 +203,11 @@ def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         for name in sorted(set(before) | set(now))
         if before.get(name) != now.get(name)
     ]
+
+
+def flat_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Return all fields by dotted name; one that `config` lacks has its default."""
+    return _flat(json.loads(study_config().to_json())) | _flat(config)
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -49,11 +49,14 @@ def evaluate(
     from jaxcxr.files import write_json
     from jaxcxr.results.predictions import read_predictions
     from jaxcxr.results.statistics import Options
-    from jaxcxr.results.statistics_files import remove_written, write_curves, write_tables
+    from jaxcxr.results.statistics_files import WRITTEN, remove_written, write_curves, write_tables
 
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
+    for read in filter(None, (predictions_path, against)):
+        if Path(read).resolve() in {(out_dir / name).resolve() for name in WRITTEN}:
+            raise InputError(f"--out {out_dir}: {read} would be written over; give another folder")
     chosen = Options(**options)
     everything = read_predictions(predictions_path)
     models = [everything.of_split(chosen.split)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,39 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+MADE = (".csv", ".tex", ".html", ".svg", ".png", ".json")  # suffixes of what a report holds
+
+
+@contextmanager
+def fresh_directory(path: Path) -> Iterator[Path]:
+    """Give a new directory beside `path`; put it in the place of `path` when the block ends well.
+
+    So nothing that was made earlier stays beside what is made now. If nothing was made, there is no
+    directory afterwards. Files of kinds that no report holds are somebody's own and stay.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
+    new.mkdir()
+    try:
+        yield new
+        while path.is_dir():  # as long as another process puts its own there
+            with suppress(FileNotFoundError):
+                path.rename(old)
+            for kept in old.iterdir() if old.is_dir() else ():
+                if kept.suffix not in MADE and not (new / kept.name).exists():
+                    kept.rename(new / kept.name)
+            shutil.rmtree(old, ignore_errors=True)
+            if not any(new.iterdir()):
+                break
+            with suppress(OSError):
+                new.rename(path)
+                return
+        if any(new.iterdir()):
+            new.rename(path)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

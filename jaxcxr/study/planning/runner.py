@@ -103,8 +103,7 @@ class Runner:
         if status == 0 and job.is_done:
             return Outcome(DONE, ran=True)
         if status == 0:
-            missing = next(path for path in job.done if not path.exists())
-            return Outcome(FAILED, f"left no {missing}; see {log}", ran=True)
+            return Outcome(FAILED, f"left {job.lacks}; see {log}", ran=True)
         return Outcome(FAILED, f"{_last_line(log)} (exit status {status}; {log})", ran=True)
 
     def _shared_programs(self) -> dict[str, str]:

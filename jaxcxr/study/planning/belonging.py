@@ -1,0 +1,160 @@
+"""Whether what lies in a run's directory is of one run, and of the one that the study asks for.
+
+Each function returns a sentence that says what does not fit, empty if all does. Such a run counts
+as not done: the report leaves it out and names it, and the runner tries to mend it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from input_pipeline.identity import differences
+from jaxcxr.errors import InputError
+from jaxcxr.run.directory import CONFIG, PREDICTIONS, START, STATISTICS, WEIGHTS
+
+if TYPE_CHECKING:
+    from jaxcxr.study.planning.jobs import Experiment
+
+# Fields that a study leaves to the machine, or that name places whose content is compared.
+_FREE = (
+    "data",
+    "model.weights",
+    "checkpoint_every",
+    "log_every",
+    "mesh.data",
+    "mesh.fsdp",
+    "wandb",
+)
+
+
+def run_misfit(experiment: Experiment) -> str:
+    """Look at a run that has left all its files."""
+    directory = experiment.directory
+    try:
+        origin = origin_of(directory / PREDICTIONS)
+        if origin.get("weights_sha256") != _sha256(directory / WEIGHTS):
+            return f"{PREDICTIONS} is not of the weights beside it"
+        statistics = _read_json(directory / STATISTICS)
+        if statistics.get("predictions_sha256") != _sha256(directory / PREDICTIONS):
+            return f"{STATISTICS} is not of the predictions beside it"
+        start = _read_json(directory / START) if (directory / START).is_file() else {}
+        if start.get("run") != origin.get("run") and not (
+            start.get("adopted") and "run" not in origin
+        ):
+            return f"{PREDICTIONS} is of another run than the one that was begun there"
+        return (
+            _config_misfit(experiment, origin)
+            or _weights_misfit(experiment, origin)
+            or data_misfit(origin.get("data"), Path(experiment.data), origin)
+        )
+    except InputError as error:
+        return str(error)
+
+
+def cross_misfit(predictions: Path, directory: Path, data: str) -> str:
+    """Look at predictions of another dataset: of the weights in `directory`, and of that data?"""
+    try:
+        origin = origin_of(predictions)
+        if origin.get("weights_sha256") != _sha256(directory / WEIGHTS):
+            return f"{predictions.name} is not of the weights beside it"
+        return data_misfit(origin.get("predicted", {}).get("data"), Path(data), {})
+    except InputError as error:
+        return str(error)
+
+
+def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
+    from jaxcxr.config import flat_fields
+    from jaxcxr.study.planning.cost import experiment_config
+
+    path = experiment.directory / CONFIG
+    trained = flat_fields(_read_json(path) if path.is_file() else origin.get("config", {}))
+    if list(origin.get("labels", experiment.labels)) != list(experiment.labels):
+        return f"it is of the labels {', '.join(origin['labels'])}"
+    asked = flat_fields(json.loads(experiment_config(experiment).to_json()))
+    differing = [
+        f"{name} {asked.get(name)!r}, but this run was trained with {trained.get(name)!r}"
+        for name in sorted(set(asked) | set(trained))
+        if name not in _FREE and asked.get(name) != trained.get(name)
+    ]
+    return f"the study says {'; '.join(differing)}" if differing else ""
+
+
+def _weights_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
+    from jaxcxr.study.planning.cost import experiment_config
+
+    asked = experiment_config(experiment).model.weights
+    began = (origin.get("initialized_from") or {}).get("sha256")
+    if bool(asked) != bool(began):
+        return f"it started from {'weights' if began else 'none'}, not from {asked or 'none'}"
+    if asked and Path(asked).is_file() and _sha256(Path(asked)) != began:
+        return f"it did not start from {asked} as it now is"
+    return ""
+
+
+def data_misfit(identity: Any, data: Path, origin: dict[str, Any]) -> str:
+    """Compare with prepared data, where these are still there.
+
+    Args:
+      identity: of the data that a file was made of; None where it does not say.
+      data: the prepared dataset.
+      origin: what else the file says, compared where there is no identity.
+    """
+    path = data / "cohort.json"
+    if not path.is_file():
+        return ""
+    if identity is not None:
+        changed = differences(identity, _identity(data, path.stat().st_mtime_ns))
+        return f"it is of other data than {data} holds now, which differs in {changed}" * bool(
+            changed
+        )
+    cohort = _read_json(path)
+    for name in ("dataset", "label_rules", "recipe_hash"):
+        if name in origin and origin[name] != cohort.get(name):
+            return f"it is of data with {name} {origin[name]}, but {data} has {cohort.get(name)}"
+    return ""
+
+
+def origin_of(predictions: Path) -> dict[str, Any]:
+    """Read what predictions say of their making.
+
+    Raises:
+      InputError: they cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(predictions).metadata or {}
+        return dict(json.loads(metadata.get(b"jaxcxr", b"{}")))
+    except (pa.ArrowException, OSError, ValueError, TypeError):
+        raise InputError(f"{predictions.name} is damaged") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise InputError(f"{path.name} is damaged") from None
+
+
+def _sha256(path: Path) -> str:
+    from jaxcxr.files import sha256
+
+    about = path.stat()
+    return _digest(sha256, path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest(sha256: Any, path: Path, size: int, changed: int) -> str:
+    """Digest a file once, as long as it does not change."""
+    return str(sha256(path))
+
+
+@lru_cache(maxsize=256)
+def _identity(data: Path, changed: int) -> dict[str, str]:
+    from input_pipeline.prepared import open_prepared
+
+    return open_prepared(data).identity
