@@ -74,13 +74,6 @@ class Images:
             "index": np.asarray(rows, np.int32),
         }
 
-    def pixels(self) -> list[str]:
-        """Read all images and return their digests."""
-        digests = []
-        for row in range(len(self)):
-            digests.append(digest_of_pixels(self.batch(np.array([row]))["image"].data))
-        return digests
-
     def _check(self, row: int, feature: Any, labels: np.ndarray, flat: np.ndarray) -> None:
         """Refuse an image that is not the one of its record."""
         for column, told in zip(("image_id", "patient_id"), self._told, strict=True):
@@ -99,6 +92,31 @@ class Images:
             f"{self._where.format(row)} is {how} in records.parquet; shards and records are not of "
             "one preparation; prepare again"
         )
+
+
+def digests_in_shards(prepared: Prepared, split: str) -> list[str]:
+    """Digest every image of a split, after making sure that it is the one of its record."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    source = ArrayRecordDataSource(_shards(prepared, split))
+    ids = prepared.records(split)["image_id"].astype(str).tolist()
+    digests = []
+    for row in range(len(source)):
+        feature = tf_example_pb2.Example.FromString(source[row]).features.feature
+        found = feature["image_id"].bytes_list.value[0].decode(errors="replace")
+        if row >= len(ids) or found != ids[row]:
+            raise InputError(
+                f"{prepared.path}: row {row} of {split} is image {found} in the shards and "
+                f"{ids[row] if row < len(ids) else 'none'} in records.parquet; shards and records "
+                "are not of one preparation; prepare again"
+            )
+        digests.append(digest_of_pixels(feature["image"].bytes_list.value[0]))
+    if len(digests) != len(ids):
+        raise InputError(
+            f"{prepared.path}: holds {len(digests)} images of {split} and {len(ids)} in "
+            "records.parquet; prepare again"
+        )
+    return digests
 
 
 def _shards(prepared: Prepared, split: str) -> list[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from input_pipeline.builder import PROGRESS
 from input_pipeline.identity import PIXELS, Identity, differences, identify
-from input_pipeline.images import Images
+from input_pipeline.images import digests_in_shards
 from jaxcxr.errors import InputError
 
 
@@ -69,7 +69,7 @@ class Prepared:
         """The digest of each image, in the order of all records; read if none are recorded."""
         if PIXELS in self._records:
             return self._records[PIXELS].astype(str).tolist()
-        found = {name: iter(Images(self, name, None).pixels()) for name in self.splits}
+        found = {name: iter(digests_in_shards(self, name)) for name in self.splits}
         return [next(found[name]) for name in self._records["split"]]
 
     def pixels_of(self, split: str) -> list[str]:

@@ -54,8 +54,10 @@ def evaluate(
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
-    for read in filter(None, (predictions_path, against)):
-        if Path(read).resolve() in {(out_dir / name).resolve() for name in WRITTEN}:
+    for read in (predictions_path, against):
+        if read is not None and Path(read).resolve() in {
+            (out_dir / name).resolve() for name in WRITTEN
+        }:
             raise InputError(f"--out {out_dir}: {read} would be written over; give another folder")
     chosen = Options(**options)
     everything = read_predictions(predictions_path)

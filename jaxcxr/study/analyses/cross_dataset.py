@@ -109,7 +109,7 @@ def _measured(
     titles = (study.initialization(experiments[0].initialization).title,) * len(models)
     tests = [predictions.of_split("test") for predictions in read]
     paired = paired_of(tested_on, experiments[0].label_set, models, titles, tests)
-    return paired and measure(paired, study.resamples)
+    return None if paired is None else measure(paired, study.resamples)
 
 
 def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:
