@@ -25,9 +25,9 @@ def _seen(statistics: dict[str, Any]) -> Iterator[str]:
         datasets = origin.get("saw_before") or []
         if datasets:
             yield (
-                f"The weights that the model{which} started from were trained on "
-                f"{', '.join(datasets)}, and which images is not known: those of the reported "
-                "split that are of these may be among them."
+                f"The weights that the model{which} started from were, or may have been, trained "
+                f"on {', '.join(datasets)}, on which images is not known: reported ones of these "
+                "may be among them."
             )
 
 

@@ -161,8 +161,12 @@ def _check_test_unread(directory: Path, config: ConfigDict, recorded: Start | No
             )
 
 
-def claim(directory: Path, config: ConfigDict, start: Start) -> None:
-    """Record the run in its directory, once everything is known to fit together."""
+def claim(directory: Path, config: ConfigDict, start: Start) -> bool:
+    """Record the run in its directory, once everything is known to fit together.
+
+    Returns:
+      Whether it is one that was begun before starts were kept.
+    """
     from jaxcxr.run.environment import environment
 
     recorded = read_start(directory)
@@ -171,6 +175,7 @@ def claim(directory: Path, config: ConfigDict, start: Start) -> None:
         write_json(directory / START, start | ({"adopted": True} if adopted else {}))
     write_json(directory / CONFIG, json.loads(config.to_json()))
     write_json(directory / ENVIRONMENT, environment())
+    return adopted
 
 
 def note_test_read(directory: Path) -> None:
@@ -219,6 +224,19 @@ def check_weights(directory: Path, provenance: dict[str, Any]) -> None:
         raise InputError(
             f"{directory / WEIGHTS}: was trained with another config than {CONFIG} beside it says "
             f"({'; '.join(changed)}); put back what belongs there, or train in another --workdir"
+        )
+
+
+def check_predictions(directory: Path, origin: dict[str, Any]) -> None:
+    """Stop where the predictions that lie with a run are not of its weights.
+
+    Raises:
+      InputError: they are not.
+    """
+    if origin.get("weights_sha256") != sha256(directory / WEIGHTS):
+        raise InputError(
+            f"{directory / PREDICTIONS}: is not of {WEIGHTS} beside it; run the command of the "
+            "run again, which predicts again"
         )
 
 

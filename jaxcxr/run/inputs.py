@@ -16,7 +16,14 @@ from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViT, ViTSpec, load, read_header
-from jaxcxr.run.learnt import FINE_TUNED, Learnt, check_unseen, read_learnt, unlisted
+from jaxcxr.run.learnt import (
+    FINE_TUNED,
+    Learnt,
+    check_unseen,
+    learnt_by,
+    read_learnt,
+    unlisted,
+)
 
 
 def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
@@ -32,16 +39,20 @@ def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
     return prepared, labels
 
 
-def inherited(config: ConfigDict, prepared: Prepared) -> Learnt:
-    """Return what the weights that a run starts from have learnt from.
+def learn_from(config: ConfigDict, prepared: Prepared, rows: np.ndarray) -> Learnt:
+    """Return what a run has learnt from at its end, what its first weights had included.
+
+    Args:
+      config: of the run.
+      prepared: its dataset.
+      rows: of the training split, as of `training_rows`.
 
     Raises:
       InputError: images of the validation or the test split, or of their patients, are among it.
     """
-    if config.model.init == "random":
-        return {}
-    learnt = read_learnt(config.model.weights)
-    who = f"the weights that it starts from, {config.model.weights},"
+    before = {} if config.model.init == "random" else read_learnt(config.model.weights)
+    learnt = learnt_by(prepared, rows, before)
+    who = "this run" + (f" or by {config.model.weights}, which it starts from," if before else "")
     check_unseen(learnt, who, prepared, ("validation", "test"))
     return learnt
 
@@ -142,7 +153,9 @@ def describe_weights(config: ConfigDict) -> str:
     # A run's weights name their dataset, converted ones their checkpoint and its file.
     names = ("checkpoint", "source", "dataset", "licence")
     origin = ", ".join(f"{known[name]}" for name in names if known.get(name))
-    return f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+    said = f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+    seen = unlisted(known)
+    return said + (f"; had learnt from {', '.join(seen)}, images not known" if seen else "")
 
 
 def provenance(

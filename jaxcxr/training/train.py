@@ -20,7 +20,7 @@ from jaxcxr.model import ViTSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
-from jaxcxr.run.learnt import learnt_by, to_tensors
+from jaxcxr.run.learnt import to_tensors
 from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings, to_host
 from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
@@ -51,8 +51,8 @@ def train(config: ConfigDict, directory: Path) -> None:
     # ---- Data -----------------------------------------------------------------------------------
     prepared, labels = inputs.open_data(config)
     start = belongs.check_start(directory, config, belongs.start_of(config, prepared, labels))
-    before = inputs.inherited(config, prepared)
     lessons = _lessons(config, prepared, labels)
+    learnt = inputs.learn_from(config, prepared, lessons.rows)
     batches = _batches(config, prepared, labels, lessons)
 
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
@@ -81,8 +81,11 @@ def train(config: ConfigDict, directory: Path) -> None:
         window = progress["window"]
         _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
     first_step = int(state["step"])
-    if jax.process_index() == 0:
-        belongs.claim(directory, config, start)
+    if jax.process_index() == 0 and belongs.claim(directory, config, start):
+        say(
+            f"{directory} was begun before runs kept what they learn from: it is taken to be "
+            f"{config.data} as it lies there now"
+        )
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
         donate_argnums=0,
@@ -90,7 +93,6 @@ def train(config: ConfigDict, directory: Path) -> None:
     )
 
     # ---- Say what is about to happen ------------------------------------------------------------
-    learnt = learnt_by(prepared, lessons.rows, before)
     origin = inputs.provenance(config, prepared, labels, start, learnt)
     learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
     summary(

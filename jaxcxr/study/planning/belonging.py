@@ -48,7 +48,7 @@ def run_misfit(experiment: Experiment) -> str:
         return (
             _config_misfit(experiment, origin)
             or _weights_misfit(experiment, origin)
-            or data_misfit(origin.get("data"), Path(experiment.data), origin)
+            or _data_misfit(experiment, origin)
         )
     except InputError as error:
         return str(error)
@@ -89,9 +89,28 @@ def _weights_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
     began = (origin.get("initialized_from") or {}).get("sha256")
     if bool(asked) != bool(began):
         return f"it started from {'weights' if began else 'none'}, not from {asked or 'none'}"
-    if asked and Path(asked).is_file() and _sha256(Path(asked)) != began:
-        return f"it did not start from {asked} as it now is"
-    return ""
+    if not asked:
+        return ""
+    if Path(asked).is_file():
+        same = _sha256(Path(asked)) == began
+        return "" if same else f"it did not start from {asked} as it now is"
+    used = origin.get("config", {}).get("model", {}).get("weights", "")
+    return _place_misfit("weights", used, asked)
+
+
+def _place_misfit(what: str, used: str, asked: str) -> str:
+    """Compare the ends of two places, where what lay there is gone; the study may have moved."""
+    same = Path(used).parts[-2:] == Path(asked).parts[-2:]
+    return "" if same else f"its {what} are {used}, and {asked} is not there to compare"
+
+
+def _data_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
+    dataset = origin.get("dataset", experiment.dataset)
+    if dataset != experiment.dataset:
+        return f"it is of the dataset {dataset}"
+    if (Path(experiment.data) / "cohort.json").is_file():
+        return data_misfit(origin.get("data"), Path(experiment.data), origin)
+    return _place_misfit("data", origin.get("config", {}).get("data", ""), experiment.data)
 
 
 def data_misfit(identity: Any, data: Path, origin: dict[str, Any]) -> str:

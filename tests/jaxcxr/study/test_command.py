@@ -142,7 +142,7 @@ def test_exchanged_runs_are_left_out_and_named(small, capsys):
     assert stopped.value.code == 1
     said = capsys.readouterr()
     for name in CELLS:
-        assert f"left out: {name}: the study says " in said.err
+        assert f"left out: {name}: its weights are " in said.err
     assert "not in the report yet: uka_cxr-paper" in said.out
     assert not (out / "report").exists()  # nothing of the earlier report passes for this one
 
