@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +49,21 @@ def fresh_directory(path: Path) -> Iterator[Path]:
     new.mkdir()
     try:
         yield new
-        while path.is_dir():  # as long as another process puts its own there
-            with suppress(FileNotFoundError):
+        while any(new.iterdir()) or path.is_dir():
+            if path.is_dir():
                 path.rename(old)
-            for kept in old.iterdir() if old.is_dir() else ():
-                if kept.suffix not in MADE and not (new / kept.name).exists():
-                    kept.rename(new / kept.name)
-            shutil.rmtree(old, ignore_errors=True)
+                for kept in old.iterdir():
+                    if kept.suffix not in MADE and not (new / kept.name).exists():
+                        kept.rename(new / kept.name)
+                shutil.rmtree(old)
             if not any(new.iterdir()):
                 break
-            with suppress(OSError):
+            try:
                 new.rename(path)
-                return
-        if any(new.iterdir()):
-            new.rename(path)
+                break
+            except OSError:
+                if not path.is_dir():  # otherwise another process has just put its own there
+                    raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

@@ -30,6 +30,31 @@ _FREE = (
 )
 
 
+def note_made(out: Path, job: str, command: tuple[str, ...]) -> None:
+    """Note below the study's directory by what command a job's files were made."""
+    from jaxcxr.files import write_json
+
+    write_json(out / "made" / f"{job}.json", {"command": _below(out, command)})
+
+
+def made_misfit(out: Path, job: str, command: tuple[str, ...]) -> str:
+    """Look at data that the study made: by the command that it would make them by now?"""
+    path = out / "made" / f"{job}.json"
+    if not path.is_file():  # made before that was noted
+        return ""
+    try:
+        before = _read_json(path).get("command")
+    except InputError as error:
+        return str(error)
+    now = _below(out, command)
+    return "" if before == now else f"was made by {before}, and the study now asks for {now}"
+
+
+def _below(out: Path, command: tuple[str, ...]) -> str:
+    """The command without the interpreter, the same wherever the study's directory lies."""
+    return " ".join(command[1:]).replace(str(out.resolve()), "OUT")
+
+
 def run_misfit(experiment: Experiment) -> str:
     """Look at a run that has left all its files."""
     directory = experiment.directory
@@ -67,13 +92,12 @@ def cross_misfit(predictions: Path, directory: Path, data: str) -> str:
 
 def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
     from jaxcxr.config import flat_fields
-    from jaxcxr.study.planning.cost import experiment_config
 
     path = experiment.directory / CONFIG
     trained = flat_fields(_read_json(path) if path.is_file() else origin.get("config", {}))
     if list(origin.get("labels", experiment.labels)) != list(experiment.labels):
         return f"it is of the labels {', '.join(origin['labels'])}"
-    asked = flat_fields(json.loads(experiment_config(experiment).to_json()))
+    asked = _asked(experiment)
     differing = [
         f"{name} {asked.get(name)!r}, but this run was trained with {trained.get(name)!r}"
         for name in sorted(set(asked) | set(trained))
@@ -82,10 +106,17 @@ def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
     return f"the study says {'; '.join(differing)}" if differing else ""
 
 
-def _weights_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
+@lru_cache(maxsize=4096)
+def _asked(experiment: Experiment) -> dict[str, Any]:
+    """All fields of the config that the study asks for."""
+    from jaxcxr.config import flat_fields
     from jaxcxr.study.planning.cost import experiment_config
 
-    asked = experiment_config(experiment).model.weights
+    return flat_fields(json.loads(experiment_config(experiment).to_json()))
+
+
+def _weights_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
+    asked = _asked(experiment)["model.weights"]
     began = (origin.get("initialized_from") or {}).get("sha256")
     if bool(asked) != bool(began):
         return f"it started from {'weights' if began else 'none'}, not from {asked or 'none'}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from jaxcxr.study.planning.belonging import note_made
 from jaxcxr.study.planning.jobs import Job
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
@@ -100,6 +101,8 @@ class Runner:
                 process.wait()
                 print(f"stopped {job.id}; run the same command to go on", file=sys.stderr)
                 raise
+        if status == 0:
+            note_made(self.out, job.id, job.command)
         if status == 0 and job.is_done:
             return Outcome(DONE, ran=True)
         if status == 0:
