@@ -71,7 +71,8 @@ def run_misfit(experiment: Experiment) -> str:
         ):
             return f"{PREDICTIONS} is of another run than the one that was begun there"
         return (
-            _config_misfit(experiment, origin)
+            experiment.data_misfit()
+            or _config_misfit(experiment, origin)
             or _weights_misfit(experiment, origin)
             or _data_misfit(experiment, origin)
         )

@@ -66,5 +66,15 @@ def _job(out: Path, name: str, command: tuple[str, ...], done: Path, *needs: str
     return Job(name, command, (done,), needs, partial(made_misfit, out, name, command))
 
 
+def misfit_of_made(data: dict[str, Job], needs: tuple[str, ...]) -> str:
+    """Say which of the data that an experiment needs, if the study makes them, do not fit."""
+    for job in (data[name] for name in needs if name in data):
+        if all(path.exists() for path in job.done) and (why := job.misfit()):
+            return f"{job.id} {why}"
+        if why := misfit_of_made(data, job.needs):
+            return why
+    return ""
+
+
 def _options(values: dict[str, Any]) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name, value in values.items())

@@ -60,6 +60,7 @@ class Experiment:
       needs: ids of jobs.
       spec: fields of its model where no weights file tells them.
       variant: name of the `Variant`; empty for full fine-tuning on all patients.
+      data_misfit: says that data which the study makes are not those that it now asks for.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Experiment:
     needs: tuple[str, ...]
     spec: Overrides
     variant: str = ""
+    data_misfit: Callable[[], str] = field(default=lambda: "", compare=False, repr=False)
 
     def job(self) -> Job:
         """Return the command that trains, predicts and evaluates it, or goes on doing so."""
