@@ -26,6 +26,7 @@ from jaxcxr.files import sha256
 from jaxcxr.inference.splits import predict_elsewhere, predict_run
 from jaxcxr.main import run_experiment
 from jaxcxr.model import read_header, read_tensors, write_weights
+from jaxcxr.results.notes import notes
 from jaxcxr.results.predictions import read_predictions
 from jaxcxr.run.belongs import read_start
 from jaxcxr.run.directory import CHECKPOINTS, START
@@ -207,6 +208,24 @@ def test_predictions_say_of_what_they_are(run, data, tmp_path):
     predict_elsewhere(run, [elsewhere], [tmp_path / "p.parquet"])
     told = read_predictions(tmp_path / "p.parquet").origin["predicted"]
     assert told["data"] == origin["data"]
+
+
+def test_weights_that_saw_radiographs_without_saying_which_say_so_in_every_report(
+    run, data, tmp_path
+):
+    header = read_header(run / "model.safetensors")
+    tensors = read_tensors(run / "model.safetensors")
+    kept = {name: value for name, value in tensors.items() if not name.startswith("extra/")}
+    path = tmp_path / "w.safetensors"
+    write_weights(path, header.spec, kept, {"pretrained_on": ["padchest", "BRAX"]})
+    start = {"model.weights": str(path), "model.init": "pretrained", "epochs": 1}
+    run_experiment(config_of(data, **start), tmp_path / "first")
+    start["model.weights"] = str(tmp_path / "first/model.safetensors")
+    run_experiment(config_of(data, **start), tmp_path / "second")  # and of what starts from those
+    for name in ("first", "second"):
+        statistics = json.loads((tmp_path / name / "statistics.json").read_text())
+        assert statistics["origin"]["saw_before"] == ["padchest", "BRAX"]
+        assert "trained on padchest, BRAX, on which images is not known" in notes(statistics)[0]
 
 
 def test_a_head_has_as_many_names_as_outputs(run, data, tmp_path):

@@ -79,7 +79,8 @@ class Runner:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if job.is_done:
                 return Outcome(DONE)
-            print(f"running {job.id}", flush=True)
+            there = all(path.exists() for path in job.done)
+            print(f"running {job.id}{f' again: {job.lacks}' if there else ''}", flush=True)
             return self._execute(job, lock.fileno())
 
     def _execute(self, job: Job, lock: int) -> Outcome:
