@@ -92,10 +92,13 @@ def cross_misfit(predictions: Path, directory: Path, data: str) -> str:
 
 
 def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
-    from jaxcxr.config import flat_fields
+    from jaxcxr.config import changed_fields, flat_fields
 
-    path = experiment.directory / CONFIG
-    trained = flat_fields(_read_json(path) if path.is_file() else origin.get("config", {}))
+    path, told = experiment.directory / CONFIG, origin.get("config", {})
+    config = _read_json(path) if path.is_file() else told
+    if told and (changed := changed_fields(told, config)):
+        return f"{PREDICTIONS} is of another config than {CONFIG} ({'; '.join(changed)})"
+    trained = flat_fields(config)
     if list(origin.get("labels", experiment.labels)) != list(experiment.labels):
         return f"it is of the labels {', '.join(origin['labels'])}"
     asked = _asked(experiment)
