@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import ViT, load, read_header
-from jaxcxr.run.belongs import check_weights
+from jaxcxr.run.belongs import TEST_READ, check_weights, read_start
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 
@@ -32,7 +32,9 @@ def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, di
         )
     provenance = read_header(path).provenance
     check_weights(directory, provenance)
-    origin = provenance | {"weights_sha256": sha256(path)}
+    start = read_start(directory) or {}
+    marked = {name: start[name] for name in (TEST_READ,) if name in start}
+    origin = provenance | marked | {"weights_sha256": sha256(path)}
     model = load(
         path,
         image_size=config.image_size,

@@ -26,6 +26,10 @@ from jaxcxr.run.inputs import open_data, trained_on
 
 Start = dict[str, Any]
 
+# In `start.json` and in all that a run predicts: the stopping rule with which the test split had
+# been read before the training went on beyond it.
+TEST_READ = "test_read_before"
+
 
 def start_of(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> Start:
     """Describe what a run starts from.
@@ -86,8 +90,7 @@ def check_start(directory: Path, config: ConfigDict, start: Start) -> Start:
             )
     elif (directory / CONFIG).is_file():
         _check_old(directory, config, start)
-    _check_test_unread(directory, config, recorded)
-    return recorded or start
+    return (recorded or start) | _test_read_before(directory, config, recorded)
 
 
 def _check_old(directory: Path, config: ConfigDict, start: Start) -> None:
@@ -146,19 +149,15 @@ def check_counts(
         )
 
 
-def _check_test_unread(directory: Path, config: ConfigDict, recorded: Start | None) -> None:
-    """Refuse to train longer once the test split has told how well it went."""
-    read = (directory / PREDICTIONS).is_file() or bool(recorded and recorded.get("test_read"))
-    if not read or not (directory / CONFIG).is_file():
-        return
+def _test_read_before(directory: Path, config: ConfigDict, recorded: Start | None) -> Start:
+    """Mark a run that is to train longer once its test split has told how well it went."""
+    recorded = recorded or {}
+    read = (directory / PREDICTIONS).is_file() or bool(recorded.get("test_read"))
+    if TEST_READ in recorded or not read or not (directory / CONFIG).is_file():
+        return {}
     old = read_config(directory)
-    for name in ("epochs", "patience"):
-        if old[name] != config[name]:
-            raise InputError(
-                f"{directory}: its test split has been read, with {name} {old[name]}; to train "
-                f"with {name} {config[name]} now would choose by the test split; use another "
-                "--workdir"
-            )
+    longer = config.epochs > old.epochs or config.patience > old.patience
+    return {TEST_READ: {"epochs": old.epochs, "patience": old.patience}} if longer else {}
 
 
 def claim(directory: Path, config: ConfigDict, start: Start) -> bool:
@@ -171,7 +170,7 @@ def claim(directory: Path, config: ConfigDict, start: Start) -> bool:
 
     recorded = read_start(directory)
     adopted = recorded is None and (directory / CONFIG).is_file()
-    if recorded is None:
+    if recorded != start:
         write_json(directory / START, start | ({"adopted": True} if adopted else {}))
     write_json(directory / CONFIG, json.loads(config.to_json()))
     write_json(directory / ENVIRONMENT, environment())

@@ -80,6 +80,8 @@ def train(config: ConfigDict, directory: Path) -> None:
         selection.restore(progress["selection"])
         window = progress["window"]
         _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
+    if belongs.TEST_READ in start:
+        say("its test split was read before this training ended; all numbers from it will say so")
     first_step = int(state["step"])
     if jax.process_index() == 0 and belongs.claim(directory, config, start):
         say(

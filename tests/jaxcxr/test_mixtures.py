@@ -146,11 +146,21 @@ def test_a_refused_start_claims_no_directory(data, tmp_path):
     run_experiment(config_of(data, epochs=1), tmp_path)
 
 
-def test_more_epochs_after_the_test_split_was_read_are_refused(run, data, tmp_path):
+def test_more_epochs_after_the_test_split_was_read_are_marked_in_all_that_follows(
+    run, data, tmp_path
+):
     directory = copied(run, tmp_path / "run")
-    for name, value in (("epochs", 9), ("patience", 9)):
-        with pytest.raises(InputError, match=f"test split has been read, with {name}"):
-            run_experiment(config_of(data, **{name: value}), directory)
+    run_experiment(config_of(data, patience=2), directory)  # shorter, so that nothing is trained
+    assert "test_read_before" not in read_start(directory)
+    (directory / "predictions.parquet").unlink()  # of any file: the run itself remembers
+    run_experiment(config_of(data, patience=2, epochs=3), directory)
+    for _ in range(2):
+        statistics = json.loads((directory / "statistics.json").read_text())
+        assert statistics["origin"]["test_read_before"] == {"epochs": 2, "patience": 2}
+        assert "trained on after its test split had been read" in notes(statistics)[0]
+        run_experiment(config_of(data, patience=2, epochs=3), directory)
+    predict_run(directory, tmp_path / "p.parquet", ["validation"])
+    assert "test_read_before" in read_predictions(tmp_path / "p.parquet").origin
 
 
 def test_epochs_of_a_cosine_schedule_are_the_experiment():

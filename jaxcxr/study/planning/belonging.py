@@ -70,6 +70,8 @@ def run_misfit(experiment: Experiment) -> str:
             start.get("adopted") and "run" not in origin
         ):
             return f"{PREDICTIONS} is of another run than the one that was begun there"
+        if origin.get("test_read_before"):
+            return "it was trained on after its test split had been read"
         return (
             experiment.data_misfit()
             or _config_misfit(experiment, origin)
