@@ -68,7 +68,12 @@ def test_each_part_of_an_identity_stands_for_its_content_and_nothing_else(data, 
         assert differing == DATA_SWAPS[name], name
 
 
-@pytest.mark.parametrize("name", OTHER_DATA)
+def some_slow(names, *quick):
+    """Every name, all but the quick ones marked slow."""
+    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", some_slow(OTHER_DATA, "split", "labels"))
 def test_a_run_goes_on_with_its_own_data_alone(data, run, tmp_path, name):
     directory = copied(run, tmp_path / "run")
     before = sorted(p.name for p in (directory / CHECKPOINTS).iterdir())
@@ -111,7 +116,7 @@ def test_data_of_before_get_their_identity_from_their_content(data, tmp_path):
 # ---- Runs ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("part", RUN_SWAPS)
+@pytest.mark.parametrize("part", some_slow(RUN_SWAPS, "checkpoints", "weights"))
 def test_no_part_of_another_run_passes_for_a_runs_own(run, other_run, data, tmp_path, part):
     mixed = copied(run, tmp_path / "mixed")
     swap(other_run, mixed, part)
