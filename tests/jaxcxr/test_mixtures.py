@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,9 +21,11 @@ from mixed import (
 )
 
 from input_pipeline.identity import PARTS
-from input_pipeline.loader import open_prepared, train_dataset
+from input_pipeline.loader import images_at, open_prepared, train_dataset
+from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
+from jaxcxr.inference.image_files import predict_images
 from jaxcxr.inference.splits import predict_elsewhere, predict_run
 from jaxcxr.main import run_experiment
 from jaxcxr.model import read_header, read_tensors, write_weights
@@ -215,6 +218,28 @@ def test_the_guard_asks_what_was_learnt_and_not_what_the_data_are_now(run, data,
         predict_elsewhere(directory, [moved], [tmp_path / "p.parquet"])
 
 
+def test_pictures_that_were_learnt_from_are_told_from_others(
+    run, data, tmp_path, monkeypatch, capsys
+):
+    folder, prepared = tmp_path / "folder", open_prepared(data)
+    folder.mkdir()
+    for split in ("train", "test"):
+        image = images_at(prepared, split, np.array([3]))[0]
+        cv2.imwrite(str(folder / f"from_{split}.png"), image)
+
+    def as_stored(content, _):
+        return cv2.imdecode(np.frombuffer(content, np.uint8), 0)
+
+    monkeypatch.setitem(RECIPES, "paper", as_stored)
+    predict_images(run, tmp_path / "p.parquet", [folder])
+    found = pd.read_parquet(tmp_path / "p.parquet").set_index("image_id")["split"]
+    assert dict(found) == {
+        str(folder / "from_test.png"): "files",
+        str(folder / "from_train.png"): "train",
+    }
+    assert "1 of 2 images were trained on by this run, the first" in capsys.readouterr().err
+
+
 def test_predictions_say_of_what_they_are(run, data, tmp_path):
     origin = read_predictions(run / "predictions.parquet").origin
     assert origin["data"] == open_prepared(data).identity
@@ -262,8 +287,6 @@ def test_predictions_are_in_the_dtype_that_the_run_was_chosen_in(data, tmp_path)
 
     model = load_run(tmp_path / "run")[0]
     prepared = open_prepared(data)
-    from input_pipeline.loader import images_at
-
     images = images_at(prepared, "test", np.arange(8))
     expected = model(np.repeat(images[..., None], 3, -1).astype(np.float32) / 255)[0]
     found = pd.read_parquet(tmp_path / "p.parquet").filter(like="logit:").to_numpy()[:8]
