@@ -39,6 +39,8 @@ def start_of(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) ->
       these and of the experiment's config, which names the run in all that it leaves.
     """
     weights = config.model.weights
+    if weights:
+        read_header(weights)  # says so where there is none, or it is none
     start: Start = {
         "data": prepared.identity,
         "weights_sha256": sha256(weights) if weights else None,
