@@ -39,7 +39,7 @@ class Images:
             )
         self._size, self._columns = prepared.image_size, prepared.columns(labels)
         records = prepared.records(split)
-        self._where = f"{prepared.path}: row {{}} of {split}"
+        self._path, self._split = prepared.path, split
         self._told = [
             [str(name).encode() for name in records[column].astype("string").fillna("")]
             for column in ("image_id", "patient_id")
@@ -78,19 +78,20 @@ class Images:
         """Refuse an image that is not the one of its record."""
         for column, told in zip(("image_id", "patient_id"), self._told, strict=True):
             found = feature[column].bytes_list.value[0]
-            if found != told[row]:
-                shown = (found, told[row]) if column == "image_id" else ("another", "one patient")
-                names = [n.decode(errors="replace") if isinstance(n, bytes) else n for n in shown]
-                self._refuse(row, f"{column} {names[0]} in the shards and {names[1]}")
+            unnamed = column == "patient_id" and not told[row]  # once called like their image
+            if found != told[row] and not (unnamed and found == self._told[0][row]):
+                named = told[row].decode(errors="replace") if column == "image_id" else "another"
+                self._refuse(row, feature, f"has {column} {named}")
         if not np.array_equal(labels, self._truth[row]):
-            self._refuse(row, "labelled otherwise in the shards than")
+            self._refuse(row, feature, "has other labels")
         if self._pixels is not None and digest_of_pixels(flat.data) != self._pixels[row]:
-            self._refuse(row, "another picture in the shards than")
+            self._refuse(row, feature, "is of another picture")
 
-    def _refuse(self, row: int, how: str) -> None:
+    def _refuse(self, row: int, feature: Any, how: str) -> None:
+        image = feature["image_id"].bytes_list.value[0].decode(errors="replace")
         raise InputError(
-            f"{self._where.format(row)} is {how} in records.parquet; shards and records are not of "
-            "one preparation; prepare again"
+            f"{self._path}: image {image} of the shards is row {row} of {self._split}, where "
+            f"records.parquet {how}; they are not of one preparation; prepare again"
         )
 
 
@@ -106,9 +107,9 @@ def digests_in_shards(prepared: Prepared, split: str) -> list[str]:
         found = feature["image_id"].bytes_list.value[0].decode(errors="replace")
         if row >= len(ids) or found != ids[row]:
             raise InputError(
-                f"{prepared.path}: row {row} of {split} is image {found} in the shards and "
-                f"{ids[row] if row < len(ids) else 'none'} in records.parquet; shards and records "
-                "are not of one preparation; prepare again"
+                f"{prepared.path}: image {found} of the shards is row {row} of {split}, where "
+                f"records.parquet has image_id {ids[row] if row < len(ids) else 'none'}; they are "
+                "not of one preparation; prepare again"
             )
         digests.append(digest_of_pixels(feature["image"].bytes_list.value[0]))
     if len(digests) != len(ids):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from input_pipeline.builder import PROGRESS
 from input_pipeline.identity import PIXELS, Identity, differences, identify
+from input_pipeline.ids import named_patients
 from input_pipeline.images import digests_in_shards
 from jaxcxr.errors import InputError
 
@@ -38,7 +39,7 @@ class Prepared:
     cohort: dict[str, Any]
 
     @cached_property
-    def _records(self) -> pd.DataFrame:
+    def _stored(self) -> pd.DataFrame:
         """All records, which are the ones that `cohort.json` was written for."""
         records = _read_records(self.path / "records.parquet", self.labels)
         recorded = self.cohort.get("identity")
@@ -53,6 +54,12 @@ class Prepared:
         return records
 
     @cached_property
+    def _records(self) -> pd.DataFrame:
+        # Once the images of a release that names no patients were called patients.
+        patients = named_patients(self._stored["patient_id"], self._stored["image_id"])
+        return self._stored.assign(patient_id=patients)
+
+    @cached_property
     def identity(self) -> Identity:
         """Digests of the content, see `input_pipeline.identity`.
 
@@ -60,9 +67,9 @@ class Prepared:
         again, keeps them.
         """
         if "identity" in self.cohort:
-            _ = self._records  # are compared with it when they are read
+            _ = self._stored  # are compared with it when they are read
             return dict(self.cohort["identity"])
-        return identify(self._records, self.cohort, self.labels, self.pixels)
+        return identify(self._stored, self.cohort, self.labels, self.pixels)
 
     @cached_property
     def pixels(self) -> list[str]:

@@ -11,6 +11,7 @@ def notes(statistics: dict[str, Any]) -> list[str]:
     return [
         *_read_before(statistics),
         *_seen(statistics),
+        *(f"{note}." for note in statistics.get("notes", [])),
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from input_pipeline.ids import key
 from input_pipeline.loader import Prepared
 from jaxcxr.errors import InputError
 from jaxcxr.model.weights import EXTRA, read_header, read_some
@@ -79,18 +80,18 @@ def check_unseen(
       splits: of it.
 
     Raises:
-      InputError: it names the first patient, or image where no patient is named.
+      InputError: it names the first image.
     """
     from input_pipeline.subset import training_units
 
     for split in splits:
         records = prepared.records(split)
-        units = np.array(training_units(records), dtype=object)
-        leaked = sorted(set(units[among(learnt, prepared.dataset, records)]))
-        if leaked:
+        leaked = records[among(learnt, prepared.dataset, records)]
+        if len(leaked):
+            patients = len(set(map(key, training_units(leaked))))
             raise InputError(
-                f"{prepared.path}: {len(leaked)} patients of its {split} split, the first "
-                f"{leaked[0]}, were trained on by {who}; test on images that it has not seen, or "
+                f"{prepared.path}: {patients} patients of its {split} split, the first of image "
+                f"{leaked['image_id'].iloc[0]}, were trained on by {who}; test on unseen ones, or "
                 "prepare the dataset with the split that it was trained with"
             )
 
@@ -116,8 +117,10 @@ def unlisted_by(weights_file: str) -> list[str]:
 def _digests(dataset: str, records: pd.DataFrame) -> Learnt:
     patients = records["patient_id"].fillna("").astype(str)
     return {
-        "patients": _hashed(f"{dataset}\npatient\n{name}" for name in patients if name),
-        "images": _hashed(f"{dataset}\nimage\n{name}" for name in records["image_id"]),
+        "patients": _hashed(f"{dataset}\npatient\n{key(name)}" for name in patients if name),
+        "images": _hashed(
+            f"{dataset}\nimage\n{key(name)}" for name in records["image_id"].astype(str)
+        ),
     }
 
 

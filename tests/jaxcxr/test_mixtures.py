@@ -107,7 +107,7 @@ def test_records_in_another_order_than_the_shards_are_noticed_even_without_ident
     mixed = without_identity(copied(data, tmp_path / "mixed"))
     records = pd.read_parquet(mixed / "records.parquet")
     records.iloc[::-1].to_parquet(mixed / "records.parquet", index=False)
-    with pytest.raises(InputError, match=r"row 0 of \w+ is image"):
+    with pytest.raises(InputError, match=r"of the shards is row 0 of \w+, where"):
         run_experiment(config_of(mixed), tmp_path / "run")
 
 
