@@ -31,7 +31,8 @@ class Images:
             raise InputError(
                 f"{prepared.path}: no split {split!r}; it has {', '.join(prepared.splits)}"
             )
-        self._source = ArrayRecordDataSource(_shards(prepared, split))
+        shards = _shards(prepared, split)
+        self._source = ArrayRecordDataSource(shards)
         if len(self._source) != images:
             raise InputError(
                 f"{prepared.path}: holds {len(self._source)} images of {split} and "
@@ -47,6 +48,9 @@ class Images:
         self._truth = records[list(prepared.labels)].to_numpy(np.int8)
         self._pixels = prepared.pixels_of(split) if prepared.knows_pixels else None
         self._checked = np.zeros(images, bool)
+        # One image of each shard at once, so that another preparation's is noticed before any work.
+        lengths = np.array([len(ArrayRecordDataSource(shard)) for shard in shards])
+        self.batch((np.cumsum(lengths) - lengths)[lengths > 0])
 
     def __len__(self) -> int:
         return len(self._source)

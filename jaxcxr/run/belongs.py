@@ -149,6 +149,34 @@ def check_counts(
             f"({'; '.join(differing)}); put back the data that it began with, or use another "
             "--workdir"
         )
+    if (directory / PREDICTIONS).is_file():
+        _check_predicted(directory, prepared)
+
+
+def _check_predicted(directory: Path, prepared: Prepared) -> None:
+    """Compare the images and labels that a run has predicted with what the data hold now."""
+    import pandas as pd
+
+    path = directory / PREDICTIONS
+    try:
+        predicted = pd.read_parquet(path)
+    except (OSError, ValueError):
+        raise InputError(f"{path}: damaged; remove it, and predict again") from None
+    for split, rows in predicted.groupby("split"):
+        records = prepared.records(str(split))
+        names = [name for name in prepared.labels if f"label:{name}" in rows]
+        same = (
+            rows["image_id"].tolist() == records["image_id"].tolist()
+            and (
+                rows[[f"label:{name}" for name in names]].to_numpy() == records[names].to_numpy()
+            ).all()
+        )
+        if not same:
+            raise InputError(
+                f"{directory}: the run learnt from other data than {prepared.path} holds now: its "
+                f"{split} images or their labels are not those that it predicted; put back the "
+                "data that it began with, or use another --workdir"
+            )
 
 
 def _test_read_before(directory: Path, config: ConfigDict, recorded: Start | None) -> Start:
