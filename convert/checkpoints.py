@@ -31,6 +31,8 @@ class Checkpoint:
       note: what a user must know beyond that.
       signs: keys that begin so are in files of this checkpoint and of few others.
       head_outputs: how many outputs a head in its files has, where that tells it from others.
+      pretrained_on: the releases of radiographs that it has learnt from, by our names where we have
+        one; which of their images is not published.
       sha256: of its released files, or how it begins, as the names of DINOv3's files tell.
     """
 
@@ -44,6 +46,7 @@ class Checkpoint:
     note: str = ""
     signs: tuple[str, ...] = ()
     head_outputs: tuple[int, ...] = ()
+    pretrained_on: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
 
     def spec_of(self, family: str) -> ViTSpec:
@@ -146,6 +149,8 @@ _RAD_DINO = Checkpoint(
     licence="MIT (before 2025: MSRLA; read the one you downloaded)",
     source="https://huggingface.co/microsoft/rad-dino",
     note="same keys and shapes as dinov2_vitb14: name it with --checkpoint",
+    # The datasets of arXiv 2401.10815.
+    pretrained_on=("mimic_cxr", "chexpert", "chestxray14", "padchest", "BRAX"),
 )
 
 _AUGREG = Checkpoint(
@@ -197,6 +202,7 @@ _MEDICAL_MAE = Checkpoint(
     note="mean and std as its fine-tuning recipe is recalled, not confirmed; its fine-tuned files "
     "end in fc_norm and are refused",
     signs=("decoder_",),
+    pretrained_on=("mimic_cxr", "chexpert", "chestxray14"),  # "CXR 0.5M" of arXiv 2210.12843
 )
 
 # Outputs of the study's heads: its full label sets and those it shares with MIMIC-CXR.
@@ -212,6 +218,7 @@ def _study(name: str, base: Checkpoint, family: str) -> Checkpoint:
         source="https://github.com/tayebiarasteh/vit-med",
         note="fine-tuned on pixels in [0, 1] without mean and std",
         head_outputs=_STUDY_HEADS,
+        pretrained_on=("a dataset of the study",),  # its files do not say which
     )
 
 

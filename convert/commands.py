@@ -176,6 +176,8 @@ def list_(arguments: argparse.Namespace) -> None:
         lines.append(f"  licence {row.licence}; {row.source}")
         if row.note:
             lines.append(f"  {row.note}")
+        if row.pretrained_on:
+            lines.append(f"  has learnt from radiographs of {', '.join(row.pretrained_on)}")
     print("\n".join(lines))
 
 

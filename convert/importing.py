@@ -161,6 +161,8 @@ def _provenance(
         "recognised": facts.recognised or None,
         "candidates": [row.name for row in facts.known] if not checkpoint else [],
         "assumed": dict(facts.assumed),
+        # Where several rows fit, what any of them has seen: an image tested on may be among it.
+        "pretrained_on": list(dict.fromkeys(n for row in facts.known for n in row.pretrained_on)),
         "unproved": list(facts.unproved),
         "licence": checkpoint.licence if checkpoint else None,
         "origin": checkpoint.source if checkpoint else None,

@@ -24,6 +24,7 @@ import pandas as pd
 
 from input_pipeline.builder import PROGRESS, write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
+from input_pipeline.identity import PIXELS, identify
 from input_pipeline.recipe_hash import recipe_hash
 from input_pipeline.recipes import RECIPES
 from input_pipeline.shards import Shard, deal, note
@@ -79,6 +80,8 @@ def prepare(
             _check_space(out_dir, sum(len(shard.records) for shard in todo), size)
             (write or partial(write_shards, workers=workers))(todo)
             _finish(cohort, out_dir, settings, shards, max_rejects)
+        else:
+            _add_identity(out_dir, json.loads((out_dir / "cohort.json").read_text("utf-8")))
         _tidy(out_dir)
 
 
@@ -213,7 +216,25 @@ def _finish(
     described |= {"labels": list(cohort.labels), "tool_version": __version__}
     described["prepared"] = {split: sum(counts) for split, counts in lengths.items()}
     described["rejected"] = len(rejects)
-    write_json(out_dir / "cohort.json", described)
+    _add_identity(out_dir, described)
+
+
+def _add_identity(out_dir: Path, described: dict[str, Any]) -> None:
+    """Read back what was prepared, and write `cohort.json` with the digests of all of it.
+
+    A dataset that was prepared before there were any gets them too.
+    """
+    if "identity" in described:
+        return
+    from input_pipeline.prepared import Prepared
+
+    labels = tuple(described["labels"])
+    prepared = Prepared(out_dir, described["dataset"], labels, described["image_size"], described)
+    records = pd.read_parquet(out_dir / "records.parquet").assign(**{PIXELS: prepared.pixels})
+    with atomic_path(out_dir / "records.parquet") as temporary:
+        records.to_parquet(temporary, index=False)
+    found = identify(records, described, labels, records[PIXELS].tolist())
+    write_json(out_dir / "cohort.json", described | {"identity": found})
 
 
 def _write_rejects(path: Path, cohort: Cohort, rejects: dict[str, str]) -> None:

@@ -13,8 +13,12 @@ from ml_collections import ConfigDict
 
 from jaxcxr.errors import InputError
 
-# What an experiment's identity does not depend on: a run may be resumed with these changed.
-RESUMABLE_CHANGES = ("checkpoint_every", "data", "epochs", "log_every", "mesh", "patience", "wandb")
+# What an experiment's identity does not depend on: a run may be resumed with these changed. Of
+# `data` and `model.weights` the places may change; `jaxcxr.run.belongs` compares the content.
+RESUMABLE_CHANGES = (
+    *("checkpoint_every", "data", "epochs", "log_every", "mesh.data", "mesh.fsdp"),
+    *("model.weights", "patience", "wandb"),
+)
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
@@ -180,14 +184,35 @@ def _suggest(word: str, candidates: Any) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def experiment_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that make the experiment, by dotted name, defaults filled in."""
+    fields = flat_fields(config)
+    # A cosine schedule ends with the last epoch, so that every step depends on their number.
+    resumable = set(RESUMABLE_CHANGES) - ({"epochs"} if fields["schedule"] == "cosine" else set())
+    return {name: value for name, value in fields.items() if name not in resumable}
+
+
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Name the fields that make `new` another experiment than `old`, with both values.
 
     A field that came into the config after `old` was written had its default then.
     """
-    old = json.loads(study_config().to_json()) | old
+    before, now = experiment_fields(old), experiment_fields(new)
     return [
-        f"{name}: {old.get(name)!r} before, {new.get(name)!r} now"
-        for name in sorted(set(old) | set(new))
-        if name not in RESUMABLE_CHANGES and old.get(name) != new.get(name)
+        f"{name}: {before.get(name)!r} before, {now.get(name)!r} now"
+        for name in sorted(set(before) | set(now))
+        if before.get(name) != now.get(name)
     ]
+
+
+def flat_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Return all fields by dotted name; one that `config` lacks has its default."""
+    return _flat(json.loads(study_config().to_json())) | _flat(config)
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in config.items():
+        inside = isinstance(value, dict)
+        fields |= _flat(value, f"{prefix}{name}.") if inside else {f"{prefix}{name}": value}
+    return fields

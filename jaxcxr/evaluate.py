@@ -49,11 +49,16 @@ def evaluate(
     from jaxcxr.files import write_json
     from jaxcxr.results.predictions import read_predictions
     from jaxcxr.results.statistics import Options
-    from jaxcxr.results.statistics_files import write_curves, write_tables
+    from jaxcxr.results.statistics_files import WRITTEN, remove_written, write_curves, write_tables
 
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
+    for read in (predictions_path, against):
+        if read is not None and Path(read).resolve() in {
+            (out_dir / name).resolve() for name in WRITTEN
+        }:
+            raise InputError(f"--out {out_dir}: {read} would be written over; give another folder")
     chosen = Options(**options)
     everything = read_predictions(predictions_path)
     models = [everything.of_split(chosen.split)]
@@ -64,7 +69,7 @@ def evaluate(
         other = read_predictions(against).of_split(chosen.split)
         statistics["comparison"] = compared(models[0], other, chosen)
         models.append(aligned(models[0], other)[1])
-    write_json(out_dir / "statistics.json", statistics)
+    remove_written(out_dir)
     write_tables(out_dir, statistics)
     named = list(zip(_short_names(models), models, strict=True))
     write_curves(out_dir, named)
@@ -72,6 +77,8 @@ def evaluate(
         from jaxcxr.results.plots import write_plots
 
         write_plots(out_dir, statistics, named)
+    # Last: where it is, everything else is, and of the same predictions.
+    write_json(out_dir / "statistics.json", statistics)
     if print_tables:
         _print(statistics, out_dir, print_subgroups)
     return statistics

@@ -67,9 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _examples(options: argparse.Namespace) -> list[str]:
     from jaxcxr.results.examples import choose_examples
     from jaxcxr.results.predictions import read_predictions
+    from jaxcxr.run.belongs import check_predictions
     from jaxcxr.run.directory import PREDICTIONS
 
     predictions = read_predictions(options.run / PREDICTIONS).of_split(options.split)
+    check_predictions(options.run, predictions.origin)
     found = choose_examples(predictions, options.labels, options.count)
     return list(dict.fromkeys(example.image_id for example in found))
 

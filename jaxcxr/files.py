@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,40 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+MADE = (".csv", ".tex", ".html", ".svg", ".png", ".json")  # suffixes of what a report holds
+
+
+@contextmanager
+def fresh_directory(path: Path) -> Iterator[Path]:
+    """Give a new directory beside `path`; put it in the place of `path` when the block ends well.
+
+    So nothing that was made earlier stays beside what is made now. If nothing was made, there is no
+    directory afterwards. Files of kinds that no report holds are somebody's own and stay.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
+    new.mkdir()
+    try:
+        yield new
+        while any(new.iterdir()) or path.is_dir():
+            if path.is_dir():
+                path.rename(old)
+                for kept in old.iterdir():
+                    if kept.suffix not in MADE and not (new / kept.name).exists():
+                        kept.rename(new / kept.name)
+                shutil.rmtree(old)
+            if not any(new.iterdir()):
+                break
+            try:
+                new.rename(path)
+                break
+            except OSError:
+                if not path.is_dir():  # otherwise another process has just put its own there
+                    raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

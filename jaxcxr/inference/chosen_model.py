@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import ViT, load, read_header
+from jaxcxr.run.belongs import TEST_READ, check_weights, read_start
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 
@@ -15,8 +18,10 @@ from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, dict[str, Any]]:
     """Load a run's chosen model, its labels, its normalisation and its provenance.
 
+    The model computes in the dtype of the run, in which it was chosen.
+
     Raises:
-      InputError: there is no run, or it has not kept any weights yet.
+      InputError: there is no run, it has not kept any weights yet, or they are of another run.
     """
     config = read_config(directory)
     path = directory / WEIGHTS
@@ -25,6 +30,15 @@ def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, di
             f"{directory}: the run has not kept any weights yet (no {WEIGHTS}); run its command "
             "again to go on with the training"
         )
-    origin = read_header(path).provenance | {"weights_sha256": sha256(path)}
-    model = load(path, image_size=config.image_size, resample_at=config.model.resample_at)
+    provenance = read_header(path).provenance
+    check_weights(directory, provenance)
+    start = read_start(directory) or {}
+    marked = {name: start[name] for name in (TEST_READ,) if name in start}
+    origin = provenance | marked | {"weights_sha256": sha256(path)}
+    model = load(
+        path,
+        image_size=config.image_size,
+        resample_at=config.model.resample_at,
+        dtype=jnp.dtype(config.dtype),
+    )
     return model, tuple(origin["labels"]), pixel_statistics(config), origin

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from input_pipeline.decode import read_file
+from input_pipeline.identity import digest_of_pixels
 from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
@@ -19,7 +20,8 @@ from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.forward import fill_devices, make_forward
 from jaxcxr.inference.predictions_file import write_predictions
 from jaxcxr.model import flatten, split
-from jaxcxr.run.directory import read_config
+from jaxcxr.run.directory import WEIGHTS, read_config
+from jaxcxr.run.learnt import Learnt, read_learnt
 from jaxcxr.run.mesh import make_mesh
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
@@ -29,7 +31,8 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     """Predict files, and every image file in folders; what cannot be read is named.
 
     Writes `out` with the paths as `image_id` and every label unknown (-1), and, where there are
-    unreadable files, `OUT.rejects.csv` with the reasons.
+    unreadable files, `OUT.rejects.csv` with the reasons. Their `split` is `files`; that of pictures
+    that the model learnt from is `train`, and they are named.
 
     Args:
       directory: of the run.
@@ -46,17 +49,32 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
     rejects: list[tuple[str, str]] = []
     readable = _read(_files(paths), origin["recipe"], config.image_size, rejects)
-    names, logits = [], []
+    names, logits, digests = [], [], []
     for batch_names, images in _batches(readable, batch_size):
         names += batch_names
+        digests += [int(digest_of_pixels(image.data), 16) for image in images[: len(batch_names)]]
         logits.append(forward(params, images)[: len(batch_names)])
     _report(out, rejects)
     if not names:
         raise InputError(f"none of {len(rejects)} files can be read; see {_rejects(out)}")
-    described = {"image_id": names, "patient_id": "", "split": "files", "view": "", "sex": ""}
+    split_of = _split_of(names, np.array(digests, np.uint64), read_learnt(directory / WEIGHTS))
+    described = {"image_id": names, "patient_id": "", "split": split_of, "view": "", "sex": ""}
     frame = pd.DataFrame(described | {"age": np.nan} | {f"label:{name}": -1 for name in labels})
     scores = pd.DataFrame(np.concatenate(logits), columns=[f"logit:{name}" for name in labels])
     write_predictions(out, [pd.concat([frame, scores], axis=1)], origin)
+
+
+def _split_of(names: Sequence[str], digests: np.ndarray, learnt: Learnt) -> list[str]:
+    """Say `train` of the pictures that the model learnt from, which are no test of it."""
+    seen = np.isin(digests, learnt.get("pixels", []))
+    if seen.any():
+        first = names[int(np.flatnonzero(seen)[0])]
+        print(
+            f"{int(seen.sum())} of {len(names)} images were trained on by this run, the first "
+            f"{first}; their split is train in the predictions",
+            file=sys.stderr,
+        )
+    return np.where(seen, "train", "files").tolist()
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from input_pipeline.loader import Prepared, images_at, open_prepared
+from input_pipeline.loader import Prepared, images_at
 from jaxcxr.errors import InputError
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.model import flatten
 from jaxcxr.model import split as split_model
-from jaxcxr.run.directory import read_config
+from jaxcxr.run.belongs import open_run_data
 from jaxcxr.run.pixels import to_model_input
 
 BATCH = 8  # the matrices of all blocks are in memory at once
@@ -55,8 +55,8 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     Raises:
       InputError: there is no such run or image.
     """
-    prepared = open_prepared(read_config(directory).data)
     model, _, pixels, origin = load_run(directory)
+    prepared = open_run_data(directory, origin)
     apply, state = split_model(model)
     prefix, grid, depth = model.spec.prefix_tokens, model.grid, model.spec.depth
 

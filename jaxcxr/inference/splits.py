@@ -9,38 +9,45 @@ from typing import Any
 
 import jax
 
-from input_pipeline.ids import key
 from input_pipeline.labels import finding_id
 from input_pipeline.loader import Prepared, open_prepared
-from input_pipeline.subset import training_units
 from jaxcxr.errors import InputError
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.forward import make_predictor
 from jaxcxr.inference.predictions_file import predictions_of_split, write_predictions
 from jaxcxr.model import flatten, split
-from jaxcxr.run.directory import read_config
+from jaxcxr.run.belongs import note_test_read, open_run_data
+from jaxcxr.run.directory import WEIGHTS, read_config
+from jaxcxr.run.inputs import training_rows
+from jaxcxr.run.learnt import Learnt, check_unseen, learnt_by, read_learnt
 from jaxcxr.run.mesh import make_mesh
 
 
 def predict_run(directory: Path, out: Path, splits: Sequence[str]) -> None:
-    """Predict splits of a run's own dataset with the weights that the run chose."""
-    config, labels, origin, predict = _load(directory)
-    prepared = open_prepared(config.data)
+    """Predict splits of a run's own dataset with the weights that the run chose.
+
+    Raises:
+      InputError: weights, run and data do not belong together.
+    """
+    labels, origin, predict = _load(directory)
+    prepared = open_run_data(directory, origin)
     frames = [
         predictions_of_split(prepared, name, labels, predict(prepared, name, labels))
         for name in splits
     ]
     if jax.process_index() == 0:
+        if "test" in splits:
+            note_test_read(directory)
         write_predictions(out, frames, origin)
 
 
-def _load(directory: Path) -> tuple[Any, tuple[str, ...], dict[str, Any], Callable]:
-    """Return a run's config, labels, provenance, and `predict(prepared, split, labels)`."""
+def _load(directory: Path) -> tuple[tuple[str, ...], dict[str, Any], Callable]:
+    """Return a run's labels, provenance, and `predict(prepared, split, labels)`."""
 
     config = read_config(directory)
     model, labels, pixels, origin = load_run(directory)
     predict = make_predictor(model, pixels, make_mesh(-1, 1, batch_size=0), config.eval_batch_size)
-    return config, labels, origin, partial(predict, flatten(split(model)[1]))
+    return labels, origin, partial(predict, flatten(split(model)[1]))
 
 
 def predict_elsewhere(
@@ -60,11 +67,12 @@ def predict_elsewhere(
     """
     if len(data) != len(outs):
         raise InputError(f"--data names {len(data)} datasets and --out {len(outs)} files; one each")
-    config, labels, origin, predict = _load(directory)
+    labels, origin, predict = _load(directory)
     every = [open_prepared(path) for path in data]
     shared = [shared_outputs(directory, labels, prepared) for prepared in every]
+    learnt = read_learnt(directory / WEIGHTS)
     for prepared in every:
-        _check_same_images(config, origin, prepared, split)
+        _check_same_images(directory, origin, learnt, prepared, split)
     for prepared, outputs, out in zip(every, shared, outs, strict=True):
         names = tuple(outputs)
         logits = predict(prepared, split, names)[:, list(outputs.values())]
@@ -74,6 +82,7 @@ def predict_elsewhere(
             "path": str(prepared.path),
             "split": split,
             "labels": list(names),
+            "data": prepared.identity,
             **{key: prepared.cohort.get(key) for key in ("label_rules", "recipe", "recipe_hash")},
         }
         if jax.process_index() == 0:
@@ -113,32 +122,26 @@ def _finding(name: str) -> str:
         return name
 
 
-def _check_same_images(config: Any, origin: dict[str, Any], prepared: Prepared, split: str) -> None:
-
+def _check_same_images(
+    directory: Path, origin: dict[str, Any], learnt: Learnt, prepared: Prepared, split: str
+) -> None:
+    """Stop unless the images are prepared as the run's, and none was learnt from."""
+    config = read_config(directory)
     if prepared.image_size != config.image_size:
         raise InputError(
             f"{prepared.path}: images of {prepared.image_size} pixels, but the run learnt from "
             f"{config.image_size}; prepare it again with --image-size {config.image_size}"
         )
-    recipes = prepared.cohort.get("recipe"), origin.get("recipe")
-    if recipes[0] != recipes[1]:
-        raise InputError(
-            f"{prepared.path}: prepared by the recipe {recipes[0]}, but the run learnt from "
-            f"{recipes[1]}; prepare it again with --recipe {recipes[1]}"
-        )
-    if (
-        prepared.dataset != origin["dataset"]
-        or prepared.path.resolve() == Path(config.data).resolve()
-    ):
-        return
-    learnt = {key(unit) for unit in training_units(open_prepared(config.data).records("train"))}
-    records = prepared.records(split)
-    units = [key(unit) for unit in training_units(records)]
-    leaked = sorted(learnt & set(units))
-    if leaked:
-        image = records["image_id"].iloc[units.index(leaked[0])]
-        raise InputError(
-            f"{prepared.path}: {len(leaked)} patients of its {split} split, the first of "
-            f"image {image}, were trained on by this run; prepare it with the split of "
-            f"{config.data}"
-        )
+    for name in ("recipe", "recipe_hash"):
+        theirs, ours = prepared.cohort.get(name), origin.get(name)
+        if theirs != ours:
+            raise InputError(
+                f"{prepared.path}: prepared by the {name} {theirs}, but the run learnt from "
+                f"{ours}; prepare it again with --recipe {origin.get('recipe')}"
+                + (" and the versions of the libraries that prepared those" * (name != "recipe"))
+            )
+    if not learnt and prepared.dataset == origin["dataset"]:
+        # Weights of before they carried what they learnt from: their data still say, if unchanged.
+        own = open_run_data(directory, origin)
+        learnt = learnt_by(own, training_rows(config, own), {})
+    check_unseen(learnt, "this run", prepared, (split,) if split != "train" else ())

@@ -85,13 +85,35 @@ def read_header(path: str | os.PathLike[str]) -> Header:
                 f"{FORMAT}; convert the source again"
             )
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    _check_outputs(path, described["provenance"], shapes)
     return Header(ViTSpec.from_dict(described["spec"]), described["provenance"], shapes)
+
+
+def _check_outputs(
+    path: str | os.PathLike[str], provenance: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> None:
+    """Stop where a head's outputs and their names are not as many, or a name stands twice."""
+    labels = provenance.get("labels")
+    if not labels or "head/bias" not in shapes:
+        return
+    outputs = shapes["head/bias"][0]
+    if len(labels) != outputs or len(set(labels)) != outputs:
+        raise InputError(
+            f"{path}: its head has {outputs} outputs, but it names {len(labels)} labels, "
+            f"{len(set(labels))} of them different; convert or train it again"
+        )
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read every tensor of a weights file, by path."""
     with _open(path) as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+def read_some(path: str | os.PathLike[str], prefix: str) -> dict[str, np.ndarray]:
+    """Read those tensors of a weights file whose paths begin with `prefix`."""
+    with _open(path) as file:
+        return {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
 
 
 def _open(path: str | os.PathLike[str]) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
     return [
+        *_read_before(statistics),
+        *_seen(statistics),
         *(f"{note}." for note in statistics.get("notes", [])),
         *_labels(statistics),
         *_average(statistics),
@@ -16,6 +18,34 @@ def notes(statistics: dict[str, Any]) -> list[str]:
         *_subgroups(statistics),
         *_comparison(statistics),
     ]
+
+
+def _read_before(statistics: dict[str, Any]) -> Iterator[str]:
+    for which, origin in _models(statistics).items():
+        rule = origin.get("test_read_before")
+        if rule:
+            yield (
+                f"The model{which} was trained on after its test split had been read, when "
+                f"training was to end after {rule['epochs']} epochs, with a patience of "
+                f"{rule['patience']}: its numbers there are no longer those of an unseen test."
+            )
+
+
+def _models(statistics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each model's predictions say of their making, by words that tell them apart."""
+    comparison = statistics.get("comparison") or {}
+    return {"": statistics["origin"], " compared with": comparison.get("against_origin", {})}
+
+
+def _seen(statistics: dict[str, Any]) -> Iterator[str]:
+    for which, origin in _models(statistics).items():
+        datasets = origin.get("saw_before") or []
+        if datasets:
+            yield (
+                f"The weights that the model{which} started from were, or may have been, trained "
+                f"on {', '.join(datasets)}, on which images is not known: reported ones of these "
+                "may be among them."
+            )
 
 
 # Below this number of images or patients in a class, bootstrap intervals are known to be too short.

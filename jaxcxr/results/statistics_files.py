@@ -28,6 +28,25 @@ _COMPARED = (
 )
 
 
+# All that `jaxcxr.evaluate` may leave in a folder, the file that says it is complete first.
+WRITTEN = (
+    "statistics.json",
+    *("labels.csv", "labels.tex", "subgroups.csv", "comparison.csv", "comparison.tex"),
+    "curves.csv",
+    *(
+        f"{plot}{suffix}"
+        for plot in ("roc", "precision_recall", "reliability", "forest")
+        for suffix in (".svg", ".png")
+    ),
+)
+
+
+def remove_written(out_dir: Path) -> None:
+    """Remove what an earlier evaluation left, so that none of it lies beside what is written."""
+    for name in WRITTEN:
+        (out_dir / name).unlink(missing_ok=True)
+
+
 def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
     """Write `labels`, `subgroups` and `comparison` as CSV, and the first and last as LaTeX."""
     write_csv(out_dir / "labels.csv", _LABEL_HEADER, _label_rows(statistics))

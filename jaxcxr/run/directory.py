@@ -13,9 +13,9 @@ from ml_collections import ConfigDict
 
 from jaxcxr.config import changed_fields
 from jaxcxr.errors import InputError
-from jaxcxr.files import write_json
 
 CONFIG = "config.json"
+START = "start.json"  # what data and weights it began with, see `jaxcxr.run.belongs`
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
 COMPILED = "compiled"  # XLA's cache: a restarted run does not compile again
@@ -27,15 +27,15 @@ STATISTICS = "statistics.json"
 
 @contextmanager
 def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
-    """Hold the run's directory while the block runs; record config and environment in it.
+    """Hold the run's directory while the block runs.
+
+    Nothing is recorded in it yet: `jaxcxr.run.belongs.claim` does that once everything fits.
 
     Raises:
       InputError: the directory cannot be written, another process holds it, or it has a run of
         another experiment.
     """
     import jax
-
-    from jaxcxr.run.environment import environment
 
     _check_writable(directory)
     first = jax.process_index() == 0
@@ -48,9 +48,7 @@ def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
                     f"{directory}: another process is training here; wait for it to end or use "
                     "another --workdir"
                 ) from None
-            _check_same_experiment(directory, config)
-            write_json(directory / CONFIG, json.loads(config.to_json()))
-            write_json(directory / ENVIRONMENT, environment())
+        _check_same_experiment(directory, config)
         yield
 
 

@@ -15,8 +15,15 @@ from input_pipeline.loader import Prepared, open_prepared
 from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.files import sha256
 from jaxcxr.model import ViT, ViTSpec, load, read_header
+from jaxcxr.run.learnt import (
+    FINE_TUNED,
+    Learnt,
+    check_unseen,
+    learnt_by,
+    read_learnt,
+    unlisted,
+)
 
 
 def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
@@ -30,6 +37,24 @@ def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
     labels = tuple(config.labels) or prepared.labels
     prepared.columns(labels)  # raises for a label that the dataset does not have
     return prepared, labels
+
+
+def learn_from(config: ConfigDict, prepared: Prepared, rows: np.ndarray) -> Learnt:
+    """Return what a run has learnt from at its end, what its first weights had included.
+
+    Args:
+      config: of the run.
+      prepared: its dataset.
+      rows: of the training split, as of `training_rows`.
+
+    Raises:
+      InputError: images of the validation or the test split, or of their patients, are among it.
+    """
+    before = {} if config.model.init == "random" else read_learnt(config.model.weights)
+    learnt = learnt_by(prepared, rows, before)
+    who = "this run" + (f" or by {config.model.weights}, which it starts from," if before else "")
+    check_unseen(learnt, who, prepared, ("validation", "test"))
+    return learnt
 
 
 def training_rows(config: ConfigDict, prepared: Prepared) -> np.ndarray:
@@ -128,14 +153,32 @@ def describe_weights(config: ConfigDict) -> str:
     # A run's weights name their dataset, converted ones their checkpoint and its file.
     names = ("checkpoint", "source", "dataset", "licence")
     origin = ", ".join(f"{known[name]}" for name in names if known.get(name))
-    return f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+    said = f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+    seen = unlisted(known)
+    return said + (f"; had learnt from {', '.join(seen)}, images not known" if seen else "")
 
 
-def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Describe what a run's weights and predictions come from."""
+def provenance(
+    config: ConfigDict,
+    prepared: Prepared,
+    labels: tuple[str, ...],
+    start: dict[str, Any],
+    learnt: Learnt,
+) -> dict[str, Any]:
+    """Describe what a run's weights and predictions come from.
+
+    Args:
+      config: of the run.
+      prepared: its dataset.
+      labels: of its outputs.
+      start: of `jaxcxr.run.belongs.start_of`.
+      learnt: of `jaxcxr.run.learnt.learnt_by`.
+    """
     cohort = prepared.cohort
     described: dict[str, Any] = {
-        "source": "fine-tuned by jaxcxr",
+        "source": FINE_TUNED,
+        "run": start["run"],
+        "data": start["data"],
         "tool_version": __version__,
         "dataset": prepared.dataset,
         "label_rules": cohort.get("label_rules"),
@@ -143,14 +186,16 @@ def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) 
         "recipe_hash": cohort.get("recipe_hash"),
         "labels": list(labels),
         "trained_on": trained_on(config, prepared),
+        "learnt": {kind: len(values) for kind, values in learnt.items()},
         "config": json.loads(config.to_json()),
         "initialization": config.model.init,
     }
     if config.model.weights:
-        path = Path(config.model.weights)
+        before = read_header(config.model.weights).provenance
         described["initialized_from"] = {
-            "file": path.name,
-            "sha256": sha256(path),
-            "provenance": read_header(path).provenance,
+            "file": Path(config.model.weights).name,
+            "sha256": start["weights_sha256"],
+            "provenance": before,
         }
+        described["saw_before"] = unlisted(before) if config.model.init == "pretrained" else []
     return described

@@ -75,6 +75,8 @@ def _study(options: argparse.Namespace) -> bool:
     from jaxcxr.study.report import REPORT, write_report
 
     missing = write_report(study, plan, options.out)
+    for name, why in plan.left_out().items():
+        print(f"left out: {name}: {why}", file=sys.stderr)
     if missing:
         print(f"not in the report yet: {', '.join(missing)}")
     for line in average_aucs(options.out / REPORT):

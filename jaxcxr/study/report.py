@@ -8,7 +8,7 @@ from typing import Any
 
 from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from jaxcxr import __version__
-from jaxcxr.files import write_json
+from jaxcxr.files import fresh_directory, write_json
 from jaxcxr.results.table_files import Table, write_table
 from jaxcxr.study.analyses.cohorts import cohort_tables
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
@@ -35,9 +35,14 @@ REPORT = "report"
 def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
     """Write tables, figures, provenance and page to `out/report`; return what they lack.
 
-    The same runs give the same files, whichever process writes them.
+    The same runs give the same files, whichever process writes them, and none of an earlier report
+    stays beside them.
     """
-    report = out / REPORT
+    with fresh_directory(out / REPORT) as report:
+        return _write(study, plan, out, report)
+
+
+def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
     comparisons, missing = [], []
     for grid in study.grids:
         for dataset in grid.datasets:
@@ -57,7 +62,7 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
         ]
         drawings = write_figures(report, comparisons, differences)
         more, more_drawings = further_analyses(study, plan, report, comparisons)
-        write_json(report / "provenance.json", _provenance(study, comparisons))
+        write_json(report / "provenance.json", _provenance(study, plan, comparisons))
     for table in (*tables, *more):
         write_table(report, table)
     if comparisons:
@@ -152,7 +157,8 @@ def _contradictions() -> Table:
     return Table("contradictions", "Where the paper contradicts itself", header, rows)
 
 
-def _provenance(study: Study, comparisons: Sequence[Measured]) -> dict[str, Any]:
-    """Say what each run's numbers come from, by experiment id."""
+def _provenance(study: Study, plan: Plan, comparisons: Sequence[Measured]) -> dict[str, Any]:
+    """Say what each run's numbers come from, and which runs do not count, by experiment id."""
     runs = {name: of for one in comparisons for name, of in one.paired.origins.items()}
-    return {"study": study.name, "question": study.question, "jaxcxr": __version__, "runs": runs}
+    told = {"study": study.name, "question": study.question, "jaxcxr": __version__, "runs": runs}
+    return told | {"left_out": plan.left_out()}

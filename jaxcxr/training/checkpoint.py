@@ -1,8 +1,9 @@
 """Save and restore the whole of a training: state, place in the data, choice of the best epoch.
 
 Orbax writes each checkpoint into a temporary directory and renames it, so that a kill at any
-moment leaves the one before. It does not notice a byte that changed on the disk afterwards;
-the fingerprint saved with each checkpoint does.
+moment leaves the one before. What is damage is decided by digests alone, of the files before Orbax
+reads them and of the values after: such a checkpoint is moved aside, and nothing is ever deleted.
+Whatever else keeps a checkpoint from being read is raised.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,27 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from jaxcxr.errors import InputError
+from jaxcxr.training.seal import agreed, broken_seal, digest_of, move_aside, moved_aside, seal
 
 KEPT = 2  # the newest, and one to go back to should it turn out damaged
 
 
 def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
-    """Open the checkpoints of a run; make their directory if there is none."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True)
-    return ocp.CheckpointManager(directory.absolute(), options=options)
+    """Open the checkpoints of a run; make their directory if there is none.
+
+    Raises:
+      InputError: they cannot be read.
+    """
+    # Orbax calls it when all files are written and before it renames their directory, so that there
+    # is no checkpoint without its seal.
+    sealing = ocp.AsyncOptions(post_finalization_callback=lambda: seal(directory))
+    options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, async_options=sealing)
+    try:
+        return ocp.CheckpointManager(directory.absolute(), options=options)
+    except OSError as error:
+        raise InputError(
+            f"{directory}: the checkpoints cannot be read ({error.strerror}); check permissions"
+        ) from error
 
 
 @jax.jit
@@ -60,7 +75,11 @@ def save(manager: ocp.CheckpointManager, step: int, state: Any, progress: dict[s
       InputError: this or the checkpoint before could not be written, as on a full disk.
     """
     # Copied, since the caller goes on changing it while it is written.
-    described = {"progress": deepcopy(progress), "fingerprint": int(fingerprint(state))}
+    described = {
+        "progress": deepcopy(progress),
+        "progress_digest": digest_of(progress),
+        "fingerprint": int(fingerprint(state)),
+    }
     arguments = ocp.args.Composite(
         state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(described)
     )
@@ -96,9 +115,9 @@ def _named_error(manager: ocp.CheckpointManager) -> Iterator[None]:
 def restore_newest(
     manager: ocp.CheckpointManager, state: Any, report: Any = print
 ) -> tuple[Any, dict[str, Any]] | None:
-    """Restore the newest checkpoint that is whole; None if there is none at all.
+    """Restore the newest checkpoint that is whole; None if there has never been one.
 
-    A damaged one is reported by name and removed, and the one before it is used.
+    A damaged one is reported by name and moved aside, and the one before it is used.
 
     Args:
       manager: of `open_checkpoints`.
@@ -107,28 +126,60 @@ def restore_newest(
       report: called with one sentence for each damaged checkpoint.
 
     Raises:
-      InputError: there are checkpoints, and all are damaged.
+      InputError: all are damaged, now or at an earlier call; or one cannot be read for another
+        reason, and then nothing is touched.
     """
+    directory = Path(manager.directory)
+
+    def set_aside(step: int, reason: str) -> str:
+        place = move_aside(directory, step)
+        report(
+            f"checkpoint {directory / str(step)} is damaged ({reason}); it is moved to {place.name}"
+        )
+        return reason
+
+    def check_files(step: int) -> str:
+        reason = broken_seal(directory / str(step))
+        return set_aside(step, reason) if reason else ""
+
+    for step in sorted(manager.all_steps(), reverse=True):
+        if not agreed(partial(check_files, step)):
+            found, described = _read(manager, step, state)
+            reason = _changed(found, described)
+            if not reason:
+                return found, described["progress"]
+            agreed(partial(set_aside, step, reason))
+        manager.reload()
+    if damaged := moved_aside(directory):
+        raise InputError(
+            f"{directory}: every checkpoint is damaged ({', '.join(damaged)}); remove the run's "
+            "directory to start anew"
+        )
+    return None
+
+
+def _read(manager: ocp.CheckpointManager, step: int, state: Any) -> tuple[Any, dict[str, Any]]:
     target = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
     arguments = ocp.args.Composite(
         state=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore()
     )
-    steps = sorted(manager.all_steps(), reverse=True)
-    for step in steps:
-        try:
-            restored = manager.restore(step, args=arguments)
-            described = restored.progress
-            whole = int(fingerprint(restored.state)) == described["fingerprint"]
-            reason = "its values are not those that were saved"
-        except Exception as error:  # Orbax and TensorStore raise many kinds for a damaged file
-            whole, reason = False, str(error).strip().splitlines()[0][:200]
-        if whole:
-            return restored.state, described["progress"]
-        report(f"checkpoint {manager.directory / str(step)} is damaged ({reason}); it is removed")
-        manager.delete(step)
-    if steps:
+    try:
+        restored = manager.restore(step, args=arguments)
+    except Exception as error:  # Orbax and TensorStore raise many kinds
+        lines = str(error).strip().splitlines() or [""]
         raise InputError(
-            f"{manager.directory}: every checkpoint is damaged; remove the run's directory to "
-            "start anew"
-        )
-    return None
+            f"{manager.directory / str(step)}: the checkpoint cannot be restored "
+            f"({type(error).__name__}: {lines[0][:200]}); nothing was changed; undo what changed "
+            "since it was saved (config, data, permissions), or use another --workdir"
+        ) from error
+    return restored.state, restored.progress
+
+
+def _changed(state: Any, described: dict[str, Any]) -> str:
+    """Why what was read is not what was saved; empty if it is."""
+    if int(fingerprint(state)) != described["fingerprint"]:
+        return "its values are not those that were saved"
+    # Checkpoints of before there was this digest have none.
+    if described.get("progress_digest") not in (None, digest_of(described["progress"])):
+        return "its place in the training is not the one that was saved"
+    return ""

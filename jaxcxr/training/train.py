@@ -18,8 +18,9 @@ from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc
 from jaxcxr.model import ViTSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
-from jaxcxr.run import inputs
+from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
+from jaxcxr.run.learnt import to_tensors
 from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings, to_host
 from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
@@ -49,7 +50,9 @@ def train(config: ConfigDict, directory: Path) -> None:
     """
     # ---- Data -----------------------------------------------------------------------------------
     prepared, labels = inputs.open_data(config)
+    start = belongs.check_start(directory, config, belongs.start_of(config, prepared, labels))
     lessons = _lessons(config, prepared, labels)
+    learnt = inputs.learn_from(config, prepared, lessons.rows)
     batches = _batches(config, prepared, labels, lessons)
 
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
@@ -72,11 +75,19 @@ def train(config: ConfigDict, directory: Path) -> None:
     restored = checkpoint.restore_newest(checkpoints, state, report=say)
     if restored is not None:
         state, progress = restored
+        belongs.check_checkpoints(directory, start, progress)
         batches.set_state(progress["batches"])
         selection.restore(progress["selection"])
         window = progress["window"]
         _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
+    if belongs.TEST_READ in start:
+        say("its test split was read before this training ended; all numbers from it will say so")
     first_step = int(state["step"])
+    if jax.process_index() == 0 and belongs.claim(directory, config, start):
+        say(
+            f"{directory} was begun before runs kept what they learn from: it is taken to be "
+            f"{config.data} as it lies there now"
+        )
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
         donate_argnums=0,
@@ -84,7 +95,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     )
 
     # ---- Say what is about to happen ------------------------------------------------------------
-    origin = inputs.provenance(config, prepared, labels)
+    origin = inputs.provenance(config, prepared, labels, start, learnt)
     learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
     summary(
         f"Training in {directory}",
@@ -140,8 +151,10 @@ def train(config: ConfigDict, directory: Path) -> None:
                     tensors = to_host(mesh, merge_lora(state["params"]))
                     if jax.process_index() == 0:
                         chosen = origin | validated | {"trained_parameters": learning}
+                        tensors |= to_tensors(learnt)
                         write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
             progress = {
+                "run": start["run"],
                 "batches": batches.get_state(),
                 "selection": selection.to_dict(),
                 "window": losses.window,

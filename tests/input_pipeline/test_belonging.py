@@ -218,5 +218,12 @@ def test_records_that_are_not_those_of_the_shards_are_refused(cohort, raw_dir, t
     else:
         records[cohort.labels[0]] = np.int8(1) - records[cohort.labels[0]].clip(0)
     records.to_parquet(out / "records.parquet", index=False)
+    with pytest.raises(
+        InputError, match=r"not of one preparation, or were changed.* prepare again"
+    ):
+        open_prepared(out).records("test")
+    described = json.loads((out / "cohort.json").read_text())
+    del described["identity"]  # as data prepared before they had one
+    (out / "cohort.json").write_text(json.dumps(described))
     with pytest.raises(InputError, match=r"of the shards is row .* prepare again"):
         list(eval_batches(open_prepared(out), split="test", labels=None, batch_size=4))

@@ -241,3 +241,35 @@ def test_the_recipe_hash_names_the_outcome(monkeypatch):
     before = recipe_hash("paper", 64)
     monkeypatch.setattr(recipes.cv2, "equalizeHist", lambda image: image)
     assert recipe_hash("paper", 64) != before
+
+
+def test_data_of_before_identities_get_theirs_by_the_same_command(cohort, raw_dir, ready):
+    wanted, identity = digests(ready), open_prepared(ready).identity
+    described = json.loads((ready / "cohort.json").read_text())
+    assert described.pop("identity") == identity
+    (ready / "cohort.json").write_text(json.dumps(described))
+    records = pd.read_parquet(ready / "records.parquet").drop(columns="pixels_sha256")
+    records.to_parquet(ready / "records.parquet", index=False)
+    assert open_prepared(ready).identity == identity  # computed from the images
+    prepare(cohort, raw_dir, ready, size=32, write=in_this_process)
+    assert digests(ready) == wanted
+
+
+def test_records_and_cohort_that_were_changed_afterwards_are_refused(ready):
+    path = ready / "records.parquet"
+    records = pd.read_parquet(path)
+    changes = {
+        "the labels": {records.columns[-2]: 1 - records[records.columns[-2]]},
+        "which images there are": {"patient_id": records["patient_id"].iloc[::-1].to_numpy()},
+        "which split": {"split": records["split"].iloc[::-1].to_numpy()},
+        "the pixels": {"pixels_sha256": records["pixels_sha256"].iloc[::-1].to_numpy()},
+    }
+    for part, values in changes.items():
+        records.assign(**values).to_parquet(path, index=False)
+        with pytest.raises(InputError, match=rf"not of one preparation.*: .*{part}"):
+            open_prepared(ready).records("train")
+    records.to_parquet(path, index=False)
+    described = json.loads((ready / "cohort.json").read_text())
+    (ready / "cohort.json").write_text(json.dumps(described | {"recipe": "faithful"}))
+    with pytest.raises(InputError, match="the preprocessing"):
+        open_prepared(ready).records("train")

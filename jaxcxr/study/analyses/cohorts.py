@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +43,12 @@ def read_cohort(prepared: Path) -> Cohort:
     import pandas as pd
 
     from input_pipeline.cohort import Cohort
+    from input_pipeline.prepared import open_prepared
 
-    described = json.loads((prepared / "cohort.json").read_text(encoding="utf-8"))
-    records = pd.read_parquet(prepared / "records.parquet").set_index("image_id", drop=False)
-    labels = tuple(described["labels"])
+    opened = open_prepared(prepared)
+    described, labels = opened.cohort, opened.labels
+    every = pd.concat([opened.records(split) for split in opened.splits], ignore_index=True)
+    records = every.set_index("image_id", drop=False)
     # The publisher's own split is not kept: only CheXpert has validation images that Table 1
     # counts in neither set, 202 of them.
     return Cohort(

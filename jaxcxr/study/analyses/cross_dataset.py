@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.errors import InputError
-from jaxcxr.files import sha256
 from jaxcxr.results.plots import STYLE, save_figure
-from jaxcxr.results.predictions import Predictions, read_predictions
+from jaxcxr.results.predictions import read_predictions
 from jaxcxr.results.table_files import Table
-from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
+from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.analyses.paired import Measured, measure, paired_of
 from jaxcxr.study.analyses.paper_tables import AVERAGE
@@ -62,11 +60,7 @@ class CrossRow:
 
 
 def cross_rows(study: Study, plan: Plan, comparisons: Sequence[Measured]) -> list[CrossRow]:
-    """Measure all that is predicted of the grids that ask for it.
-
-    Raises:
-      InputError: predictions are not of the weights that lie there now.
-    """
+    """Measure all that is predicted of the grids that ask for it, and fits."""
     at_home = {(one.paired.dataset, one.paired.label_set): one for one in comparisons}
     rows = []
     for grid in study.grids:
@@ -81,7 +75,7 @@ def cross_rows(study: Study, plan: Plan, comparisons: Sequence[Measured]) -> lis
                         rows += [] if home is None else _rows(home, trained_on, which)
                     elif tested_on in other_datasets(grid, experiments[0]):
                         home_experiments = _experiments(study, plan, grid, tested_on, name)
-                        measured = _measured(study, experiments, home_experiments, tested_on)
+                        measured = _measured(study, plan, experiments, home_experiments, tested_on)
                         rows += [] if measured is None else _rows(measured, trained_on, 0)
     return rows
 
@@ -93,15 +87,19 @@ def _experiments(study: Study, plan: Plan, grid: Grid, dataset: str, name: str) 
 
 
 def _measured(
-    study: Study, experiments: list[Experiment], home_experiments: list[Experiment], tested_on: str
+    study: Study,
+    plan: Plan,
+    experiments: list[Experiment],
+    home_experiments: list[Experiment],
+    tested_on: str,
 ) -> Measured | None:
     """Measure models away from home, beside those at home where these are finished."""
     files = [cross_predictions(experiment, tested_on) for experiment in experiments]
-    if not all(path.is_file() for path in files):
+    if not all(plan.after[f"{experiment.id}{CROSS}"].is_done for experiment in experiments):
+        return None
+    if not all(experiment.job().is_done for experiment in experiments):
         return None
     read = [read_predictions(path) for path in files]
-    for experiment, predictions in zip(experiments, read, strict=True):
-        _check_weights(experiment, predictions)
     models = [experiments]
     if all(experiment.job().is_done for experiment in home_experiments):
         models.append(home_experiments)
@@ -111,15 +109,7 @@ def _measured(
     titles = (study.initialization(experiments[0].initialization).title,) * len(models)
     tests = [predictions.of_split("test") for predictions in read]
     paired = paired_of(tested_on, experiments[0].label_set, models, titles, tests)
-    return measure(paired, study.resamples)
-
-
-def _check_weights(experiment: Experiment, predictions: Predictions) -> None:
-    weights = experiment.directory / WEIGHTS
-    if weights.is_file() and predictions.origin.get("weights_sha256") != sha256(weights):
-        raise InputError(
-            f"{predictions.path}: is not of {weights} as it now is; remove it and run again"
-        )
+    return None if paired is None else measure(paired, study.resamples)
 
 
 def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from input_pipeline.identity import differences
 from jaxcxr.errors import InputError
-from jaxcxr.files import sha256
 from jaxcxr.results.comparison import aligned
 from jaxcxr.results.predictions import Predictions, read_predictions
-from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
+from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.stats import (
     Interval,
     bootstrap,
@@ -130,12 +131,7 @@ class Measured:
 
 
 def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | None:
-    """Read the test predictions of the two initializations; None if a run has none yet.
-
-    Raises:
-      InputError: the runs do not agree on images or labels, or one did not start from the weights
-        that lie where it says.
-    """
+    """Read the test predictions of the two initializations; None if they cannot be compared."""
     models = [
         [
             plan.experiments[experiment_id(dataset, grid.label_set, name, seed)]
@@ -144,21 +140,18 @@ def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | 
         for name in grid.initializations
     ]
     titles = tuple(study.initialization(name).title for name in grid.initializations)
-    return gather(plan, models, titles)
+    return gather(models, titles)
 
 
-def gather(
-    plan: Plan, models: Sequence[Sequence[Experiment]], titles: tuple[str, ...]
-) -> Paired | None:
-    """Read the test predictions of models that were trained on one dataset; None if one has none.
+def gather(models: Sequence[Sequence[Experiment]], titles: tuple[str, ...]) -> Paired | None:
+    """Read the test predictions of models that were trained on one dataset.
 
     Args:
-      plan: of the study.
       models: `[models][seeds]`, experiments.
       titles: of the models.
 
-    Raises:
-      InputError: as `read_paired`.
+    Returns:
+      None if one is not finished, or they do not agree.
     """
     experiments = [experiment for seeds in models for experiment in seeds]
     if not all(experiment.job().is_done for experiment in experiments):
@@ -167,8 +160,6 @@ def gather(
         read_predictions(experiment.directory / PREDICTIONS).of_split("test")
         for experiment in experiments
     ]
-    for experiment, predictions in zip(experiments, read, strict=True):
-        _check_origin(plan, experiment, predictions)
     return paired_of(experiments[0].dataset, experiments[0].label_set, models, titles, read)
 
 
@@ -178,16 +169,21 @@ def paired_of(
     models: Sequence[Sequence[Experiment]],
     titles: tuple[str, ...],
     read: Sequence[Predictions],
-) -> Paired:
+) -> Paired | None:
     """Align the test predictions of models, a file an experiment, on the labels that all have.
 
-    Raises:
-      InputError: they do not agree on images or labels.
+    Returns:
+      None if they do not agree on data, images or labels; why is printed.
     """
-    first = read[0]
-    for other in read[1:]:
-        first = aligned(first, other)[0]
-    read = [first, *(aligned(first, other)[1] for other in read[1:])]
+    try:
+        _check_same_data(models, read)
+        first = read[0]
+        for other in read[1:]:
+            first = aligned(first, other)[0]
+        read = [first, *(aligned(first, other)[1] for other in read[1:])]
+    except InputError as error:
+        print(f"left out: {dataset}-{label_set}: {error}", file=sys.stderr)
+        return None
     scores = np.stack([one.scores.astype(np.float64) for one in read])
     experiments = [experiment for seeds in models for experiment in seeds]
     return Paired(
@@ -205,22 +201,17 @@ def paired_of(
     )
 
 
-def _check_origin(plan: Plan, experiment: Experiment, predictions: Predictions) -> None:
-    if set(predictions.label_names) != set(experiment.labels):
-        raise InputError(
-            f"{predictions.path}: is of the labels {', '.join(predictions.label_names)}, but "
-            f"{experiment.id} is of {', '.join(experiment.labels)}; remove "
-            f"{experiment.directory} and run again"
-        )
-    for needed in experiment.needs:
-        if needed not in plan.experiments:
-            continue
-        weights = plan.experiments[needed].directory / WEIGHTS
-        before = predictions.origin.get("initialized_from", {}).get("sha256")
-        if weights.is_file() and before != sha256(weights):
+def _check_same_data(models: Sequence[Sequence[Experiment]], read: Sequence[Predictions]) -> None:
+    """Stop where runs that are to be compared learnt from different data under one name."""
+    experiments = [experiment for seeds in models for experiment in seeds]
+    first: dict[str, tuple[str, Any]] = {}
+    for experiment, predictions in zip(experiments, read, strict=True):
+        data = predictions.origin.get("data")
+        name, known = first.setdefault(experiment.data, (experiment.id, data))
+        if data is not None and known is not None and (changed := differences(known, data)):
             raise InputError(
-                f"{experiment.id}: did not start from {weights} as it now is; remove "
-                f"{experiment.directory} and run again"
+                f"{name} and {experiment.id} are of different data, in {changed}; run one of them "
+                "again"
             )
 
 

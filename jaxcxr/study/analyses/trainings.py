@@ -64,7 +64,7 @@ def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
                         models.append(Model(variant, name, len(models)))
                         experiments.append(seeds)
             titles = tuple(study.initialization(model.initialization).title for model in models)
-            paired = gather(plan, experiments, titles) if experiments else None
+            paired = gather(experiments, titles) if experiments else None
             if paired is not None:
                 found.append(Trainings(measure(paired, study.resamples), tuple(models)))
     return found

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.results.predictions import ORIGIN_KEY
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
 from jaxcxr.study.analyses.paired import Measured
 from jaxcxr.study.page.commands import below_out, evaluate_command, printed, run_path
+from jaxcxr.study.planning.belonging import origin_of
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Plan
 
-# Fields that say where files lie, which a study may leave; digests say which files they are.
-_PLACES = ("data", "model.weights")
 ENVIRONMENT = "environment.json"  # of jaxcxr.run.directory, which imports jax
 
 
@@ -49,14 +45,25 @@ def run_entries(
 ) -> dict[str, Entry]:
     """Describe every finished run, by experiment id, in the plan's order."""
     done = [experiment for experiment in plan.experiments.values() if experiment.job().is_done]
-    origins = {experiment.id: _origin(experiment) for experiment in done}
+    origins = {experiment.id: origin_of(experiment.directory / PREDICTIONS) for experiment in done}
     by_weights = {
         origin["weights_sha256"]: name
         for name, origin in origins.items()
         if "weights_sha256" in origin
     }
     rivals = _rivals(comparisons)
-    return {
+    left_out = {
+        name: Entry(
+            name,
+            _title(study, plan.experiments[name]),
+            f"run-{name}",
+            (),
+            (),
+            (f"Left out of this report: {why}.",),
+        )
+        for name, why in plan.left_out().items()
+    }
+    return left_out | {
         experiment.id: _run(
             study,
             experiment,
@@ -76,11 +83,6 @@ def _rivals(comparisons: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
         first, second = one.paired.runs[:2]
         found |= {a: (*found.get(a, ()), b) for a, b in zip(first, second, strict=True)}
     return found
-
-
-def _origin(experiment: Experiment) -> dict[str, Any]:
-    metadata = pq.read_schema(experiment.directory / PREDICTIONS).metadata or {}
-    return json.loads(metadata.get(ORIGIN_KEY, b"{}"))
 
 
 def _environment(experiment: Experiment) -> dict[str, Any]:
@@ -109,6 +111,7 @@ def _run(
         ("Changes to it", "\n".join(_overrides(experiment, out))),
         ("Weights, sha256", origin.get("weights_sha256", "not recorded")),
         ("Started from", _start(origin, by_weights)),
+        ("Which had seen, images not known", ", ".join(origin.get("saw_before") or [])),
         ("Data", _data(experiment, origin, out)),
         ("Code", _code(origin, environment)),
         ("Ran on", _machine(environment)),
@@ -128,7 +131,6 @@ def _run(
         ),
         ("Check its weights", f'sha256sum "{run_path(experiment.id, WEIGHTS)}"'),
     ]
-    warnings = tuple(_mismatches(experiment, origin.get("config", {})))
     kept = tuple((name, text) for name, text in facts if text)
     return Entry(
         experiment.id,
@@ -136,7 +138,6 @@ def _run(
         f"run-{experiment.id}",
         kept,
         tuple(commands),
-        warnings,
     )
 
 
@@ -192,21 +193,6 @@ def _machine(environment: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {at}" for name, at in environment.get("packages", {}).items())
     devices = ", ".join(environment.get("devices", []))
     return f"{devices}; Python {environment.get('python', 'unknown')}, {packages}"
-
-
-def _mismatches(experiment: Experiment, config: dict[str, Any]) -> Iterator[str]:
-    """Say which fields the run was trained with otherwise than the study now says."""
-    checked = [(name, value) for name, value in experiment.overrides if name not in _PLACES]
-    for name, value in checked if config else ():
-        found: Any = config
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        wanted = json.loads(json.dumps(value))
-        if found != wanted:
-            yield (
-                f"The study now says {name} = {value!r}, but this run was trained with {found!r}: "
-                "remove its directory and run the study again, or correct the study's file."
-            )
 
 
 def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:

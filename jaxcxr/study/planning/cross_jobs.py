@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from input_pipeline.labels import NAMES, label_set
+from jaxcxr.study.planning.belonging import cross_misfit
 from jaxcxr.study.planning.datasets import prepared_data
 from jaxcxr.study.planning.definition import Grid, Study
 from jaxcxr.study.planning.jobs import Experiment, Job, Plan, experiment_id
@@ -37,6 +39,7 @@ def cross_jobs(
             if not targets:
                 continue
             files = tuple(cross_predictions(experiment, name) for name in targets)
+            where = {file: prepared[name][0] for file, name in zip(files, targets, strict=True)}
             command = (
                 *(sys.executable, "-m", "jaxcxr.predict", f"--run={experiment.directory}"),
                 *("--data", *(where for where, _ in prepared.values())),
@@ -47,8 +50,13 @@ def cross_jobs(
                 *(needed for _, makers in prepared.values() for needed in makers),
             )
             name = f"{experiment.id}{CROSS}"
-            jobs[name] = Job(name, command, files, needs)
+            jobs[name] = Job(name, command, files, needs, partial(_misfit, experiment, where))
     return jobs
+
+
+def _misfit(experiment: Experiment, where: dict[Path, str]) -> str:
+    found = (cross_misfit(file, experiment.directory, data) for file, data in where.items())
+    return next((sentence for sentence in found if sentence), "")
 
 
 def experiments_of(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from input_pipeline.labels import DATASETS, TRAINED, label_set
 from input_pipeline.phantom.natural import NATURAL
+from jaxcxr.study.planning.belonging import made_misfit
 from jaxcxr.study.planning.definition import Phantom, Study
 from jaxcxr.study.planning.jobs import Job
 
@@ -26,24 +28,19 @@ def prepared_data(
     seed = phantom.seed + DATASETS.index(dataset) + release_seed
     made: dict[str, Any] = {"images": phantom.images, "seed": seed, "size": phantom.size}
     pipeline = (sys.executable, "-m", "input_pipeline")
-    data[f"release-{release}"] = Job(
-        f"release-{release}",
-        (*pipeline, "phantom", dataset, f"--out-dir={raw}", *_options(made)),
-        (raw,),
-    )
+    drawn = (*pipeline, "phantom", dataset, f"--out-dir={raw}", *_options(made))
+    data[f"release-{release}"] = _job(out, f"release-{release}", drawn, raw)
     steps: dict[str, Any] = {"image-size": phantom.image_size, "split": "patient"}
     if dataset == "vindr_cxr":  # names no patients, so that only the publisher's lists can split it
         steps["split"] = "official"
     if own:
         steps["label-set"] = labels_of
-    data[f"prepared-{name}"] = Job(
-        f"prepared-{name}",
-        (
-            *(*pipeline, "prepare", dataset, f"--raw-dir={raw}", f"--out-dir={prepared}"),
-            *_options(steps),
-        ),
-        (prepared / "cohort.json",),
-        (f"release-{release}",),
+    command = (
+        *(*pipeline, "prepare", dataset, f"--raw-dir={raw}", f"--out-dir={prepared}"),
+        *_options(steps),
+    )
+    data[f"prepared-{name}"] = _job(
+        out, f"prepared-{name}", command, prepared / "cohort.json", f"release-{release}"
     )
     return str(prepared), (f"prepared-{name}",)
 
@@ -60,12 +57,23 @@ def natural_data(
         "size": phantom.image_size,
     }
     pipeline = (sys.executable, "-m", "input_pipeline")
-    data[name] = Job(
-        name,
-        (*pipeline, "phantom", NATURAL, f"--out-dir={prepared}", *_options(made)),
-        (prepared / "cohort.json",),
-    )
+    command = (*pipeline, "phantom", NATURAL, f"--out-dir={prepared}", *_options(made))
+    data[name] = _job(out, name, command, prepared / "cohort.json")
     return str(prepared), (name,)
+
+
+def _job(out: Path, name: str, command: tuple[str, ...], done: Path, *needs: str) -> Job:
+    return Job(name, command, (done,), needs, partial(made_misfit, out, name, command))
+
+
+def misfit_of_made(data: dict[str, Job], needs: tuple[str, ...]) -> str:
+    """Say which of the data that an experiment needs, if the study makes them, do not fit."""
+    for job in (data[name] for name in needs if name in data):
+        if all(path.exists() for path in job.done) and (why := job.misfit()):
+            return f"{job.id} {why}"
+        if why := misfit_of_made(data, job.needs):
+            return why
+    return ""
 
 
 def _options(values: dict[str, Any]) -> tuple[str, ...]:

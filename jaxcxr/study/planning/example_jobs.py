@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from jaxcxr.errors import InputError
+from jaxcxr.run.directory import PREDICTIONS
+from jaxcxr.study.planning.belonging import origin_of
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Job, experiment_id
 
@@ -41,3 +44,16 @@ def example_jobs(study: Study, experiments: dict[str, Experiment]) -> dict[str, 
             f"{experiment.id}-attention", command, (file,), (experiment.id, *data)
         )
     return jobs
+
+
+def maps_misfit(experiment: Experiment) -> str:
+    """Say that an experiment's maps are not of its predictions; empty if they are."""
+    from jaxcxr.inference.rollout import read_rollout
+
+    path = experiment.directory / ROLLOUT
+    try:
+        made_of = read_rollout(path)["origin"].get("weights_sha256")
+        wanted = origin_of(experiment.directory / PREDICTIONS).get("weights_sha256")
+    except InputError as error:
+        return str(error)
+    return "" if made_of == wanted else f"{path.name} is of other weights than {PREDICTIONS}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from input_pipeline.labels import DATASETS, MIMIC_TRANSFER, NAMES, label_set
 from input_pipeline.phantom.natural import LABELS, NATURAL
 from jaxcxr.run.directory import WEIGHTS
 from jaxcxr.study.planning.cross_jobs import cross_jobs
-from jaxcxr.study.planning.datasets import natural_data, prepared_data
+from jaxcxr.study.planning.datasets import misfit_of_made, natural_data, prepared_data
 from jaxcxr.study.planning.definition import Initialization, Overrides, Pretraining, Study, Variant
 from jaxcxr.study.planning.example_jobs import example_jobs
 from jaxcxr.study.planning.jobs import Experiment, Job, Plan, experiment_id
@@ -77,6 +78,7 @@ def _experiment(
         data=where,
         needs=needs,
         spec=spec,
+        data_misfit=partial(misfit_of_made, data, needs),
     )
 
 
@@ -130,6 +132,7 @@ def _pretraining_experiment(
         data=where,
         needs=needs,
         spec=chosen.spec,
+        data_misfit=partial(misfit_of_made, data, needs),
     )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.study.planning.belonging import run_misfit
 from jaxcxr.study.planning.definition import Overrides
 
 
@@ -19,17 +22,27 @@ class Job:
       command: what to run.
       done: the files that exist once it has ended well, and not before.
       needs: ids of the jobs whose files it reads.
+      misfit: says what does not belong together of files that are all there; empty if nothing.
     """
 
     id: str
     command: tuple[str, ...]
     done: tuple[Path, ...]
     needs: tuple[str, ...] = ()
+    misfit: Callable[[], str] = field(default=lambda: "", compare=False, repr=False)
+
+    @property
+    def lacks(self) -> str:
+        """Why it is not done: the file that is not there, or what does not fit; empty if it is."""
+        for path in self.done:
+            if not path.exists():
+                return f"no {path}"
+        return self.misfit()
 
     @property
     def is_done(self) -> bool:
-        """Whether all that it makes is there."""
-        return all(path.exists() for path in self.done)
+        """Whether all that it makes is there, belongs together, and is what was asked for."""
+        return not self.lacks
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class Experiment:
       needs: ids of jobs.
       spec: fields of its model where no weights file tells them.
       variant: name of the `Variant`; empty for full fine-tuning on all patients.
+      data_misfit: says that data which the study makes are not those that it now asks for.
     """
 
     id: str
@@ -62,13 +76,15 @@ class Experiment:
     needs: tuple[str, ...]
     spec: Overrides
     variant: str = ""
+    data_misfit: Callable[[], str] = field(default=lambda: "", compare=False, repr=False)
 
     def job(self) -> Job:
         """Return the command that trains, predicts and evaluates it, or goes on doing so."""
         flags = [f"--config.{name}={value}" for name, value in self.overrides]
         run = ("-m", "jaxcxr.main", f"--config={self.config}", f"--workdir={self.directory}")
         files = tuple(self.directory / name for name in (WEIGHTS, PREDICTIONS, STATISTICS))
-        return Job(self.id, (sys.executable, *run, *flags), files, self.needs)
+        command = (sys.executable, *run, *flags)
+        return Job(self.id, command, files, self.needs, partial(run_misfit, self))
 
 
 def experiment_id(
@@ -98,6 +114,15 @@ class Plan:
         """All of them as commands, by id."""
         experiments = {name: experiment.job() for name, experiment in self.experiments.items()}
         return self.data | experiments | self.after
+
+    def left_out(self) -> dict[str, str]:
+        """Say of each experiment whose files are all there why they do not count."""
+        found = {}
+        for name, experiment in self.experiments.items():
+            job = experiment.job()
+            if all(path.exists() for path in job.done) and (misfit := job.misfit()):
+                found[name] = misfit
+        return found
 
     def ready(self) -> list[str]:
         """Ids of what is made from finished experiments, where all of those are."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from jaxcxr.study.planning.belonging import note_made
 from jaxcxr.study.planning.jobs import Job
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
@@ -78,7 +79,8 @@ class Runner:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if job.is_done:
                 return Outcome(DONE)
-            print(f"running {job.id}", flush=True)
+            there = all(path.exists() for path in job.done)
+            print(f"running {job.id}{f' again: {job.lacks}' if there else ''}", flush=True)
             return self._execute(job, lock.fileno())
 
     def _execute(self, job: Job, lock: int) -> Outcome:
@@ -100,11 +102,12 @@ class Runner:
                 process.wait()
                 print(f"stopped {job.id}; run the same command to go on", file=sys.stderr)
                 raise
+        if status == 0:
+            note_made(self.out, job.id, job.command)
         if status == 0 and job.is_done:
             return Outcome(DONE, ran=True)
         if status == 0:
-            missing = next(path for path in job.done if not path.exists())
-            return Outcome(FAILED, f"left no {missing}; see {log}", ran=True)
+            return Outcome(FAILED, f"left {job.lacks}; see {log}", ran=True)
         return Outcome(FAILED, f"{_last_line(log)} (exit status {status}; {log})", ran=True)
 
     def _shared_programs(self) -> dict[str, str]:

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from study.left_by_run import leave
 from study.synthetic_pair import paired
 
+from jaxcxr.files import sha256
 from jaxcxr.results.examples import choose_examples
 from jaxcxr.results.predictions import read_predictions
-from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
 from jaxcxr.study.planning.definition import Grid, Initialization, Study
 from jaxcxr.study.planning.example_jobs import COUNT, ROLLOUT, example_experiments
 from jaxcxr.study.planning.grid import plan_study
@@ -56,7 +56,6 @@ def report(study, out):
 
 
 def write_run(study, experiment):
-    experiment.directory.mkdir(parents=True)
     one = paired(experiment.dataset, experiment.label_set)
     which = study.grids[[g.label_set for g in study.grids].index(experiment.label_set)]
     which = which.initializations.index(experiment.initialization)
@@ -70,22 +69,15 @@ def write_run(study, experiment):
     for column, name in enumerate(one.label_names):
         frame[f"label:{name}"] = one.labels[:, column]
         frame[f"logit:{name}"] = (one.scores[which, 0, :, column] + noise[:, column]).astype("f4")
-    origin = {
-        "weights_sha256": f"digest of {experiment.id}",
-        "recipe": "paper",
-        "recipe_hash": "abc",
-    }
-    origin |= {"tool_version": "1.2.3", "label_rules": "paper", "initialization": "pretrained"}
-    origin["initialized_from"] = {
-        "file": "vitb14.safetensors",
-        "sha256": f"start of {experiment.id}",
-    }
-    origin["config"] = {"seed": experiment.seed, "labels": list(experiment.labels)}
-    table = pa.Table.from_pandas(pd.DataFrame(frame))
-    metadata = {b"jaxcxr": json.dumps(origin).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), experiment.directory / PREDICTIONS)
-    for name in (WEIGHTS, STATISTICS):
-        (experiment.directory / name).write_text("{}")
+    leave(
+        experiment,
+        pd.DataFrame(frame),
+        recipe="paper",
+        recipe_hash="abc",
+        tool_version="1.2.3",
+        label_rules="paper",
+        initialization="pretrained",
+    )
     environment = {"git_commit": "c0ffee", "python": "3.11", "packages": {"jax": "0.10"}}
     (experiment.directory / "environment.json").write_text(json.dumps(environment))
 
@@ -99,5 +91,5 @@ def write_maps(experiment):
         image_id=np.array(ids),
         image=rng.integers(0, 256, (len(ids), 28, 28)).astype(np.uint8),
         rollout=rng.random((len(ids), 4, 4)).astype(np.float32),
-        origin=np.array(json.dumps({"weights_sha256": f"digest of {experiment.id}"})),
+        origin=np.array(json.dumps({"weights_sha256": sha256(experiment.directory / WEIGHTS)})),
     )

@@ -1,16 +1,14 @@
 """Finished runs of a small study beyond the paper, with random scores that know a little."""
 
 import hashlib
-import json
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from study.left_by_run import leave, write_predictions
 
 from configs.study import paper
 from jaxcxr.evaluate import evaluate
-from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.planning.cross_jobs import cross_predictions, other_datasets
 from jaxcxr.study.planning.definition import ANALYSES, Grid, Study, Variant, label_efficiency
 from jaxcxr.study.planning.grid import plan_study
@@ -79,28 +77,19 @@ def predict(frame, name, strength):
     return frame
 
 
-def write(path, frame, origin):
-    """Write predictions with what they say of their making."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    pq.write_table(table.replace_schema_metadata({b"jaxcxr": json.dumps(origin).encode()}), path)
-
-
 def finish(chosen, out):
     """Leave all files that experiments and their tests elsewhere would; return its plan."""
     plan = plan_study(chosen, out)
     for experiment in plan.experiments.values():
-        experiment.directory.mkdir(parents=True)
-        (experiment.directory / WEIGHTS).write_text(experiment.id)
-        origin = {
-            "weights_sha256": hashlib.sha256(experiment.id.encode()).hexdigest(),
-            "trained_on": {"patients": 100 + experiment.seed, "images": 300},
-            "trained_parameters": 10 if experiment.variant == "probe" else 1000,
-        }
         strength = {"": 1.2, "patients10": 0.6, "probe": 0.8}[experiment.variant]
         strength += 0.3 * (experiment.initialization == "dinov2")
         frame = predict(records(experiment.dataset, experiment.labels), experiment.id, strength)
-        write(experiment.directory / PREDICTIONS, frame, origin)
-        (experiment.directory / STATISTICS).write_text("{}")
+        origin = leave(
+            experiment,
+            frame,
+            trained_on={"patients": 100 + experiment.seed, "images": 300},
+            trained_parameters=10 if experiment.variant == "probe" else 1000,
+        )
         if not experiment.variant:
             evaluate(
                 experiment.directory / PREDICTIONS,
@@ -119,5 +108,5 @@ def finish(chosen, out):
                     ]
                 )
                 frame = predict(theirs, f"{experiment.id} on {dataset}", 0.4)
-                write(cross_predictions(experiment, dataset), frame, origin)
+                write_predictions(cross_predictions(experiment, dataset), frame, origin)
     return plan

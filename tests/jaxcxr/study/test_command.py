@@ -10,13 +10,15 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from study.left_by_run import leave
 from study.synthetic_pair import paired
 
-from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.files import sha256
+from jaxcxr.run.directory import STATISTICS, WEIGHTS
 from jaxcxr.study.__main__ import main
+from jaxcxr.study.planning.definition import read_study
+from jaxcxr.study.planning.grid import plan_study
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,21 +42,13 @@ def get_study():
 CELLS = ("uka_cxr-paper-dinov2-s0", "uka_cxr-paper-imagenet21k-s0")
 
 
-def _write_run(directory, one, which):
-    directory.mkdir(parents=True)
+def _write_run(experiment, one, which):
     frame = {"image_id": [str(row) for row in range(len(one.labels))]}
     frame |= {"patient_id": one.patients, "split": "test", "view": "AP", "age": 50.0, "sex": "F"}
     for column, name in enumerate(one.label_names):
         frame[f"label:{name}"] = one.labels[:, column]
         frame[f"logit:{name}"] = one.scores[which, 0, :, column]
-    table = pa.Table.from_pandas(pd.DataFrame(frame))
-    origin = {"weights_sha256": f"digest {which}", "recipe": "paper", "tool_version": "1"}
-    pq.write_table(
-        table.replace_schema_metadata({b"jaxcxr": json.dumps(origin).encode()}),
-        directory / PREDICTIONS,
-    )
-    for name in (WEIGHTS, STATISTICS):
-        (directory / name).write_text("{}")
+    leave(experiment, pd.DataFrame(frame), recipe="paper", tool_version="1")
 
 
 @pytest.fixture
@@ -63,8 +57,9 @@ def small(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     file, out = tmp_path / "small.py", tmp_path / "out"
     file.write_text(STUDY.replace("PREPARED", repr(str(tmp_path / "data/{data}"))))
+    plan = plan_study(read_study(file), out)
     for which, name in enumerate(CELLS):
-        _write_run(out / "runs" / name, paired("uka_cxr"), which)
+        _write_run(plan.experiments[name], paired("uka_cxr"), which)
     return file, out
 
 
@@ -90,7 +85,7 @@ def test_finished_runs_become_a_report_that_agrees_with_the_paper(small, capsys)
     page = (out / "report/table_s5.html").read_text()
     assert "in our interval in" in page
     runs = json.loads((out / "report/provenance.json").read_text())["runs"]
-    assert runs[CELLS[1]]["weights_sha256"] == "digest 1"
+    assert runs[CELLS[1]]["weights_sha256"] == sha256(out / "runs" / CELLS[1] / WEIGHTS)
     assert "one-sided" in (out / "report/comparisons.tex").read_text()
 
 
@@ -135,15 +130,30 @@ def test_a_wrong_option_is_one_sentence_and_status_2(small, capsys, more):
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_predictions_of_other_labels_are_refused(small, capsys):
+def test_exchanged_runs_are_left_out_and_named(small, capsys):
     file, out = small
-    path = out / "runs" / CELLS[0] / PREDICTIONS
-    table = pd.read_parquet(path).drop(columns=["label:Congestion", "logit:Congestion"])
-    table.to_parquet(path)
+    _main(file, out)
+    assert (out / "report/table_s5.csv").is_file()
+    first, second = (out / "runs" / name for name in CELLS)
+    for source, target in ((first, out / "x"), (second, first), (out / "x", second)):
+        source.rename(target)
     with pytest.raises(SystemExit) as stopped:
         _main(file, out)
-    assert stopped.value.code == 2
-    assert "but uka_cxr-paper-dinov2-s0 is of" in capsys.readouterr().err
+    assert stopped.value.code == 1
+    said = capsys.readouterr()
+    for name in CELLS:
+        assert f"left out: {name}: its weights are " in said.err
+    assert "not in the report yet: uka_cxr-paper" in said.out
+    assert not (out / "report").exists()  # nothing of the earlier report passes for this one
+
+
+def test_a_run_whose_evaluation_failed_is_not_done(small, capsys):
+    file, out = small
+    path = out / "runs" / CELLS[0] / STATISTICS
+    path.write_text("{}")
+    with pytest.raises(SystemExit):
+        _main(file, out)
+    assert "1 of the study's 2 experiments are done; 1 ran now" in capsys.readouterr().out
 
 
 PHANTOM = """

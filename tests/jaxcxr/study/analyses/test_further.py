@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from study.synthetic_runs import NO_WOMAN_HAS, REDRAWS, finish, study, write
+from study.left_by_run import write_predictions
+from study.synthetic_runs import NO_WOMAN_HAS, REDRAWS, finish, study
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.errors import InputError
+from jaxcxr.results.predictions import read_predictions
 from jaxcxr.results.table_files import write_table
 from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.stats import bootstrap, percentile_interval, resample_counts
@@ -310,19 +311,24 @@ def test_what_is_not_finished_is_named_and_the_rest_shown(finished, tmp_path):
     assert "uka_cxr-paper-dinov2-s0-cross" in tables["cross_dataset"].notes[-1]
 
 
-def test_files_that_are_not_of_each_other_are_refused(finished, tmp_path):
+def test_files_that_are_not_of_each_other_are_left_out_and_named(finished, tmp_path):
     out = tmp_path / "copy"
     shutil.copytree(finished, out)
-    cross = out / "runs/uka_cxr-paper-dinov2-s0/predictions_padchest.parquet"
-    write(cross, pd.read_parquet(cross), {"weights_sha256": "another"})
-    with pytest.raises(InputError, match=r"is not of .*model.safetensors as it now is"):
-        _analyses(study(), out, tmp_path)
-    own = out / "runs/uka_cxr-paper-dinov2-s0" / PREDICTIONS
-    frame = pd.read_parquet(own)
-    write(own, frame.assign(**{f"logit:{NO_WOMAN_HAS}": 0.0}), {})
+    name = "uka_cxr-paper-dinov2-s0"
+    whole = len(_analyses(study(), out, tmp_path)[0]["cross_dataset"].rows)
+    cross = out / "runs" / name / "predictions_padchest.parquet"
+    write_predictions(cross, pd.read_parquet(cross), {"weights_sha256": "another"})
+    tables = _analyses(study(), out, tmp_path)[0]
+    assert len(tables["cross_dataset"].rows) < whole
+    assert f"{name}-cross" in tables["cross_dataset"].notes[-1]
+    own = out / "runs" / name / PREDICTIONS
+    frame, origin = pd.read_parquet(own), read_predictions(own).origin
+    write_predictions(own, frame.assign(**{f"logit:{NO_WOMAN_HAS}": 0.0}), origin)
+    plan = plan_study(study(), out)
+    assert "not of the predictions beside it" in plan.left_out()[name]
     grid = study().grids[0]
     only = study(
         grids=(type(grid)("paper", grid.datasets, grid.initializations),), analyses=("calibration",)
     )
-    with pytest.raises(InputError, match="is not of the predictions beside it"):
-        _analyses(only, out, tmp_path)
+    runs = {row[-1] for row in _analyses(only, out, tmp_path)[0]["calibration"].rows}
+    assert runs and name not in runs

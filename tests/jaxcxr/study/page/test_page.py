@@ -8,15 +8,20 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from study.finished_study import LABEL, NASTY, finish, report, study_of
+from study.left_by_run import leave
 
-from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
+from jaxcxr.results.predictions import read_predictions
 from jaxcxr.results.table_files import Table
+from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.page.palette import PALETTE
 from jaxcxr.study.planning.definition import Phantom
 from jaxcxr.study.planning.grid import plan_study
+from jaxcxr.study.report import write_report
 
 
 class Outline(HTMLParser):
@@ -70,7 +75,11 @@ def test_provenance_tells_where_each_run_comes_from(made):
     study, out, text = made
     experiment = next(iter(plan_study(study, out).experiments.values()))
     entry = html.unescape(text.split(f'id="run-{experiment.id}"')[1].split("</details>")[0])
-    facts = ("configs/uka_cxr_dinov2.py", f"digest of {experiment.id}", f"start of {experiment.id}")
+    facts = (
+        "configs/uka_cxr_dinov2.py",
+        sha256(experiment.directory / WEIGHTS),
+        f"start of {experiment.id}",
+    )
     facts += ("vitb14.safetensors", "hash abc", "jaxcxr 1.2.3", "git commit c0ffee", "seed = 0")
     for fact in facts:
         assert fact in entry
@@ -81,13 +90,21 @@ def test_provenance_tells_where_each_run_comes_from(made):
     assert f'--against "$OUT/runs/{experiment.id.replace("dinov2", "imagenet21k")}/' in entry
 
 
-def test_a_run_that_was_trained_otherwise_than_the_study_says_is_marked(tmp_path):
-    study = study_of(("uka_cxr",))
-    finish(study, tmp_path)
-    changed = replace(study, overrides=(("seed", 7), ("epochs", 3)))
-    text = html.unescape(report(changed, tmp_path))
-    assert "The study now says epochs = 3, but this run was trained with None" in text
-    assert "The study now says seed = 7, but this run was trained with 0" in text
+def test_a_run_that_was_trained_otherwise_than_the_study_says_is_left_out_and_named(tmp_path):
+    study = study_of(examples=())
+    plan = finish(study, tmp_path)
+    name = "vindr_cxr-paper-imagenet21k-s0"
+    path = plan.experiments[name].directory / PREDICTIONS
+    origin = read_predictions(path).origin
+    origin["config"]["epochs"] = 3
+    leave(plan.experiments[name], pd.read_parquet(path), config=origin["config"])
+    assert write_report(study, plan, tmp_path) == ["vindr_cxr-paper"]
+    text = html.unescape((tmp_path / "report/index.html").read_text(encoding="utf-8"))
+    entry = text.split(f'id="run-{name}"')[1].split("</details>")[0]
+    said = "Left out of this report: the study says epochs 100, but this run was trained with 3."
+    assert said in entry
+    told = json.loads((tmp_path / "report/provenance.json").read_text())
+    assert list(told["left_out"]) == [name] and name not in told["runs"]
 
 
 def test_what_studies_say_is_text_and_never_markup(tmp_path):
@@ -188,15 +205,17 @@ def test_whatever_goes_beyond_the_paper_is_shown_too(made, monkeypatch):
         path.unlink()
 
 
-def test_maps_of_other_weights_are_refused(tmp_path):
+def test_maps_of_other_weights_are_left_out_and_made_again(tmp_path):
     study = study_of(("uka_cxr",))
     plan = finish(study, tmp_path)
     first, second = (
         experiment.directory / "attention.npz" for experiment in list(plan.experiments.values())[:2]
     )
+    whole = report(study, tmp_path).count("data:image/jpeg")
     first.write_bytes(second.read_bytes())
-    with pytest.raises(InputError, match="is of other weights"):
-        report(study, tmp_path)
+    assert report(study, tmp_path).count("data:image/jpeg") == whole // 2
+    name = f"{next(iter(plan.experiments))}-attention"
+    assert not plan.jobs[name].is_done and "of other weights" in plan.jobs[name].lacks
 
 
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(made, tmp_path):

@@ -6,9 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
+from configs.study import phantom
+from jaxcxr.study.planning.belonging import note_made
+from jaxcxr.study.planning.definition import Phantom
+from jaxcxr.study.planning.grid import plan_study
 from jaxcxr.study.planning.jobs import Job
 from jaxcxr.study.planning.runner import Runner
 
@@ -144,3 +149,26 @@ def test_jobs_of_a_machine_share_compiled_programs_unless_told_otherwise(tmp_pat
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
     _run(tmp_path, [_job(tmp_path, "second", program)], ["second"])
     assert (tmp_path / "cache").read_text() == "elsewhere"
+
+
+def test_data_made_by_another_command_do_not_count(tmp_path):
+    def plan(images):
+        study = replace(phantom.get_study(), phantom=Phantom(images=images))
+        return plan_study(study, tmp_path)
+
+    made = plan(100)
+    name = "prepared-padchest"
+    for needed in (f"release-{name.removeprefix('prepared-')}", name):
+        job = made.data[needed]
+        job.done[0].parent.mkdir(parents=True, exist_ok=True)
+        job.done[0].write_text("{}")
+        assert job.is_done  # made before commands were noted
+        note_made(tmp_path, needed, job.command)
+        assert made.data[needed].is_done
+    assert plan(100).data[name].is_done
+    other = plan(200)
+    release = other.data["release-padchest"]
+    assert not release.is_done and "--images=200" in release.lacks
+    experiment = next(e for e in other.experiments.values() if name in e.needs)
+    assert experiment.data_misfit().startswith("release-padchest was made by")
+    assert not next(e for e in made.experiments.values() if name in e.needs).data_misfit()
