@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+EXTRAS ?= dev
+PYTEST_FLAGS ?=
 
 .PHONY: demo test test-slow lint clean
 
@@ -13,11 +15,11 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test
 	@echo "== tests (real data beside the repository is used where present)"
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" $(PYTEST_FLAGS)
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test-$(EXTRAS)
 	@echo "== slow tests"
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow $(PYTEST_FLAGS)
 
 lint: $(VENV)/.test
 	$(RUN) -m ruff check .
@@ -35,7 +37,7 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml tests/constraints.txt
 	@echo "== installing what the tests compare against (PyTorch, timm, scikit-learn, ...)"
-	$(RUN) -m pip install --quiet --editable '.[dev]' --constraint tests/constraints.txt
+	$(RUN) -m pip install --quiet --editable '.[$(EXTRAS)]' --constraint tests/constraints.txt
 	@touch $@
 
 clean:
