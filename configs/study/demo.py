@@ -33,7 +33,7 @@ def get_study():
             Initialization("random", "From scratch", CONFIG),
         ),
         pretrainings=(Pretraining("natural", NATURAL, CONFIG, labels="all", head="new"),),
-        phantom=Phantom(images=2000, size=192, image_size=112, natural_images=3000),
-        overrides=(("epochs", 30), ("patience", 30)),
+        phantom=Phantom(images=1600, size=192, image_size=112, natural_images=2400),
+        overrides=(("epochs", 20), ("patience", 20)),
         examples=("Cardiomegaly", "Pleural effusion"),
     )

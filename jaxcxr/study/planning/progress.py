@@ -121,7 +121,9 @@ def _records(path: Path, newer_than: float) -> list[dict[str, Any]]:
 
 
 def _last_line(path: Path) -> str:
-    return next((line.strip() for line in reversed(_tail(path)) if line.strip()), "")
+    """Return the last line with a word in it; the frame of a table is none."""
+    said = [line.strip() for line in _tail(path) if any(map(str.isalnum, line))]
+    return said[-1] if said else ""
 
 
 def _tail(path: Path) -> list[str]:
