@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxcxr.stats import Bootstrap, bootstrap, resample_counts
+from jaxcxr.stats.cores import cores
 from jaxcxr.stats.curves import curve
-from jaxcxr.stats.threads import cores
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity", "threshold")
 

@@ -9,12 +9,13 @@ cut into blocks. They are drawn on the host by NumPy's PCG64: the same on every 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.stats.arrays import group_codes
-from jaxcxr.stats.threads import thread_pool
+from jaxcxr.stats.cores import cores
 
 _MAX_BLOCK_BYTES = 256 * 2**20
 
@@ -49,7 +50,7 @@ def resample_blocks(
     """
     units, unit_of_image = _units(images, groups)
     block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
-    with thread_pool() as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, resamples, block):
             stop = min(start + block, resamples)
             counts = np.empty((images, stop - start), np.uint16)

@@ -15,8 +15,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from jaxcxr.stats.arrays import check_columns
+from jaxcxr.stats.cores import thread_pool
 from jaxcxr.stats.resample import resample_blocks
-from jaxcxr.stats.threads import thread_pool
 
 _BLOCK = 256
 

@@ -18,10 +18,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxcxr.stats.cores import thread_pool
 from jaxcxr.stats.ranking import Ranking
 from jaxcxr.stats.rates import exact_rate
 from jaxcxr.stats.sweep import sweep_on_device
-from jaxcxr.stats.threads import thread_pool
 from jaxcxr.stats.walk import walk_on_host
 
 # With more images than this in a redraw, twice the number of pairs may not fit 32 bits, nor the
