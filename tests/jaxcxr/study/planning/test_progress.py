@@ -12,6 +12,7 @@ from jaxcxr.study.planning import progress
 from jaxcxr.study.planning.jobs import Job
 from jaxcxr.study.planning.progress import Watched
 from jaxcxr.study.planning.runner import Runner
+from jaxcxr.training.monitor import Monitor
 
 RECORDS = (
     {"step": 10, "steps": 100, "loss": 0.9},
@@ -40,6 +41,13 @@ def test_a_training_is_told_by_its_records(watched, tmp_path):
     assert watched.doing() == f"{said}, 2:05 so far"  # the first look knows no speed
     watched.first = (30, time.monotonic() - 40)  # 20 steps in 40 s, and 50 are left
     assert watched.doing() == f"{said}, 1:40 left at most, 2:05 so far"
+
+
+def test_what_a_training_records_is_what_is_read(watched, tmp_path):
+    _write(tmp_path / "run", ())
+    with Monitor(tmp_path / "run", total_steps=100, first_step=0) as monitor:
+        monitor.record(50, {"loss": 0.5})
+        assert watched.doing().startswith("epoch 3 of 5, loss 0.5, ")
 
 
 def test_a_record_cut_in_two_is_left_out(watched, tmp_path):
