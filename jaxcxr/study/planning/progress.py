@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from jaxcxr.run.directory import CONFIG, METRICS
 from jaxcxr.study.planning.jobs import Job
@@ -41,7 +42,8 @@ def wait_for(process: subprocess.Popen[bytes], job: Job, log: Path, around: str)
     if console.is_terminal:
         with console.status("") as status:
             while process.poll() is None:
-                status.update(f"{job.id}: {watched.doing()} ({around})")
+                # As text, because a log's line may hold brackets, which rich takes for markup.
+                status.update(Text(f"{job.id}: {watched.doing()} ({around})"))
                 _wait(process, 1.0)
         return process.returncode
     pause = _FIRST_LINE
