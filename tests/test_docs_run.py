@@ -89,7 +89,8 @@ def _put_in(text, page):
 
 def _random_weights(path, spec):
     rng = np.random.default_rng(0)
-    shapes = {k: v.shape for k, v in flatten(split(ViT(spec, rngs=nnx.Rngs(0)))[1]).items()}
+    model = ViT(spec, num_labels=None, image_size=spec.native_image_size, rngs=nnx.Rngs(0))
+    shapes = {path: value.shape for path, value in flatten(split(model)[1]).items()}
     tensors = {
         name: (0.02 * rng.standard_normal(shape)).astype(np.float32)
         for name, shape in shapes.items()
