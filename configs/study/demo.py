@@ -3,8 +3,8 @@
     make demo
 
 Draws a phantom PadChest and natural-like pictures, pre-trains on those, trains from there and from
-random weights, and writes tables, figures and a page. Expect mean AUCs of about 0.85 and 0.78 on
-the phantom test split. Phantoms are drawings: these numbers say that the machinery works, and
+random weights, and writes tables, figures and a page. Expect the higher mean AUC on the phantom test
+split from the pictures. Phantoms are drawings: these numbers say that the machinery works, and
 nothing of radiographs.
 """
 
