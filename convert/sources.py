@@ -8,32 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
+from convert.npz_file import npz_tensors
+from convert.state_dicts import under_prefix
+from convert.tensor import Tensor
+from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
 from jaxcxr.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor still in its file.
-
-    Attributes:
-      shape: its shape.
-      dtype: its dtype's name, such as `float32` or `bfloat16`.
-      read: reads it.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    read: Callable[[], np.ndarray]
+# Far above any model and its optimizer's state, and no time to go through.
+MOST_TENSORS, MOST_BLOCKS = 20_000, 256
 
 
 @dataclass(frozen=True)
@@ -52,8 +42,13 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, state_dict: str | None = None) -> Iterator[Source]:
     """Open a checkpoint file; its tensors can be read inside the block.
+
+    Args:
+      path: a file, the index of a sharded one, or a folder of transformers.
+      state_dict: which of several sets of weights, by the name under which they are nested, or
+        the word that their names begin with.
 
     Raises:
       InputError: there is no such file, it is damaged, of no known kind, or holds something that
@@ -68,11 +63,20 @@ def open_source(path: Path) -> Iterator[Source]:
     files = _shards(path) if path.name.endswith(".index.json") else [path]
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors |= _tensors(file)
-    yield Source(path, _sha256(files), unstack(tensors))
+        tensors |= _tensors(file, state_dict)
+    _check_count(path, len(tensors), MOST_TENSORS, "tensors")
+    yield Source(path, _sha256(files), unstack(path, tensors))
 
 
-def unstack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _check_count(path: Path, count: int, most: int, what: str) -> None:
+    if count > most:
+        raise InputError(
+            f"{path}: {count:,} {what}, where a vision transformer has at most {most:,}; not a "
+            "checkpoint of one, or damaged"
+        )
+
+
+def unstack(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give each block its own tensors where all blocks are stacked along a first axis.
 
     So `encoderblock/X` `[depth, ...]` of big_vision becomes `encoderblock_0/X`, ....
@@ -83,6 +87,7 @@ def unstack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not found or not tensor.shape:
             single[name] = tensor
             continue
+        _check_count(path, tensor.shape[0], MOST_BLOCKS, "blocks")
         read = lru_cache(maxsize=1)(tensor.read)
         for n in range(tensor.shape[0]):
             single[f"{before}encoderblock_{n}/{after}"] = Tensor(
@@ -97,10 +102,25 @@ def _file_of(folder: Path) -> Path:
     """The checkpoint in a folder as transformers saves one."""
     for name in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
         if (folder / name).is_file():
+            if averages := averages_beside(folder / name):
+                raise InputError(
+                    f"{folder}: {name} and beside it {', '.join(averages)}, by its name an average "
+                    "(EMA) of the weights; name the file that you mean"
+                )
             return folder / name
     raise InputError(
         f"{folder}: a folder without model.safetensors or pytorch_model.bin; name the file itself"
     )
+
+
+def averages_beside(path: Path) -> list[str]:
+    """The checkpoint files beside another that are called EMA where it is not, or the reverse."""
+
+    def is_average(name: str) -> bool:
+        return "ema" in re.split(r"[^a-z]+", name.lower())
+
+    files = (file.name for file in path.parent.iterdir() if file.name.endswith(SUFFIXES))
+    return sorted(name for name in files if is_average(name) != is_average(path.name))
 
 
 def _shards(index: Path) -> list[Path]:
@@ -118,19 +138,17 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _tensors(path: Path, state_dict: str | None) -> dict[str, Tensor]:
     """Tell the container by its first bytes, whatever the file is called."""
-    from convert.npz_file import npz_tensors
-    from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
-
     with path.open("rb") as file:
         start = file.read(64)
-    if start.startswith(b"PK\x03\x04"):
-        return torch_tensors(path) if is_torch_zip(path) else npz_tensors(path)
+    if start.startswith(b"PK\x03\x04") and is_torch_zip(path):
+        return torch_tensors(path, state_dict)
     if is_legacy(start):
-        return legacy_tensors(path)
-    if start[8:9] == b"{":
-        return _safetensors(path)
+        return legacy_tensors(path, state_dict)
+    if start.startswith(b"PK\x03\x04") or start[8:9] == b"{":
+        tensors = npz_tensors(path) if start.startswith(b"PK") else _safetensors(path)
+        return tensors if state_dict is None else under_prefix(path, tensors, state_dict)
     raise InputError(
         f"{path}: not a checkpoint (neither safetensors, nor a zip of torch.save or NumPy, nor an "
         "old torch.save file); check what was downloaded"
@@ -142,6 +160,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
     try:
         file = safe_open(path, framework="numpy")
+        _check_count(path, len(file.keys()), MOST_TENSORS, "tensors")
         described = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(
