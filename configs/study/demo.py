@@ -3,9 +3,9 @@
     make demo
 
 Draws a phantom PadChest and natural-like pictures, pre-trains on those, trains from there and from
-random weights, and writes tables, figures and a page. Expect the higher mean AUC on the phantom test
-split from the pictures. Phantoms are drawings: these numbers say that the machinery works, and
-nothing of radiographs.
+random weights, and writes tables, figures and a page. Expect the higher mean AUC on the phantom
+test split from the pictures. Phantoms are drawings: these numbers say that the machinery works,
+and nothing of radiographs.
 """
 
 from input_pipeline.phantom.natural import NATURAL
