@@ -9,6 +9,7 @@ from typing import Any
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
     return [
+        *(f"{note}." for note in statistics.get("notes", [])),
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),
