@@ -4,6 +4,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+EXTRAS ?= dev
+PYTEST_FLAGS ?=
+# The versions that were tested with this Python; another one takes the nearest we have.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+CONSTRAINTS := $(firstword $(wildcard constraints/python$(VERSION).txt) constraints/python3.11.txt)
 
 .PHONY: demo test test-slow lint clean
 
@@ -11,15 +16,15 @@ demo: $(VENV)/.core
 	@echo "== a small study on synthetic pictures: data, three trainings, tables, page -> demo/"
 	$(RUN) -m jaxcxr.study --study=configs/study/demo.py --out demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test-$(EXTRAS)
 	@echo "== tests (real data beside the repository is used where present)"
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" $(PYTEST_FLAGS)
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test-$(EXTRAS)
 	@echo "== slow tests"
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow $(PYTEST_FLAGS)
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test-$(EXTRAS)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
@@ -28,14 +33,14 @@ $(VENV)/bin/python:
 	@echo "== environment -> $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.core: $(VENV)/bin/python pyproject.toml
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "== installing the core (no torch, no TensorFlow)"
-	$(RUN) -m pip install --quiet --editable .
+	$(RUN) -m pip install --quiet --editable . --constraint $(CONSTRAINTS)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python pyproject.toml tests/constraints.txt
+$(VENV)/.test-$(EXTRAS): $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "== installing what the tests compare against (PyTorch, timm, scikit-learn, ...)"
-	$(RUN) -m pip install --quiet --editable '.[dev]' --constraint tests/constraints.txt
+	$(RUN) -m pip install --quiet --editable '.[$(EXTRAS)]' --constraint $(CONSTRAINTS)
 	@touch $@
 
 clean:

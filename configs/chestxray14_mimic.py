@@ -2,7 +2,7 @@
 
     python -m jaxcxr.main --config=configs/chestxray14_mimic.py --workdir=runs/chestxray14_mimic
 
-First make its weights: configs/mimic_cxr_pretrain.py. As in the study the head comes along.
+First make its weights: configs/mimic_cxr_imagenet21k.py. As in the study the head comes along.
 The paper's mean AUC on these labels: 78.68 % (Table 5).
 An epoch: 86,524 images x 105 GFLOP = 9.1 PFLOP, 23 s on one H100
 at 40 % of its bf16 peak (`--config.dtype=bfloat16`).
@@ -16,6 +16,6 @@ def get_config():
     config = study_config()
     config.data = "data/chestxray14"
     config.labels = tuple(NAMES[finding] for finding in MIMIC_TRANSFER["chestxray14"])
-    config.model.weights = "runs/mimic_cxr_pretrain/model.safetensors"
+    config.model.weights = "runs/mimic_cxr_imagenet21k/model.safetensors"
     config.model.head = "keep"
     return config

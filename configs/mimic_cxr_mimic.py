@@ -14,6 +14,6 @@ from jaxcxr.config import study_config
 def get_config():
     config = study_config()
     config.data = "data/mimic_cxr"
-    config.model.weights = "runs/mimic_cxr_pretrain/model.safetensors"
+    config.model.weights = "runs/mimic_cxr_imagenet21k/model.safetensors"
     config.model.head = "keep"
     return config

@@ -2,8 +2,8 @@
 
     python -m jaxcxr.main --config=configs/uka_cxr_mimic.py --workdir=runs/uka_cxr_mimic
 
-First make its weights, configs/mimic_cxr_pretrain.py, and its data: these labels are not those that
-`prepare` stores by default. As in the study the head comes along.
+First make its weights, configs/mimic_cxr_imagenet21k.py, and its data: these labels are not those
+that `prepare` stores by default. As in the study the head comes along.
 
     python -m input_pipeline prepare uka_cxr --raw-dir raw/uka_cxr --label-set mimic_transfer \
         --out-dir data/uka_cxr_mimic_transfer
@@ -21,6 +21,6 @@ def get_config():
     config = study_config()
     config.data = "data/uka_cxr_mimic_transfer"
     config.labels = tuple(NAMES[finding] for finding in MIMIC_TRANSFER["uka_cxr"])
-    config.model.weights = "runs/mimic_cxr_pretrain/model.safetensors"
+    config.model.weights = "runs/mimic_cxr_imagenet21k/model.safetensors"
     config.model.head = "keep"
     return config

@@ -38,7 +38,8 @@ COLUMNS = ("row", "ours", "paper", "explanation")
 
 def whole_release(cohort: Cohort) -> bool:
     """Whether the folder holds (nearly) the whole release, so that the paper's numbers apply."""
-    return cohort.funnel[0]["images"] >= 0.99 * RELEASE_ROWS[cohort.dataset]
+    rows = RELEASE_ROWS.get(cohort.dataset)  # none: not a dataset of the paper
+    return rows is not None and cohort.funnel[0]["images"] >= 0.99 * rows
 
 
 def table1(cohort: Cohort) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def table1(cohort: Cohort) -> pd.DataFrame:
     rows = []
     for row, characteristic in TABLE1_ROWS.items():
         ours = _table1_value(cohort, row)
-        value = by_row[characteristic]
+        value = by_row.get(characteristic, "")
         rows.append((row, ours, value, "" if ours == value else explain(row, _apart(ours, value))))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -95,11 +96,13 @@ def _explanations(cohort: Cohort) -> Callable[[str, int | None], str]:
 
     A known reason accounts for `at_most` so many images; a larger difference is not explained.
     """
-    held, whole = cohort.funnel[0]["images"], RELEASE_ROWS[cohort.dataset]
+    held, whole = cohort.funnel[0]["images"], RELEASE_ROWS.get(cohort.dataset)
     known = paper.table("differences")
     known = known[known["dataset"].eq(cohort.dataset)].set_index("row")
 
     def explain(row: str, difference: int | None) -> str:
+        if whole is None:
+            return "the paper has no such dataset"
         if not whole_release(cohort):
             return f"this folder's tables hold {held:,} of the release's {whole:,} rows"
         if cohort.label_rules == "curated" and row.startswith(("*", "Radiographs", "Patients")):

@@ -149,10 +149,7 @@ def _check_combinations(config: ConfigDict) -> None:
 def _check_fields(config: ConfigDict, reference: ConfigDict, prefix: str) -> None:
     for name in config:
         if name not in reference:
-            raise InputError(
-                f"config.{prefix}{name} is not a field{_suggest(name, list(reference))}; the "
-                f"fields are {', '.join(sorted(reference))}"
-            )
+            raise InputError(unknown_field(study_config(), f"{prefix}{name}"))
     for name, default in reference.items():
         where = f"{prefix}{name}"
         if name not in config:
@@ -170,6 +167,38 @@ def _check_fields(config: ConfigDict, reference: ConfigDict, prefix: str) -> Non
                 f"config.{where} is {value!r}, of type {type(value).__name__}; it takes "
                 f"{type(default).__name__}, as in {default!r}"
             )
+
+
+def unknown_field(config: ConfigDict, dotted: str) -> str:
+    """Say which part of a name such as `model.weights` is no field, and what may be meant.
+
+    Returns:
+      One sentence; empty if it is a field.
+    """
+    inside, prefix = config, ""
+    for part in dotted.split("."):
+        if not isinstance(inside, ConfigDict):
+            above = prefix.removesuffix(".")
+            return f"config.{dotted} is not a field: config.{above} is a value and holds none"
+        if part not in inside:
+            said = f"config.{prefix}{part} is not a field"
+            beside = difflib.get_close_matches(part, list(inside), n=1)
+            elsewhere = [name for name in _names(config) if name.split(".")[-1] == part]
+            meant = elsewhere or beside
+            if meant:
+                return f"{said}; did you mean {meant[0]}?"
+            return f"{said}; the fields are {', '.join(sorted(inside)) or 'none'}"
+        inside, prefix = inside[part], f"{prefix}{part}."
+    return ""
+
+
+def _names(config: ConfigDict, prefix: str = "") -> list[str]:
+    """Dotted names of all fields that are values."""
+    names = []
+    for name, value in config.items():
+        inner = _names(value, f"{prefix}{name}.") if isinstance(value, ConfigDict) else []
+        names += inner or [prefix + name]
+    return names
 
 
 def _get(config: ConfigDict, dotted: str) -> Any:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from logging import CRITICAL, getLogger
 from pathlib import Path
 
@@ -119,11 +120,28 @@ def _parse(arguments: list[str]) -> list[str]:
         return flags.FLAGS(arguments)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         # ml_collections reports an unknown field, a wrong type and the like by these.
+        _refuse_unknown_fields(arguments)
         reason: object = error
         while isinstance(reason, Exception) and reason.args:
             reason = reason.args[0]
         sentence = " ".join(str(reason).split())
         raise InputError(f"{sentence}; see python -m jaxcxr.main --help") from None
+
+
+def _refuse_unknown_fields(arguments: list[str]) -> None:
+    """Say what was meant by `--config.NAME=VALUE` where the config's file has no such field."""
+    from jaxcxr.config import unknown_field
+
+    given = [argument.lstrip("-") for argument in arguments[1:]]
+    files = [text.removeprefix("config=") for text in given if text.startswith("config=")]
+    files += [after for text, after in pairwise(given) if text == "config"]
+    if not files or not Path(files[-1].partition(":")[0]).is_file():
+        return
+    config = config_flags.config_flags.ConfigFileFlagParser("config").parse(files[-1])
+    for text in given:
+        flag, _, dotted = text.partition("=")[0].partition(".")
+        if flag in ("config", "noconfig") and dotted and unknown_field(config, dotted):
+            raise InputError(unknown_field(config, dotted)) from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Imports run one way; the core needs neither torch nor TensorFlow."""
+"""Imports run one way, file by file and room by room; the core needs no torch, no TensorFlow."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,44 +10,144 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("jaxcxr", "convert", "input_pipeline")
-# What modules under the first may import of ours, beyond their own package part.
-ALLOWED = {
-    "jaxcxr/stats/": ("jaxcxr.stats",),
-    "jaxcxr/model/": ("jaxcxr.model", "jaxcxr.errors", "jaxcxr.files"),
-    "convert/": (
-        *("convert", "input_pipeline.labels", "jaxcxr.model", "jaxcxr.errors", "jaxcxr.files"),
-        "jaxcxr.__version__",
+SHARED = ("jaxcxr", "jaxcxr.errors", "jaxcxr.files")  # `jaxcxr` alone is its version
+DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
+NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
+BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, "jaxcxr.inference", "jaxcxr.training")
+# Each room, and the rooms that its files may import from, besides the room itself.
+ROOMS = {
+    "jaxcxr": (),
+    "jaxcxr.errors": (),
+    "jaxcxr.files": ("jaxcxr.errors",),
+    "jaxcxr.config": ("jaxcxr.errors", "jaxcxr.files"),
+    "jaxcxr.stats": (),
+    "jaxcxr.model": SHARED,
+    "input_pipeline": SHARED,
+    "convert": (*SHARED, "jaxcxr.model", "input_pipeline.labels"),
+    "jaxcxr.run": DATA_TO_MODEL,
+    "jaxcxr.inference": (*DATA_TO_MODEL, "jaxcxr.stats"),
+    "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference"),
+    "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
+    "jaxcxr.study": ("jaxcxr.study.planning",),
+    "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training"),
+    "jaxcxr.study.analyses": (*NUMBERS, "jaxcxr.study.planning"),
+    "jaxcxr.study.page": (
+        *(*NUMBERS, "jaxcxr.inference"),
+        *("jaxcxr.study.planning", "jaxcxr.study.analyses"),
     ),
-    "input_pipeline/": (
-        *("input_pipeline", "jaxcxr.errors", "jaxcxr.files", "jaxcxr.__version__"),
+    "jaxcxr.study.report": (
+        *NUMBERS,
+        *("jaxcxr.study.planning", "jaxcxr.study.analyses", "jaxcxr.study.page"),
     ),
-    "jaxcxr/": ("jaxcxr", "input_pipeline"),
+    "jaxcxr.study.__main__": (
+        *("jaxcxr.errors", "jaxcxr.study.planning", "jaxcxr.study.analyses"),
+        *("jaxcxr.study.page", "jaxcxr.study.report"),
+    ),
+    # The commands: on top, and no room may import one. `main` ends with an evaluation.
+    "jaxcxr.main": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
+    "jaxcxr.predict": BELOW_COMMANDS,
+    "jaxcxr.evaluate": BELOW_COMMANDS,
+    "jaxcxr.explain": BELOW_COMMANDS,
+    "jaxcxr.portability": BELOW_COMMANDS,
 }
 
 
+def _modules(root):
+    """Map the dotted name of every file of the packages to its path."""
+    paths = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
+    names = [path.relative_to(root).with_suffix("").as_posix().replace("/", ".") for path in paths]
+    return {name.removesuffix(".__init__"): path for name, path in zip(names, paths, strict=True)}
+
+
 def _imports(path):
-    """Yield every dotted name that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
+    """Yield every dotted name that a file imports when it runs, in functions too."""
+    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            nodes += node.orelse
+        elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: give the whole name of what is imported"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            nodes += ast.iter_child_nodes(node)
 
 
-@pytest.mark.parametrize("folder", ALLOWED)
-def test_imports_run_one_way(folder):
-    wrong = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if folder == "jaxcxr/" and name.startswith(("jaxcxr/stats/", "jaxcxr/model/")):
-            continue
-        wrong += [
-            f"{name} imports {imported}"
-            for imported in _imports(path)
-            if imported.split(".")[0] in PACKAGES
-            and not any(f"{imported}.".startswith(f"{ok}.") for ok in ALLOWED[folder])
-        ]
+def _edges(modules):
+    """Map each module to those of ours that it imports."""
+    edges = {name: set() for name in modules}
+    for name, path in modules.items():
+        for imported in _imports(path):
+            parts = imported.split(".")
+            ends = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            found = next((end for end in ends if end in modules), None)
+            if found is not None:
+                edges[name].add(found)
+    return edges
+
+
+def _room(module):
+    """Return the innermost room of the table that a module is in."""
+    parts = module.split(".")
+    rooms = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return next(room for room in rooms if room in ROOMS)
+
+
+def test_imports_run_one_way():
+    """A file imports from its own room, and from the rooms that the table allows it."""
+    wrong = [
+        f"{name} imports {imported}"
+        for name, all_imported in _edges(_modules(ROOT)).items()
+        for imported in sorted(all_imported)
+        if _room(imported) != _room(name)
+        and not {_room(imported), imported} & set(ROOMS[_room(name)])
+    ]
     assert wrong == []
+
+
+def test_every_file_is_in_a_room():
+    """A new command, or a new file at the root, says in the table above what it may import."""
+    homeless = [
+        name
+        for name in _modules(ROOT)
+        if _room(name) in ("jaxcxr", "jaxcxr.study") and name not in ROOMS
+    ]
+    assert homeless == []
+
+
+def test_no_room_is_above_itself():
+    """The table runs one way, too, so that nobody allows a circle in it."""
+    graphlib.TopologicalSorter(
+        {room: {_room(one) for one in below} - {room} for room, below in ROOMS.items()}
+    ).prepare()
+
+
+def test_no_file_imports_itself_by_a_detour():
+    """Imports inside functions count; those for type checkers alone do not."""
+    modules = _modules(ROOT)
+    try:
+        graphlib.TopologicalSorter(_edges(modules)).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_a_circle_is_seen_within_functions_and_not_for_type_checkers(tmp_path):
+    (tmp_path / "convert").mkdir()
+    first, second = tmp_path / "convert" / "a.py", tmp_path / "convert" / "b.py"
+    first.write_text("import convert.b\n")
+    for text, circle in (
+        ("def f():\n    from convert.a import g\n", True),
+        ("if TYPE_CHECKING:\n    from convert.a import g\n", False),
+    ):
+        second.write_text(text)
+        sorter = graphlib.TopologicalSorter(_edges(_modules(tmp_path)))
+        if circle:
+            with pytest.raises(graphlib.CycleError):
+                sorter.prepare()
+        else:
+            sorter.prepare()
 
 
 def test_the_core_runs_without_torch_and_tensorflow():

@@ -47,7 +47,7 @@ def get_study():
         ),
         pretrainings=(
             Pretraining(
-                "from_imagenet21k", "mimic_cxr", "configs/mimic_cxr_pretrain.py", spec=VIT_B16
+                "from_imagenet21k", "mimic_cxr", "configs/mimic_cxr_imagenet21k.py", spec=VIT_B16
             ),
         ),
     )

@@ -1,8 +1,9 @@
-"""How many threads are worth starting."""
+"""Threads for work that spends its time outside the interpreter."""
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 
 def cores() -> int:
@@ -10,3 +11,8 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows do not tell more.
+
+
+def thread_pool(threads: int = 0) -> ThreadPoolExecutor:
+    """Return a pool of so many threads; of one for each core if 0."""
+    return ThreadPoolExecutor(threads or cores())

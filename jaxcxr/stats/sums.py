@@ -7,7 +7,6 @@ labels and redraws are one sparse product.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from jaxcxr.stats.arrays import check_columns
-from jaxcxr.stats.cores import cores
+from jaxcxr.stats.cores import thread_pool
 from jaxcxr.stats.resample import resample_blocks
 
 _BLOCK = 256
@@ -83,7 +82,7 @@ def sums_over_redraws(
     block = max(1, min(_BLOCK, 2**25 // images))
     blocks = resample_blocks(seed, resamples, images, groups, block)
     matrices = [_matrix(row, images) for row in rows]
-    with ThreadPoolExecutor(cores()) as pool:
+    with thread_pool() as pool:
         sums = [
             list(pool.map(_product, matrices, repeat(counts)))
             for counts in chain([np.ones((images, 1), np.uint16)], blocks)

@@ -11,7 +11,6 @@ size. They become fractions on the host, in float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcxr.stats.cores import cores
+from jaxcxr.stats.cores import thread_pool
 from jaxcxr.stats.ranking import Ranking
 from jaxcxr.stats.rates import exact_rate
 from jaxcxr.stats.sweep import sweep_on_device
@@ -80,6 +79,6 @@ def tally(
         steps = max(len(ranking.mixed) for ranking in rankings)
         run = partial(sweep_on_device, counts=jax.device_put(counts), steps=steps, **asked)
     # One pass fits a core; an accelerator is filled by one label, and its memory by few.
-    with ThreadPoolExecutor(cores() if on_host else 2) as pool:
+    with thread_pool(0 if on_host else 2) as pool:
         parts = list(pool.map(run, rankings))
     return Tally(*(np.stack(column) for column in zip(*parts, strict=True)))

@@ -94,7 +94,7 @@ class Monitor:
         """Keep numbers of a step, and show them."""
         if not self._first_process:
             return
-        self._records.write(json.dumps({"step": step, **metrics}) + "\n")
+        self._records.write(json.dumps({"step": step, "steps": self._total, **metrics}) + "\n")
         self._records.flush()
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)

@@ -45,3 +45,10 @@ def lut(values, first):
     item.LUTData = np.asarray(values, "<u2").tobytes()
     item["LUTData"].VR = "OW"
     return item
+
+
+def padded(value, **elements):
+    """A file whose left columns are padding of a value."""
+    pixels = LEVELS // 4 + 1000
+    pixels[:, :12] = value
+    return save(pixels, **elements)

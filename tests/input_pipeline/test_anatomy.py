@@ -54,12 +54,19 @@ def test_no_finding_changes_nothing():
     np.testing.assert_array_equal(pictured(1, "no_finding"), pictured(1))
 
 
-@pytest.mark.parametrize("view", ["frontal", "lateral"])
-@pytest.mark.parametrize("finding", [name for name in NAMES if name != "no_finding"])
+# A sideways curve or shift cannot be seen from the side.
+SHOWN = [
+    (finding, view)
+    for finding in NAMES
+    for view in ("frontal", "lateral")
+    if finding != "no_finding"
+    and (finding, view) not in {("scoliosis", "lateral"), ("mediastinal_shift", "lateral")}
+]
+
+
+@pytest.mark.parametrize(("finding", "view"), SHOWN)
 def test_every_finding_shows(finding, view):
     # The person, the noise and the exposure stay the same, so any change is the finding's.
-    if (finding, view) in {("scoliosis", "lateral"), ("mediastinal_shift", "lateral")}:
-        pytest.skip("a sideways curve or shift cannot be seen from the side")
     change = np.abs(mean_added(finding, people=1, view=view))
     assert change.max() > 0.05
 

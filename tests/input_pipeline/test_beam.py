@@ -8,7 +8,7 @@ from input_pipeline import shards
 from input_pipeline.beam import write_shards
 from input_pipeline.prepare import prepare
 
-beam = pytest.importorskip("apache_beam", reason="Apache Beam absent: pip install jaxcxr[beam]")
+beam = pytest.importorskip("apache_beam", reason="no Apache Beam: pip install '.[beam]'")
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 # Beam's own modules warn while they are imported and run.
 pytestmark = pytest.mark.filterwarnings("default")

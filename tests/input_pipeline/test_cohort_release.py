@@ -24,7 +24,7 @@ PADCHEST = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 def wheel():
     found = importlib.util.find_spec("torchxrayvision")
     if found is None or found.origin is None:
-        pytest.skip("the wheel torchxrayvision, which ships the label files, is not installed")
+        pytest.skip("real label files absent: pip install --no-deps torchxrayvision")
     return Path(found.origin).parent / "data"
 
 

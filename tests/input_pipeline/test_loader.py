@@ -30,6 +30,8 @@ def same(left, right):
         np.testing.assert_array_equal(left[name], right[name])
 
 
+# TFDS asks protobuf for what newer ones deprecate, before it asks for what replaces it.
+@pytest.mark.filterwarnings("ignore:label.. is deprecated:DeprecationWarning")
 def test_tfds_opens_the_directory_and_reads_the_same(prepared):
     import tensorflow_datasets as tfds
 

@@ -3,7 +3,7 @@
 import pytest
 from ml_collections import ConfigDict
 
-from jaxcxr.config import changed_fields, check_config, study_config
+from jaxcxr.config import changed_fields, check_config, study_config, unknown_field
 from jaxcxr.errors import InputError
 
 
@@ -25,7 +25,7 @@ def test_the_studys_recipe_passes_and_is_the_papers():
     ("changes", "message"),
     [
         ({"data": ""}, "config.data is empty; .*input_pipeline prepare"),
-        ({"bach_size": 3}, r"config.bach_size is not a field \(did you mean batch_size\?\)"),
+        ({"bach_size": 3}, r"config.bach_size is not a field; did you mean batch_size\?"),
         ({"dtype": "float23"}, r"config.dtype is 'float23' \(did you mean float32\?\)"),
         ({"batch_size": 2.5}, "config.batch_size is 2.5, of type float; it takes int"),
         ({"batch_size": 0}, "config.batch_size is 0; it must be above zero"),
@@ -41,6 +41,23 @@ def test_the_studys_recipe_passes_and_is_the_papers():
 def test_each_mistake_is_named(changes, message):
     with pytest.raises(InputError, match=message):
         check_config(_config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("lerning_rate", "config.lerning_rate is not a field; did you mean learning_rate?"),
+        ("model.wieghts", "config.model.wieghts is not a field; did you mean weights?"),
+        ("modle.weights", "config.modle is not a field; did you mean model?"),
+        ("weights", "config.weights is not a field; did you mean model.weights?"),
+        ("data.x", "config.data.x is not a field: config.data is a value and holds none"),
+        ("mesh.zzz", "config.mesh.zzz is not a field; the fields are data, fsdp"),
+        ("model.weights", ""),
+        ("model", ""),
+    ],
+)
+def test_what_was_meant_by_an_unknown_field(name, sentence):
+    assert unknown_field(study_config(), name) == sentence
 
 
 def test_missing_field_and_missing_weights_are_named():

@@ -26,7 +26,15 @@ def _run(tmp_path, *arguments):
         ([], "--config is missing"),
         ([CONFIG], "--workdir is missing"),
         (["--config=configs/nope.py", "--workdir=x"], "configs/nope.py: no such file"),
-        ([CONFIG, "--workdir=x", "--config.bach_size=3"], 'mean "batch_size" instead of'),
+        (
+            [CONFIG, "--workdir=x", "--config.lerning_rate=1"],
+            "config.lerning_rate is not a field; did you mean learning_rate?",
+        ),
+        (
+            ["--workdir=x", *CONFIG.split("="), "--config.model.wieghts", "x"],
+            "config.model.wieghts is not a field; did you mean weights?",
+        ),
+        ([CONFIG, "--workdir=x", "--noconfig.flpi"], "config.flpi is not a field; did you mean"),
         ([CONFIG, "--workdir=x", "--config.batch_size=many"], "invalid literal for int"),
         ([CONFIG, "--workdri=x"], "Unknown command line flag 'workdri'. Did you mean: workdir"),
         ([CONFIG, "--workdir=x", "more"], "unexpected argument 'more'"),

@@ -16,6 +16,7 @@ from types import FrameType
 
 from jaxcxr.study.planning.belonging import note_made
 from jaxcxr.study.planning.jobs import Job
+from jaxcxr.study.planning.progress import wait_for
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 
@@ -48,9 +49,14 @@ class Runner:
     jobs: dict[str, Job]
     out: Path
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _ahead: list[str] = field(default_factory=list)
 
     def run(self, wanted: Iterable[str]) -> None:
         """Bring the wanted jobs, and what they need, to an end; go on past failures."""
+        wanted = list(wanted)
+        self._ahead = self._missing(wanted)
+        if self._ahead:
+            print(f"to do: {_listed(self._ahead)}", flush=True)
         with _stopped_by_signals():
             for name in wanted:
                 self._bring(name)
@@ -96,7 +102,7 @@ class Runner:
                 env=self._shared_programs() | os.environ,
             )
             try:
-                status = process.wait()
+                status = wait_for(process, job, log, self._around(job))
             except BaseException:
                 process.terminate()
                 process.wait()
@@ -110,6 +116,21 @@ class Runner:
             return Outcome(FAILED, f"left {job.lacks}; see {log}", ran=True)
         return Outcome(FAILED, f"{_last_line(log)} (exit status {status}; {log})", ran=True)
 
+    def _missing(self, wanted: Iterable[str]) -> list[str]:
+        """Ids of all that has to run for `wanted`, in the order in which it will."""
+        missing: dict[str, None] = {}
+        for name in wanted:
+            job = self.jobs[name]
+            if name not in self.outcomes and not job.is_done:
+                missing |= dict.fromkeys([*self._missing(job.needs), name])
+        return list(missing)
+
+    def _around(self, job: Job) -> str:
+        """Say what is done of the present list, and what is ahead."""
+        left = [name for name in self._ahead if name not in self.outcomes and name != job.id]
+        done = len(self._ahead) - len(left) - 1
+        return f"{done} of {len(self._ahead)} done, {len(left)} ahead"
+
     def _shared_programs(self) -> dict[str, str]:
         """Let jobs reuse what XLA compiled for others, unless the environment says otherwise.
 
@@ -120,6 +141,12 @@ class Runner:
             "JAX_COMPILATION_CACHE_DIR": str(self.out.resolve() / "compiled" / platform.node()),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
+
+
+def _listed(names: list[str], most: int = 12) -> str:
+    """Join the first names with commas, and count the rest."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _last_line(log: Path) -> str:

@@ -83,7 +83,7 @@ def test_clustered_variance_equals_obuchowskis_sums():
 @pytest.mark.filterwarnings("ignore")  # Of the other package, not of ours.
 @pytest.mark.parametrize("decimals", [1, 8])
 def test_delong_p_equals_mlstatkit(decimals):
-    mlstatkit = pytest.importorskip("MLstatkit", reason="MLstatkit is not installed")
+    mlstatkit = pytest.importorskip("MLstatkit", reason="no MLstatkit: pip install '.[test]'")
     truth, scores = two_models(decimals=decimals)
     _, p, *_ = mlstatkit.Delong_test(truth, scores[0], scores[1])
     assert delong(truth, scores).difference()[2] == pytest.approx(p, rel=1e-8)

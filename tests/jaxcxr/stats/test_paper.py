@@ -14,7 +14,7 @@ from jaxcxr.stats.paper import one_sided_p, pooled_spread, pooled_spread_of_summ
 def test_every_average_of_table_4_follows_from_tables_s1_to_s6(shared_data):
     facts = shared_data.parent / "facts"
     if not facts.is_dir():
-        pytest.skip(f"the paper's tables are absent: no folder {facts}")
+        pytest.skip(f"the paper's tables are absent: put them into {facts}")
     with (facts / "paper_per_label.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if row["label"] != "Average"]
     with (facts / "paper_table4_averages.csv").open() as table:

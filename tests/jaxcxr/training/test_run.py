@@ -186,7 +186,7 @@ def test_a_loss_that_is_not_finite_names_step_images_and_checkpoint(tiny_data, t
 def test_a_full_disk_ends_in_a_sentence_and_goes_on_when_there_is_room(tiny_data, tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here")
+        pytest.skip("a small file system cannot be mounted: run as root, with the right to mount")
     try:
         full = subprocess.run(_command(tiny_data, tmp_path), capture_output=True, text=True)
         assert full.returncode == 2
