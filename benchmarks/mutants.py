@@ -111,7 +111,10 @@ def _of_node(node: ast.AST, in_function: bool) -> Iterator[tuple[ast.AST, str]]:
         case ast.BinOp() if type(node.op) in SWAPPED:
             yield node, _text(ast.BinOp(node.left, SWAPPED[type(node.op)](), node.right))
         case ast.AugAssign() if type(node.op) in SWAPPED:
-            yield node, ast.unparse(ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value))
+            yield (
+                node,
+                ast.unparse(ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value)),
+            )
         case ast.BoolOp():
             yield node, _text(ast.BoolOp(SWAPPED[type(node.op)](), node.values))
         case ast.UnaryOp():

@@ -86,7 +86,9 @@ def main() -> None:
             source = REPOSITORY / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, _made(copy / name))
         _import_once(Path(folder, "compiled"))
-        print("| module | faults | tried | noticed | equivalent | share |\n|---|---|---|---|---|---|")
+        print(
+            "| module | faults | tried | noticed | equivalent | share |\n|---|---|---|---|---|---|"
+        )
         shares = [_measure(module, copy, known, asked.most) for module in asked.modules]
     sys.exit(0 if min(shares) >= 0.9 else "less than 90 % of a module's faults were noticed")
 

@@ -38,7 +38,7 @@ def _batches(steps, batch=8):
         }
 
 
-def _train(config, steps=10):
+def _train(config, norms=None, steps=10):
     model = ViT(SPEC, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
     optimizer = make_optimizer(config, SPEC.depth, steps)
     params = flatten(split(model)[1])
@@ -48,6 +48,8 @@ def _train(config, steps=10):
     for batch in _batches(steps):
         state, metrics = step(state, batch)
         losses.append(float(metrics["loss"]))
+        if norms is not None:
+            norms.append(float(metrics["gradient_norm"]))
     return losses, state, params
 
 
@@ -84,16 +86,17 @@ def _torch_logits(p, images):
 
 
 def test_ten_steps_equal_pytorch():
-    losses, state, start = _train(_config())
+    losses, state, start = _train(_config(), norms := [])
     p = {path: torch.tensor(np.asarray(value)).requires_grad_() for path, value in start.items()}
     optimizer = torch.optim.AdamW(p.values(), lr=1e-3, weight_decay=0.0)
     criterion = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(POS_WEIGHT))
-    for ours, batch in zip(losses, _batches(10), strict=True):
+    for ours, batch in zip(zip(losses, norms, strict=True), _batches(10), strict=True):
         optimizer.zero_grad()
         loss = criterion(_torch_logits(p, batch["image"]), torch.tensor(batch["labels"]))
         loss.backward()
+        norm = torch.sqrt(sum((tensor.grad**2).sum() for tensor in p.values()))
         optimizer.step()
-        np.testing.assert_allclose(ours, loss.item(), rtol=1e-4)
+        np.testing.assert_allclose(ours, (loss.item(), norm.item()), rtol=1e-4)
     for path, value in state["params"].items():
         ours, theirs = (_determined(path, v) for v in (value, p[path].detach().numpy()))
         size = max(np.abs(start[path]).max(), 1e-2)
@@ -135,3 +138,25 @@ def test_prediction_is_the_trained_functions():
     ours = make_predict_step(model, PIXELS)(state["params"], images)
     p = {path: torch.tensor(np.asarray(value)) for path, value in state["params"].items()}
     np.testing.assert_allclose(ours, _torch_logits(p, images), rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_of_which_nothing_is_known_teaches_nothing():
+    config = _config()
+    model = ViT(SPEC, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    optimizer = make_optimizer(config, SPEC.depth, 1)
+    state = init_state(config, flatten(split(model)[1]), optimizer)
+    step = jax.jit(make_train_step(config, model, optimizer, LABELS, POS_WEIGHT, PIXELS))
+    batch = next(_batches(1))
+    after, metrics = step(state, batch | {"mask": np.zeros((8, 3), "float32")})
+    assert (float(metrics["loss"]), float(metrics["gradient_norm"])) == (0, 0)
+    for path, value in after["params"].items():
+        np.testing.assert_array_equal(value, state["params"][path])
+    # A single known label is divided by one, two by two.
+    mask = np.zeros((8, 3), "float32")
+    losses = []
+    for place in ((0, 0), (5, 2)):
+        mask[:] = 0
+        mask[place] = 1
+        losses.append(float(step(state, batch | {"mask": mask})[1]["loss"]))
+    mask[0, 0] = 1
+    assert float(step(state, batch | {"mask": mask})[1]["loss"]) == pytest.approx(sum(losses) / 2)
