@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import importlib
 import os
 import random
@@ -35,7 +36,7 @@ REPOSITORY = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.csv")
 COPIED = ("benchmarks", "configs", "convert", "input_pipeline", "jaxcxr", "tests", "pyproject.toml")
 IMPORTED_ONCE = (
-    "flax.nnx", "grain", "jax.numpy", "matplotlib.pyplot", "optax",
+    "_hypothesis_pytestplugin", "flax.nnx", "grain", "hypothesis.extra.numpy", "jax.numpy", "matplotlib.pyplot", "optax",
     "orbax.checkpoint", "pandas", "pyarrow.parquet", "pytest", "scipy.stats", "sklearn.calibration",
     "sklearn.linear_model", "statsmodels.stats.multitest", "tensorboardX", "torch",
 )  # fmt: skip
@@ -110,8 +111,9 @@ def _measure(module: str, copy: Path, known: dict[tuple[str, str, str], str], mo
         sys.exit(f"{module}: {failed} without any fault")
     limit = 30 + 4 * (time.monotonic() - begun)
     survived = []
-    for mutant in chosen:
+    for count, mutant in enumerate(chosen):
         file.write_text(mutant.source)
+        os.utime(file, (count, count))  # a time of its own, so that no compiled file is taken for it
         if not _run(copy, TESTS[module], order, limit):
             survived.append(mutant)
             print(f"    survived: {module}:{mutant.number}: {mutant.change}", file=sys.stderr)
@@ -167,12 +169,12 @@ def _be_the_child(copy: Path, tests: list[str], order: list[str], report: Path) 
     os.chdir(copy)
     sys.path[:] = [str(copy), *(path for path in sys.path if Path(path or ".") != REPOSITORY)]
     os.environ["PYTHONPATH"] = str(copy)  # of the processes that a test starts
-    sys.dont_write_bytecode = True
     for name in [name for name in sys.modules if name.startswith("benchmarks")]:
         del sys.modules[name]
     watcher = _Watcher(order)
     options = ["-x", "-q", "-m", "not slow and not data", "-p", "no:cacheprovider"]
-    code = pytest.main([*options, "--hypothesis-seed=0", *tests], plugins=[watcher])
+    options += ["--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    code = pytest.main([*options, *tests], plugins=[watcher])
     names = sorted(watcher.seconds, key=watcher.seconds.__getitem__)
     outcome = "passed" if code == 0 else watcher.failed or f"pytest ended with {code}"
     report.write_text("\n".join([*names, outcome]))
@@ -204,6 +206,7 @@ def _import_once(compiled: Path) -> None:
     }
     for name in IMPORTED_ONCE:
         importlib.import_module(name)
+    gc.freeze()  # else every fork's garbage collection copies what it only shares
 
 
 def _equivalent() -> dict[tuple[str, str, str], str]:

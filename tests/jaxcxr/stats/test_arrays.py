@@ -76,3 +76,9 @@ def test_one_missing_name_among_many_is_enough(missing):
         group_codes(np.array(["a", "b", missing], object), 3)
     with pytest.raises(ValueError, match="one name for each of 3 images"):
         group_codes(["a", "b"], 3)
+
+
+def test_nothing_at_all_is_refused():
+    for empty in ([], np.zeros((0, 3)), np.zeros((3, 0))):
+        with pytest.raises(ValueError, match="labels are empty"):
+            check_labels(empty)
