@@ -79,7 +79,7 @@ def test_bad_levels_and_shapes_are_refused():
 def test_the_level_is_95_percent_unless_told():
     redraws = np.arange(1001.0)
     found = percentile_interval(500.0, redraws)
-    assert (float(found.low), float(found.high)) == (25.0, 975.0)
+    assert (float(found.low), float(found.high)) == pytest.approx((25.0, 975.0))
     assert (float(found.mean), float(found.sd)) == (500.0, pytest.approx(redraws.std(ddof=1)))
     units = np.random.default_rng(0).normal(size=30)
     default, told = (bca_interval(500.0, redraws, units, *level) for level in ((), (0.95,)))
