@@ -42,7 +42,7 @@ DRAWN_FROM = {"seed", "redraw", "position", "epoch", "step"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: the line it stands on, what it was and is, and the whole source with it."""
+    """One fault: its line with `>` before the place, the change, and the whole source with it."""
 
     number: int
     line: str
@@ -68,7 +68,10 @@ def mutants(source: str) -> list[Mutant]:
         except SyntaxError:
             continue
         change = " ".join(f"{before} -> {text}".split())
-        found.append(Mutant(node.lineno, lines[node.lineno - 1].strip(), change, changed))
+        line = (
+            raw[starts[node.lineno - 1] : start] + b">" + raw[start : starts[node.lineno]]
+        ).decode()
+        found.append(Mutant(node.lineno, line.strip(), change, changed))
     return sorted(found, key=lambda one: one.number)
 
 

@@ -27,18 +27,20 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutants import Mutant, mutants
+from benchmarks.mutants import mutants
 
 REPOSITORY = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.csv")
 COPIED = ("benchmarks", "configs", "convert", "input_pipeline", "jaxcxr", "tests", "pyproject.toml")
 IMPORTED_ONCE = (
-    "_hypothesis_pytestplugin", "flax.nnx", "grain", "hypothesis.extra.numpy", "jax.numpy", "matplotlib.pyplot", "optax",
-    "orbax.checkpoint", "pandas", "pyarrow.parquet", "pytest", "scipy.stats", "sklearn.calibration",
-    "sklearn.linear_model", "statsmodels.stats.multitest", "tensorboardX", "torch",
+    "_hypothesis_pytestplugin", "flax.nnx", "grain", "hypothesis.extra.numpy", "jax.numpy",
+    "matplotlib.pyplot", "optax", "orbax.checkpoint", "pandas", "pyarrow.parquet", "pytest",
+    "scipy.stats", "sklearn.calibration", "sklearn.linear_model", "statsmodels.stats.multitest",
+    "tensorboardX", "torch",
 )  # fmt: skip
 STATS = "tests/jaxcxr/stats/test_"
 TRAINING = "tests/jaxcxr/training/test_"
@@ -113,7 +115,9 @@ def _measure(module: str, copy: Path, known: dict[tuple[str, str, str], str], mo
     survived = []
     for count, mutant in enumerate(chosen):
         file.write_text(mutant.source)
-        os.utime(file, (count, count))  # a time of its own, so that no compiled file is taken for it
+        os.utime(
+            file, (count, count)
+        )  # a time of its own, so that no compiled file is taken for it
         if not _run(copy, TESTS[module], order, limit):
             survived.append(mutant)
             print(f"    survived: {module}:{mutant.number}: {mutant.change}", file=sys.stderr)
@@ -151,6 +155,8 @@ def _run(copy: Path, tests: Iterable[str], order: list[str], limit: float) -> st
             os.waitpid(child, 0)
             return "took too long"
         time.sleep(0.02)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what a failed test left running
     *names, outcome = report.read_text().splitlines() or ["ended without a word"]
     if not order:
         order.extend(names)
@@ -163,7 +169,7 @@ def _be_the_child(copy: Path, tests: list[str], order: list[str], report: Path) 
     import pytest
 
     os.setsid()
-    with Path("/tmp/mut/output").open("w") as output:
+    with (copy.parent / "output").open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     os.chdir(copy)
@@ -218,8 +224,6 @@ def _made(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
-
-__all__ = ["Mutant", "main"]
 
 if __name__ == "__main__":
     main()
