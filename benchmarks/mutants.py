@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+SWAPPED: dict[type[ast.AST], Any] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -75,7 +76,7 @@ def mutants(source: str) -> list[Mutant]:
     return sorted(found, key=lambda one: one.number)
 
 
-def _faults(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[ast.AST, str]]:
+def _faults(tree: ast.AST, in_function: bool = False) -> Iterator[tuple[Any, str]]:
     """Give nodes with the text that replaces them."""
     if _is_silent(tree):
         return
@@ -140,7 +141,7 @@ def _of_node(node: ast.AST, in_function: bool) -> Iterator[tuple[ast.AST, str]]:
                 if _name(argument) in DRAWN_FROM:
                     yield argument, f"({ast.unparse(argument)} // 2)"
         case ast.JoinedStr():
-            words = [part.value for part in node.values if isinstance(part, ast.Constant)]
+            words = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
             if not any(" " in word for word in words):
                 yield node, ast.unparse(ast.JoinedStr([ast.Constant("XX"), *node.values]))
 

@@ -95,7 +95,7 @@ def test_unknown_rules_and_shares_stop_everything():
     with pytest.raises(InputError, match="unknown split 'random'"):
         assign(records("ab"), "random")
     for share in (-0.1, 1.0, float("nan")):
-        with pytest.raises(InputError, match="share"):
+        with pytest.raises(InputError, match="the test share is"):
             assign(records("ab"), test=share)
 
 
