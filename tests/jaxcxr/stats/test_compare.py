@@ -266,3 +266,10 @@ def test_a_difference_without_error_has_no_p():
 def test_two_positives_are_enough_for_a_variance():
     covariance = delong([1, 1, 0, 0], [[3.0, 1.5, 1, 2], [1.0, 2.5, 3, 0]]).covariance
     assert np.isfinite(covariance).all()
+
+
+def test_the_smallest_p_of_the_redraws_stands_for_any_smaller_one():
+    """28 redraws give no p below 2 / 29, of which 12 times is just too far away, 11.75 not."""
+    for times, apart in ((11.75, False), (12, True)):
+        p, theirs = np.array([2 * times / 29]), np.array([1e-9])
+        assert disagreement(p, theirs, np.array([28]))[0] == apart
