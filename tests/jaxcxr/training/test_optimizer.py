@@ -168,6 +168,8 @@ def test_schedules_at_their_ends():
     schedule = learning_rate_schedule(config, 100)
     assert [schedule(step) for step in (0, 50)] == pytest.approx([1e-5, 0.5e-5])
     assert schedule(99) > schedule(100) == 0
+    config.warmup_steps = 99  # a single step is left for the cosine
+    assert learning_rate_schedule(config, 100)(100) == pytest.approx(0, abs=1e-12)
     config.warmup_steps = 100  # nothing is left for the cosine
     assert learning_rate_schedule(config, 100)(99) == pytest.approx(0.99e-5)
     config.schedule, config.warmup_steps = "constant", 1
