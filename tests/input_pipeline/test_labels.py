@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from input_pipeline import paper
@@ -77,3 +79,13 @@ def test_unknown_names_get_a_sentence():
     ):
         with pytest.raises(InputError, match="unknown"):
             ask()
+
+
+def test_ids_are_the_names_in_snake_case():
+    """They never change: prepared datasets and heads are matched by them."""
+    otherwise = {"no_finding": "No finding (healthy)", "pulmonary_fibrosis": "Fibrosis"}
+    for finding, name in NAMES.items():
+        if finding in otherwise:
+            assert name == otherwise[finding]
+        else:
+            assert re.sub(r"[^a-z]+", "_", name.lower()) == finding

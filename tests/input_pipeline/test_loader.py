@@ -1,12 +1,14 @@
 """What the loader gives: every image once an epoch, in a repeatable order, as TFDS reads them."""
 
 import itertools
+import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from input_pipeline import shards
-from input_pipeline.loader import eval_batches, open_prepared, train_dataset
+from input_pipeline.loader import eval_batches, images_at, open_prepared, train_dataset
 from input_pipeline.prepare import prepare
 from jaxcxr.errors import InputError
 
@@ -205,3 +207,100 @@ def test_no_dataset_and_a_damaged_one_are_named(prepared, tmp_path):
     (prepared.path / "cohort.json").write_text("[]")
     with pytest.raises(InputError, match=r"cohort\.json"):
         open_prepared(prepared.path)
+
+
+def test_every_epoch_and_seed_has_an_order_of_its_own(prepared):
+    """Batches of all images, so that a batch is an epoch."""
+    orders = [
+        tuple(batch["index"])
+        for seed in range(4)
+        for batch in batches(train_dataset(prepared, labels=None, batch_size=23, seed=seed), 4)
+    ]
+    assert len(set(orders)) == 16
+    assert {tuple(sorted(order)) for order in orders} == {tuple(range(23))}
+
+
+def test_the_order_never_changes(prepared):
+    """If this fails, every run of the past is repeated in another order: say so, or mend it."""
+    dataset = train_dataset(prepared, labels=None, batch_size=4, seed=3, rows=np.arange(9))
+    found = [batch["index"].tolist() for batch in batches(dataset, 4)]
+    # Philox4x64-10 with the key (seed, epoch), sorted, as NumPy's own raw bits give it.
+    expected = []
+    for epoch in (0, 1):
+        bits = np.random.Philox(key=3 + (epoch << 64)).random_raw(9).tolist()
+        order = sorted(range(9), key=bits.__getitem__)
+        expected += [order[:4], order[4:8]]
+    assert found == expected
+
+
+def test_an_epoch_ends_where_no_whole_batch_is_left(prepared):
+    """23 images in batches of 5: four to an epoch, the next begins anew."""
+    found = batches(train_dataset(prepared, labels=None, batch_size=5, seed=1), 8)
+    for epoch in (found[:4], found[4:]):
+        assert len(set(np.concatenate([batch["index"] for batch in epoch]))) == 20
+    whole = batches(train_dataset(prepared, labels=None, batch_size=23, seed=1), 2)
+    for epoch, order in zip((found[:4], found[4:]), whole, strict=True):
+        np.testing.assert_array_equal(
+            np.concatenate([batch["index"] for batch in epoch]), order["index"][:20]
+        )
+
+
+def test_a_last_batch_that_is_full_is_not_filled_up(prepared):
+    found = list(eval_batches(prepared, split="test", labels=None, batch_size=4))
+    assert [batch["valid"].tolist() for batch in found] == [[1] * 4] * 3
+    assert [batch["valid"].dtype for batch in found] == [np.float32] * 3
+    assert [batch["index"].dtype for batch in found] == [np.int32] * 3
+
+
+def test_images_are_read_by_their_rows(prepared):
+    (whole,) = eval_batches(prepared, split="test", labels=None, batch_size=12)
+    np.testing.assert_array_equal(
+        images_at(prepared, "test", np.array([7, 0, 7])), whole["image"][[7, 0, 7]]
+    )
+
+
+def test_other_splits_can_be_trained_on(prepared):
+    (batch,) = batches(
+        train_dataset(prepared, labels=None, batch_size=12, seed=0, split="validation"), 1
+    )
+    (whole,) = eval_batches(prepared, split="validation", labels=None, batch_size=12)
+    np.testing.assert_array_equal(batch["image"], whole["image"][batch["index"]])
+    assert prepared.splits == ("train", "validation", "test")
+
+
+def test_records_that_do_not_fit_the_images_are_refused(prepared):
+    path = prepared.path / "records.parquet"
+    records = pd.read_parquet(path)
+    records[records["image_id"] != records["image_id"].iloc[-1]].to_parquet(path, index=False)
+    with pytest.raises(InputError, match=r"holds 12 images of test and 11 in records\.parquet"):
+        list(eval_batches(open_prepared(prepared.path), split="test", labels=None, batch_size=4))
+    (prepared.path / "cohort.json").unlink()
+    with pytest.raises(InputError, match="no prepared dataset there; python -m input_pipeline"):
+        open_prepared(prepared.path)
+    (prepared.path / ".progress").mkdir()
+    with pytest.raises(InputError, match="its preparation was not finished; run the same"):
+        open_prepared(prepared.path)
+
+
+@pytest.mark.parametrize("name", ["dataset", "labels", "image_size"])
+def test_a_description_that_lacks_something_is_damaged(prepared, name):
+    path = prepared.path / "cohort.json"
+    described = json.loads(path.read_text())
+    del described[name]
+    path.write_text(json.dumps(described))
+    with pytest.raises(InputError, match=rf"cohort\.json: damaged \(KeyError: '{name}'\)"):
+        open_prepared(prepared.path)
+
+
+def test_a_label_unlike_any_gets_no_suggestion(prepared):
+    with pytest.raises(InputError, match=r"has no label 'zzz'; it has Cardiomegaly, "):
+        prepared.columns(["zzz"])
+    np.testing.assert_array_equal(prepared.columns(None), range(9))
+
+
+def test_as_many_processes_as_images_of_a_batch_can_share_it(prepared):
+    dataset = train_dataset(
+        prepared, labels=None, batch_size=4, seed=0, process_index=3, process_count=4
+    )
+    (whole,) = batches(train_dataset(prepared, labels=None, batch_size=4, seed=0), 1)
+    assert batches(dataset, 1)[0]["index"] == whole["index"][3:]

@@ -18,8 +18,12 @@ from jaxcxr.errors import InputError
         (["--recipe", "papre"], "unknown recipe 'papre'; known: paper, faithful"),
         (["--image-size", "0"], "image size 0: give 16 to 2048 pixels"),
         (["--image-size", "100000"], "image size 100000: give 16 to 2048 pixels"),
+        (["--image-size", "15"], "image size 15: give 16 to 2048 pixels"),
+        (["--image-size", "2049"], "image size 2049: give 16 to 2048 pixels"),
         (["--workers", "0"], "workers 0: give at least 1"),
         (["--max-rejects", "2"], "max-rejects 2.0: give a share from 0 to 1"),
+        (["--max-rejects", "1.01"], "max-rejects 1.01: give a share from 0 to 1"),
+        (["--max-rejects", "-0.01"], "max-rejects -0.01: give a share from 0 to 1"),
         (["--max-rejects", "nan"], "max-rejects nan: give a share from 0 to 1"),
         (["--raw-dir", "absent"], "absent"),
         (["--out-dir", "/dev/null/out"], "--out-dir /dev/null/out: Not a directory"),
@@ -39,6 +43,41 @@ def test_a_folder_that_may_not_be_written_is_refused(cohort, raw_dir, tmp_path, 
     monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root
     with pytest.raises(InputError, match="not writable"):
         prepare(cohort, raw_dir, tmp_path / "out", size=32)
+
+
+@pytest.mark.parametrize("setting", [{"size": 16}, {"size": 2048}, {"max_rejects": 0.0}])
+@pytest.mark.parametrize("other", [{"max_rejects": 1.0}, {"workers": 1}])
+def test_settings_at_their_ends_are_taken(cohort, raw_dir, tmp_path, setting, other):
+    with pytest.raises(BrokenProcessPool):  # only where the work begins
+        prepare(cohort, raw_dir, tmp_path / "out", **(other | setting), write=_stop)
+
+
+def _stop(todo):
+    raise BrokenProcessPool
+
+
+def test_a_disk_with_just_the_room_is_enough(cohort, raw_dir, tmp_path, monkeypatch):
+    free = 48 * (64 * 64 + 1024)
+    for room, stopped in ((free, BrokenProcessPool), (free - 1, InputError)):
+        usage = shutil._ntuple_diskusage(10**9, 10**9 - room, room)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        with pytest.raises(stopped):
+            prepare(cohort, raw_dir, tmp_path / "out", size=64, write=_stop)
+
+
+def test_the_defaults_are_the_studys_size_and_recipe(cohort, raw_dir, tmp_path):
+    seen = []
+    for name in (cohort.records["image_path"].iloc[0],):
+        (raw_dir / name).write_bytes(b"no image")
+
+    def write(todo):
+        seen.extend(todo)
+        for shard in todo:
+            shards.write(shard)
+
+    with pytest.raises(InputError, match=r"1 of 48 .* more than the 1\.0% allowed"):
+        prepare(cohort, raw_dir, tmp_path / "out", write=write)
+    assert {(shard.recipe, shard.size) for shard in seen} == {("paper", 224)}
 
 
 def test_a_full_disk_is_seen_before_the_work(cohort, raw_dir, tmp_path, monkeypatch):

@@ -95,7 +95,7 @@ def test_unknown_rules_and_shares_stop_everything():
     with pytest.raises(InputError, match="unknown split 'random'"):
         assign(records("ab"), "random")
     for share in (-0.1, 1.0, float("nan")):
-        with pytest.raises(InputError, match="share"):
+        with pytest.raises(InputError, match="the test share is"):
             assign(records("ab"), test=share)
 
 
@@ -111,3 +111,57 @@ def test_guard_stops_on_an_image_in_twice(column):
     rows[column] = "same.png"
     with pytest.raises(InputError, match=r"image same\.png is in the release's table twice"):
         splits.guard(rows)
+
+
+def test_shares_of_nothing_move_nobody():
+    rows = records(range(300))
+    assert assign(rows, test=0, validation=0).eq("train").all()
+    assert "test" not in set(assign(rows, test=0))
+    assert "validation" not in set(assign(rows, validation=0))
+    with pytest.raises(InputError, match="the validation share is 1"):
+        assign(rows, validation=1)
+
+
+def test_who_is_tested_on_and_who_validates_are_two_draws():
+    split = assign(records(range(4000)), test=0.5, validation=0.5)
+    assert split.eq("test").mean() == pytest.approx(0.5, abs=0.04)
+    assert split.eq("validation").mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_guard_passes_what_is_right_and_what_has_no_split_yet():
+    splits.guard(records("aabb").assign(split=["train", "train", "test", "test"]))
+    splits.guard(records("ab"))
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Write a published list of images and their splits."""
+
+    def write(*rows):
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["image_id,split", *rows]) + "\n")
+        return path
+
+    return write
+
+
+def test_a_published_list_decides(listed):
+    path = listed("image2,test", "image0,train", "image1,validation", "another,test")
+    assert list(splits.from_list(records("abc"), path)) == ["train", "validation", "test"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["image0,train"], "lacks 2 of the cohort's images, the first is image1"),
+        (["image0,train", "image1,tset", "image2,test"], "tset"),
+        (["image0,train", "image1,test", "image1,test", "image2,test"], "image1"),
+    ],
+)
+def test_a_damaged_list_stops_everything(listed, rows, message):
+    with pytest.raises(InputError, match=message):
+        splits.from_list(records("abc"), listed(*rows))
+
+
+def test_the_lists_of_a_rule_by_patient_need_not_be_complete():
+    assert set(assign(records("ab", ["", ""]))) <= set(splits.SPLITS)

@@ -86,3 +86,14 @@ def test_the_draw_is_independent_of_the_split():
     train = table[split.eq("train")].reset_index(drop=True)
     found = len(patients_of(train, patient_subset(train, 0.1, 0)))
     assert found / train["patient_id"].nunique() == pytest.approx(0.1, abs=0.03)
+
+
+def test_an_image_without_a_patient_is_drawn_alone_among_named_ones():
+    table = records(patients=500, images=2)
+    for missing in (None, float("nan"), ""):
+        some = table.assign(patient_id=table["patient_id"].where(table.index % 2 == 0, missing))
+        rows = patient_subset(some, 0.3, 0)
+        odd = [row for row in rows if row % 2]
+        alone = table.assign(patient_id=table["image_id"])
+        assert odd == [row for row in patient_subset(alone, 0.3, 0) if row % 2]
+        assert 100 < len(odd) < 200

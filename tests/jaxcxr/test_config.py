@@ -87,3 +87,50 @@ def test_a_field_that_an_older_run_did_not_know_had_its_default():
     assert changed_fields(old, new) == []
     (changed,) = changed_fields(old, new | {"train_patients": 0.5})
     assert changed == "train_patients: 1.0 before, 0.5 now"
+
+
+ABOVE_ZERO = (
+    *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_every", "epochs"),
+    *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
+    *("lora_rank", "patience"),
+)
+
+
+@pytest.mark.parametrize("name", ABOVE_ZERO)
+def test_what_must_be_above_zero(name):
+    smallest = 1 if isinstance(study_config()[name], int) else 1e-30
+    check_config(_config(**{name: smallest}))
+    for value in (type(smallest)(0), type(smallest)(-1)):
+        with pytest.raises(InputError, match=f"config.{name} is {value}; it must be above zero"):
+            check_config(_config(**{name: value}))
+
+
+@pytest.mark.parametrize("name", ["warmup_steps", "weight_decay", "clip_norm", "rotation_degrees"])
+def test_what_may_be_zero_and_not_below(name):
+    kind = type(study_config()[name])
+    check_config(_config(**{name: kind(0)}))
+    with pytest.raises(InputError, match=f"config.{name} is -1.*; it cannot be negative"):
+        check_config(_config(**{name: kind(-1)}))
+
+
+def test_the_ends_of_a_share_and_of_micro_batches():
+    check_config(_config(train_patients=1.0, accumulate=32))
+    with pytest.raises(InputError, match="at most 1"):
+        check_config(_config(train_patients=1.01))
+
+
+def test_the_defaults_are_the_studys_and_those_that_do_nothing():
+    """A default is a claim about the study, or leaves its recipe as it is."""
+    config = study_config().to_dict()
+    of_the_study = {"batch_size": 32, "dtype": "float32", "flip": True, "image_size": 224}
+    of_the_study |= {"learning_rate": 1e-5, "normalization": "study", "rotation_degrees": 7.0}
+    of_the_study |= {"schedule": "constant", "trainable": "all", "weight_decay": 0.0}
+    without_effect = {"accumulate": 1, "clip_norm": 0.0, "layer_decay": 1.0, "warmup_steps": 0}
+    without_effect |= {"labels": [], "train_patients": 1.0, "remat": False, "wandb": ""}
+    ours = {"epochs": 100, "patience": 5, "selection": "validation_auc", "seed": 0}
+    ours |= {"bootstrap_resamples": 1000, "eval_batch_size": 64, "log_every": 10}
+    for name, value in (of_the_study | without_effect | ours).items():
+        assert (list(config[name]) if name == "labels" else config[name]) == value, name
+    assert config["mesh"] == {"data": -1, "fsdp": 1}
+    assert (config["model"]["head"], config["model"]["init"]) == ("new", "pretrained")
+    assert config["model"]["resample_at"] == "forward"

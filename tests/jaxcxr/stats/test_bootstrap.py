@@ -276,3 +276,29 @@ def test_bad_rates_are_refused(rate):
     truth, scores = made_up(20, 1)
     with pytest.raises(ValueError, match="fixed rate"):
         bootstrap(truth, scores, resamples=2, fixed_rate=rate)
+
+
+@pytest.mark.parametrize("lone", [0, 1])
+def test_a_class_may_be_missing_from_either_side(lone):
+    truth = np.full(12, 1 - lone)
+    truth[3] = lone
+    scores = np.arange(12.0)
+    ours = bootstrap(truth, scores, resamples=100, average_precision=True)
+    lacking = resample_counts(0, 100, 12)[:, 3] == 0
+    assert 20 < lacking.sum() < 60
+    for name in (*METRICS, "sensitivity_at_specificity", "specificity_at_sensitivity"):
+        np.testing.assert_array_equal(np.isnan(getattr(ours, name)[:, 0]), lacking, err_msg=name)
+    assert ours.unusable[0] == lacking.sum()
+
+
+def test_defaults_are_those_that_are_documented():
+    truth, scores = made_up(60, 1)
+    ours, told = bootstrap(truth, scores), bootstrap(truth, scores, resamples=1000, seed=0)
+    np.testing.assert_array_equal(ours.auc, told.auc)
+    assert ours.average_precision is None and ours.estimates.average_precision is None
+    at_nine_tenths = estimate(truth, scores, fixed_rate=0.9)
+    for found in (ours.estimates, estimate(truth, scores)):
+        assert found.sensitivity_at_specificity == at_nine_tenths.sensitivity_at_specificity
+        assert found.specificity_at_sensitivity == at_nine_tenths.specificity_at_sensitivity
+    with pytest.raises(ValueError, match="resamples must be at least 1, not 0"):
+        bootstrap(truth, scores, resamples=0)

@@ -141,3 +141,31 @@ def test_subgroups_and_their_gaps(logits_of_labels):
     assert np.isnan(ours.metrics["auc"][:, 2, 1]).all()
     assert np.isnan(ours.metrics["sensitivity"][:, 2, 1]).all()
     assert np.isnan(ours.gaps["auc"][:, 2, 1]).all()
+
+
+def test_a_single_known_image_is_enough():
+    ours = calibration([1, -1, -1], [0.7, 0.1, 0.9], resamples=0)
+    assert ours.brier[0, 0] == pytest.approx(0.09) and ours.ece[0, 0] == pytest.approx(0.3)
+    nothing = calibration([-1, -1], [0.7, 0.1], resamples=0)
+    assert np.isnan(nothing.brier[0, 0]) and np.isnan(nothing.ece[0, 0])
+    assert nothing.images.sum() == 0 and np.isnan(nothing.observed).all()
+
+
+def test_probabilities_of_zero_and_one_are_taken_and_none_beyond():
+    ours = calibration([0, 1], [0.0, 1.0], resamples=0)
+    assert ours.images[0, 0] == ours.images[0, -1] == 1
+    assert ours.images.shape == (1, 10)
+    for beyond in (-1e-9, 1 + 1e-9):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            calibration([0, 1], [0.5, beyond], resamples=0)
+
+
+def test_the_redraws_are_the_bootstraps_by_default_too(logits_of_labels):
+    labels, logits = logits_of_labels
+    whole = calibration(labels, expit(logits))
+    told = calibration(labels, expit(logits), bins=10, resamples=1000, seed=0)
+    assert whole.brier.shape == (1001, 2)
+    np.testing.assert_array_equal(whole.ece, told.ece)
+    fixed = at_threshold(labels, logits, [0.0, 0.0])
+    again = at_threshold(labels, logits, [0.0, 0.0], resamples=1000, seed=0)
+    np.testing.assert_array_equal(fixed.accuracy, again.accuracy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
@@ -203,3 +204,72 @@ def test_disagreement_of_the_two_tests():
 
 def test_p_of_redraws_without_any_usable_is_nan():
     assert np.isnan(bootstrap_p([np.nan, np.nan]))
+
+
+@pytest.mark.parametrize("resamples", [99, 999])
+@pytest.mark.parametrize("beyond", [0, 4, 30])
+def test_disagreement_begins_just_outside_its_bounds(resamples, beyond):
+    """From k redraws beyond zero, 3 sqrt(k + 1) of them, and half again."""
+    p = 2 * (beyond + 1) / (resamples + 1)
+    chance = 2 * 3 * np.sqrt(beyond + 1) / (resamples + 1)
+    low, high = (p - chance) / 1.5, (p + chance) * 1.5
+    smallest = 2 / (resamples + 1)
+    for theirs in (low, high, smallest, 1.0):
+        for factor in (1 - 1e-6, 1 + 1e-6):
+            clipped = min(max(theirs * factor, smallest), 1.0)
+            found = disagreement(np.array([p]), np.array([theirs * factor]), np.array([resamples]))
+            assert found[0] == (clipped < low or clipped > high), (theirs, factor)
+
+
+def test_comparing_is_by_a_thousand_redraws_of_seed_0_unless_told():
+    truth, scores = two_models()
+    ours = compare(truth[:, None], scores[:, :, None])
+    told = compare(truth[:, None], scores[:, :, None], resamples=1000, seed=0, level=0.95)
+    wider = compare(truth[:, None], scores[:, :, None], level=0.99)
+    np.testing.assert_array_equal(ours.interval, told.interval)
+    (alone,) = compare_all(truth[:, None], scores[:, :, None])
+    np.testing.assert_array_equal(alone.interval, told.interval)
+    assert wider.interval[0, 0] < ours.interval[0, 0] < ours.interval[0, 1] < wider.interval[0, 1]
+
+
+@pytest.mark.parametrize("labels", [[1, 1, 1], [0, 0, -1]])
+def test_delong_needs_both_classes(labels):
+    with pytest.raises(ValueError, match="both classes are needed"):
+        delong(labels, [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_delongs_interval_is_normal(level):
+    truth, scores = two_models()
+    ours = delong(truth, scores)
+    for model in (0, 1):
+        normal = scipy.stats.norm(ours.auc[model], np.sqrt(ours.covariance[model, model]))
+        np.testing.assert_allclose(ours.interval(level)[model], normal.interval(level))
+    np.testing.assert_array_equal(ours.interval(), ours.interval(0.95))
+
+
+def test_any_two_of_several_models_are_told_apart():
+    truth, scores = two_models()
+    three = np.concatenate([scores, np.random.default_rng(9).normal(size=(1, len(truth)))])
+    ours = delong(truth, three)
+    for first, second in ((0, 1), (0, 2), (2, 1)):
+        pair = delong(truth, three[[first, second]]).difference()
+        np.testing.assert_allclose(ours.difference(first, second), pair, rtol=1e-9)
+    assert ours.difference() == ours.difference(0, 1)
+
+
+def test_a_difference_without_error_has_no_p():
+    value, error, p = delong([1, 1, 0, 0], [[3.0, 4, 1, 2], [1.0, 2, 3, 4]]).difference()
+    assert (value, error) == (1.0, 0.0) and np.isnan(p)
+
+
+def test_two_positives_are_enough_for_a_variance():
+    covariance = delong([1, 1, 0, 0], [[3.0, 1.5, 1, 2], [1.0, 2.5, 3, 0]]).covariance
+    assert np.isfinite(covariance).all()
+
+
+def test_the_smallest_p_of_the_redraws_stands_for_any_smaller_one():
+    """28 redraws give no p below 2 / 29, of which 12 times is just too far away, 11.75 not."""
+    for times, apart in ((11.75, False), (12, True)):
+        p, theirs = np.array([2 * times / 29]), np.array([1e-9])
+        assert disagreement(p, theirs, np.array([28]))[0] == apart

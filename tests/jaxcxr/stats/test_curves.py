@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,3 +110,64 @@ def test_bad_weights_are_refused(weights, message):
 def test_a_curve_needs_both_classes():
     with pytest.raises(ValueError, match="3 positive and 0 negative"):
         curve([1, 1, 1], [1.0, 2, 3])
+
+
+def test_weights_of_zero_are_no_images():
+    with pytest.raises(ValueError, match="not estimable"):
+        curve([1, 0, 0], [3.0, 2, 1], [0, 1, 1])
+    with pytest.raises(ValueError, match="not estimable"):
+        curve([1, 0, 0], [3.0, 2, 1], [1, 0, 0])
+    assert auc([1, 1, 0], [3.0, 0, 2], [1.0, 0, 1]) == 1.0
+
+
+def test_several_models_of_a_single_label():
+    y, s = [1, 0, 1, 0], np.array([[4.0, 3, 2, 1], [1.0, 2, 3, 4], [0.0, 0, 0, 0]])
+    np.testing.assert_array_equal(auc(y, s), [0.75, 0.25, 0.5])
+    assert auc(np.array(y)[:, None], s[:, :, None]).shape == (3, 1)
+
+
+def test_operating_points_are_the_best_of_all_thresholds():
+    """By trying every threshold, in exact fractions, on many small samples with ties."""
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        y = rng.permutation([0, 1, *rng.integers(0, 2, rng.integers(0, 9))])
+        s = rng.integers(0, 5, len(y)).astype(float)
+        tried = []
+        for threshold in [np.inf, *np.unique(s)[::-1]]:
+            called = s >= threshold
+            found = Fraction(int((called & (y == 1)).sum()), int((y == 1).sum()))
+            spared = Fraction(int((~called & (y == 0)).sum()), int((y == 0).sum()))
+            tried.append((threshold, found, spared, np.mean(called == y)))
+        best = max(tried, key=lambda point: point[1] + point[2])  # the first of equal ones
+        half = Fraction(1, 2)
+        specific = [point for point in tried if point[2] >= half][-1]
+        sensitive = next(point for point in tried if point[1] >= half)
+        for ours, expected in (
+            (operating_point(y, s), best),
+            (point_at_specificity(y, s, 0.5), specific),
+            (point_at_sensitivity(y, s, 0.5), sensitive),
+        ):
+            assert ours.threshold == expected[0]
+            assert ours.sensitivity == float(expected[1])
+            assert ours.specificity == float(expected[2])
+            assert ours.accuracy == pytest.approx(expected[3])
+
+
+def test_a_threshold_found_elsewhere_is_kept_as_it_is():
+    point = point_at_threshold([0, 1, 1], [0.1, 0.4, 0.8], 0.5)
+    assert (point.threshold, point.sensitivity, point.specificity) == (0.5, 0.5, 1.0)
+    assert point.accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("weights", [[1.0, np.nan, 1, 1], [np.inf, 1, 1, 1], [1, -1, 1, 1]])
+def test_weights_that_are_no_amount_are_refused(weights):
+    with pytest.raises(ValueError, match="finite and not negative"):
+        auc([0, 1, 0, 1], [1.0, 2, 3, 4], weights)
+
+
+def test_a_curve_is_of_one_label_and_one_model():
+    for scores in (np.zeros((2, 2)), np.zeros((2, 2, 2))):
+        with pytest.raises(ValueError, match="of one label and one model"):
+            curve(np.eye(2, dtype=int), scores)
+    with pytest.raises(ValueError, match="of one label and one model"):
+        curve([1, 0], np.zeros((2, 2)))

@@ -74,3 +74,52 @@ def test_bad_levels_and_shapes_are_refused():
         percentile_interval(0.5, [0.4, 0.6], 95)
     with pytest.raises(ValueError, match="do not belong"):
         percentile_interval([0.5, 0.5], [0.4, 0.6])
+
+
+def test_the_level_is_95_percent_unless_told():
+    redraws = np.arange(1001.0)
+    found = percentile_interval(500.0, redraws)
+    assert (float(found.low), float(found.high)) == pytest.approx((25.0, 975.0))
+    assert (float(found.mean), float(found.sd)) == (500.0, pytest.approx(redraws.std(ddof=1)))
+    units = np.random.default_rng(0).normal(size=30)
+    default, told = (bca_interval(500.0, redraws, units, *level) for level in ((), (0.95,)))
+    assert (float(default.low), float(default.high)) == (float(told.low), float(told.high))
+    narrower = percentile_interval(500.0, redraws, 0.5)
+    assert (float(narrower.low), float(narrower.high)) == (250.0, 750.0)
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.1, 1.1])
+def test_a_level_lies_between_0_and_1(level):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        percentile_interval(0.5, [0.4, 0.6], level)
+
+
+def test_one_redraw_has_no_deviation_and_two_have():
+    one, two = percentile_interval(0.5, [0.4]), percentile_interval(0.5, [0.4, 0.6])
+    assert one.mean == 0.4 and np.isnan(one.sd) and one.low == one.high == 0.4
+    assert two.sd == pytest.approx(np.sqrt(0.02))
+
+
+def test_bca_without_skew_leaves_out_the_acceleration():
+    """A jackknife without spread has none, and one unit that cannot be left out is not counted."""
+    redraws = np.random.default_rng(0).normal(size=500)
+    flat = bca_interval(0.0, redraws, np.full(10, 3.0))
+    shift = scipy.stats.norm.ppf(np.mean(redraws < 0))
+    at = scipy.stats.norm.cdf(2 * shift + scipy.stats.norm.ppf([0.025, 0.975]))
+    np.testing.assert_allclose([flat.low, flat.high], np.quantile(redraws, at))
+    units = np.random.default_rng(1).exponential(size=20)
+    whole, with_gap = (bca_interval(0.0, redraws, one) for one in (units, np.append(units, np.nan)))
+    assert float(whole.low) == float(with_gap.low) != float(flat.low)
+    assert float(whole.high) == float(with_gap.high) != float(flat.high)
+
+
+def test_intervals_of_tables_are_those_of_their_columns():
+    rng = np.random.default_rng(0)
+    redraws, units = rng.normal(size=(200, 2, 3)), rng.normal(size=(15, 2, 3))
+    redraws[:40, 1, 2] = np.nan
+    table = bca_interval(np.zeros((2, 3)), redraws, units)
+    for index in np.ndindex(2, 3):
+        column = bca_interval(0.0, redraws[:, *index], units[:, *index])
+        for name in ("mean", "sd", "low", "high", "unusable"):
+            assert getattr(table, name)[index] == getattr(column, name)
+    assert table.unusable.tolist() == [[0, 0, 0], [0, 0, 40]]

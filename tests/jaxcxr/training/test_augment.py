@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from PIL import Image
 
 from jaxcxr.errors import InputError
@@ -46,6 +47,42 @@ def test_flips_half_of_the_images():
     untouched, none = augment(jax.random.key(0), ramp, flip=False, rotation_degrees=0.0)
     np.testing.assert_array_equal(untouched, ramp)
     assert not none.any()
+
+
+def test_angles_are_uniform_on_both_sides():
+    """A bright pixel to the right of the centre says by its height how far it was turned."""
+    image = np.zeros((201, 201), np.uint8)
+    image[99:102, 189:192] = 255
+    turned, _ = jax.jit(
+        lambda key: augment(key, np.tile(image, (400, 1, 1)), flip=False, rotation_degrees=30.0)
+    )(jax.random.key(0))
+    rows = np.array([np.argwhere(one).mean(axis=0) for one in np.asarray(turned)]) - 100
+    angles = np.degrees(np.arctan2(-rows[:, 0], rows[:, 1]))
+    assert scipy.stats.kstest(angles, scipy.stats.uniform(-30, 60).cdf).pvalue > 0.01
+    assert -30.5 < angles.min() < -29 and 29 < angles.max() < 30.5
+
+
+def test_flip_and_angle_are_drawn_apart():
+    image = np.zeros((65, 65), np.uint8)
+    image[31:34, 31:34], image[32, 5] = 100, 255
+    images, flipped = jax.jit(
+        lambda key: augment(key, np.tile(image, (400, 1, 1)), flip=True, rotation_degrees=30.0)
+    )(jax.random.key(1))
+    rows = np.array(
+        [
+            np.argwhere(one > 200).mean(axis=0)[0] if (one > 200).any() else np.nan
+            for one in np.asarray(images)
+        ]
+    )
+    up = (rows < 32) == np.asarray(flipped)  # turned counter-clockwise, whichever side it is on
+    for kind in (True, False):
+        assert np.mean(up[np.asarray(flipped) == kind]) == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_side_is_the_last_word_alone():
+    np.testing.assert_array_equal(mirror_labels(("left lung", "Right", "x lefts")), [0, 1, 2])
+    with pytest.raises(InputError, match="'x right' is not among the labels"):
+        mirror_labels(("x left", "right x"))
 
 
 def test_sided_labels_change_places_in_the_mirror():

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 HERE = Path(__file__).parents[1]
+MESHES = [(8, 1), (1, 8), (2, 4)]
 
 
 def _start(data, directory, *more, devices=1):
@@ -25,6 +26,40 @@ def _start(data, directory, *more, devices=1):
         text=True,
         env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"},
     )
+
+
+EXPERIMENTS = """
+import sys
+from pathlib import Path
+from tiny import get_config
+from jaxcxr.main import run_experiment
+
+for word in sys.argv[2:]:
+    directory, epochs, data, fsdp = word.split(",")
+    config = get_config()
+    config.update({"data": sys.argv[1], "epochs": int(epochs), "log_every": 1})
+    config.update({"selection": "last", "learning_rate": 0.001})
+    config.mesh.update({"data": int(data), "fsdp": int(fsdp)})
+    run_experiment(config, Path(directory))
+"""
+
+
+def _run_in_one_process(dataset, devices, *experiments):
+    """Run experiments (directory, epochs, mesh) one after the other: importing is half the time."""
+    words = [
+        f"{directory},{epochs},{data},{fsdp}" for directory, epochs, (data, fsdp) in experiments
+    ]
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", EXPERIMENTS, str(dataset), *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | flags | {"PYTHONPATH": path},
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _finish(*processes):
@@ -50,17 +85,35 @@ def _assert_same(expected, directory):
 
 @pytest.fixture(scope="module")
 def one_device(tiny_data, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("one")
-    _finish(_start(tiny_data, directory))
+    """A run, and beside it one that was stopped after its first epoch."""
+    directory = tmp_path_factory.mktemp("one") / "whole"
+    begun = directory.with_name("begun")
+    _run_in_one_process(tiny_data, 1, (directory, 3, (-1, 1)), (begun, 1, (-1, 1)))
     return directory
 
 
-@pytest.mark.parametrize(("data", "fsdp"), [(8, 1), (1, 8), (2, 4)])
-def test_eight_devices(tiny_data, tmp_path, one_device, data, fsdp):
-    mesh = (f"--config.mesh.data={data}", f"--config.mesh.fsdp={fsdp}")
-    output = _finish(_start(tiny_data, tmp_path, *mesh, devices=8))
-    assert f"mesh data={data} fsdp={fsdp}" in output
-    _assert_same(one_device, tmp_path)
+@pytest.fixture(scope="module")
+def eight_devices(tiny_data, one_device):
+    """What was said of a run on each mesh of eight devices, and of going on with the begun one."""
+    experiments = [(one_device.with_name(f"{d}x{f}"), 3, (d, f)) for d, f in MESHES]
+    experiments.append((one_device.with_name("begun"), 3, (2, 4)))
+    said = _run_in_one_process(tiny_data, 8, *experiments).split("Training in ")
+    return said[1:]
+
+
+@pytest.mark.parametrize(("data", "fsdp"), MESHES)
+def test_eight_devices(one_device, eight_devices, data, fsdp):
+    assert f"mesh data={data} fsdp={fsdp}" in eight_devices[MESHES.index((data, fsdp))]
+    _assert_same(one_device, one_device.with_name(f"{data}x{fsdp}"))
+
+
+def test_resuming_on_another_mesh_goes_on_equal_to_rounding_and_says_so(one_device, eight_devices):
+    *whole, resumed = eight_devices
+    # It is said before the summary, and so after that of the run before.
+    assert "equal to rounding, not bit for bit" in whole[-1]
+    assert "mesh data=2 fsdp=4" in resumed and "goes on after step 7" in resumed
+    assert not any("not bit for bit" in said for said in whole[:-1])
+    _assert_same(one_device, one_device.with_name("begun"))
 
 
 def test_two_processes(tiny_data, tmp_path, one_device):
@@ -71,16 +124,6 @@ def test_two_processes(tiny_data, tmp_path, one_device):
         _start(tiny_data, tmp_path, f"--distributed=localhost:{port},{index},2") for index in (0, 1)
     ]
     _finish(*processes)
-    _assert_same(one_device, tmp_path)
-
-
-def test_resuming_on_another_mesh_goes_on_equal_to_rounding_and_says_so(
-    tiny_data, tmp_path, one_device
-):
-    _finish(_start(tiny_data, tmp_path, "--config.epochs=1"))
-    mesh = ("--config.mesh.data=2", "--config.mesh.fsdp=4")
-    output = _finish(_start(tiny_data, tmp_path, *mesh, devices=8))
-    assert "equal to rounding, not bit for bit" in output
     _assert_same(one_device, tmp_path)
 
 

@@ -49,5 +49,5 @@ def test_unknown_labels_touch_neither_loss_nor_gradient():
 
 
 def test_positive_weights_are_inverse_frequency_among_the_known():
-    labels = np.array([[1, 0, -1, 0], [0, 0, 1, 0], [0, 1, -1, 0], [0, -1, 0, 0]])
-    np.testing.assert_allclose(positive_weights(labels), [3, 2, 1, 1])
+    labels = np.array([[1, 0, -1, 0], [0, 0, 1, 0], [0, 1, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0]])
+    np.testing.assert_allclose(positive_weights(labels), [1.5, 3, 2, 1])

@@ -107,3 +107,71 @@ def test_lora_starts_as_the_same_function_and_trains_the_update_alone():
     )
     assert np.linalg.matrix_rank(update, tol=1e-4) == 1
     assert layer_index("lora/blocks/1/mlp/fc1/a", 2) == 2
+
+
+@pytest.mark.parametrize("norm", [1.0, 1e6])
+def test_clipping_is_pytorchs(norm):
+    """By the norm over all parameters; steps of different norms, so that Adam cannot undo it."""
+    config = study_config()
+    config.learning_rate, config.clip_norm = 1e-2, norm
+    tensors = {path: torch.tensor(value) for path, value in _arrays(0).items()}
+    theirs = torch.optim.AdamW(tensors.values(), lr=1e-2, weight_decay=0.0)
+    params, optimizer = _arrays(0), make_optimizer(config, depth=2, total_steps=10)
+    state = optimizer.init(params)
+    for step in range(10):
+        gradients = {path: value * 10.0**-step for path, value in _arrays(step + 1).items()}
+        updates, state = optimizer.update(gradients, state, params)
+        params = optax.apply_updates(params, updates)
+        for path, gradient in gradients.items():
+            tensors[path].grad = torch.tensor(gradient)
+        torch.nn.utils.clip_grad_norm_(tensors.values(), norm)
+        theirs.step()
+    for path, value in params.items():
+        np.testing.assert_allclose(value, tensors[path].numpy(), rtol=2e-5, atol=1e-6)
+
+
+def test_small_gradients_are_divided_as_pytorch_divides_them():
+    """Where a gradient is as small as Adam's epsilon, that decides."""
+    config = study_config()
+    config.learning_rate = 1e-2
+    tensor = torch.tensor([1.0, 1.0])
+    theirs = torch.optim.AdamW([tensor], lr=1e-2, weight_decay=0.0)
+    params, optimizer = {"a": tensor.numpy().copy()}, make_optimizer(config, 1, 3)
+    state = optimizer.init(params)
+    for _ in range(3):
+        gradient = np.array([2e-8, -5e-9], "float32")
+        updates, state = optimizer.update({"a": gradient}, state, params)
+        params = optax.apply_updates(params, updates)
+        tensor.grad = torch.tensor(gradient)
+        theirs.step()
+    np.testing.assert_allclose(params["a"], tensor.numpy(), rtol=1e-6)
+
+
+def test_layers_are_counted_from_the_input():
+    counted = {path: layer_index(path, 12) for path in ("patch_embedding/kernel", "class_token")}
+    counted |= {path: layer_index(path, 12) for path in ("position_table", "registers")}
+    assert set(counted.values()) == {0}
+    assert [layer_index(f"blocks/{n}/norm1/scale", 12) for n in (0, 1, 11)] == [1, 2, 12]
+    assert [layer_index(path, 12) for path in ("norm/scale", "norm/bias", "head/bias")] == [13] * 3
+
+
+def test_what_learns():
+    paths = ["head/bias", "norm/scale", "lora/blocks/0/mlp/fc1/a", "blocks/0/mlp/fc1/kernel"]
+    assert [is_trainable(path, "all") for path in paths] == [True] * 4
+    assert [is_trainable(path, "head") for path in paths] == [True, False, False, False]
+    assert [is_trainable(path, "lora") for path in paths] == [True, False, True, False]
+
+
+def test_schedules_at_their_ends():
+    config = study_config()
+    config.schedule = "cosine"
+    schedule = learning_rate_schedule(config, 100)
+    assert [schedule(step) for step in (0, 50)] == pytest.approx([1e-5, 0.5e-5])
+    assert schedule(99) > schedule(100) == 0
+    config.warmup_steps = 99  # a single step is left for the cosine
+    assert learning_rate_schedule(config, 100)(100) == pytest.approx(0, abs=1e-12)
+    config.warmup_steps = 100  # nothing is left for the cosine
+    assert learning_rate_schedule(config, 100)(99) == pytest.approx(0.99e-5)
+    config.schedule, config.warmup_steps = "constant", 1
+    warm = learning_rate_schedule(config, 100)
+    assert [float(warm(step)) for step in (0, 1, 2, 100)] == pytest.approx([0, *[1e-5] * 3])
