@@ -304,3 +304,8 @@ def test_as_many_processes_as_images_of_a_batch_can_share_it(prepared):
     )
     (whole,) = batches(train_dataset(prepared, labels=None, batch_size=4, seed=0), 1)
     assert batches(dataset, 1)[0]["index"] == whole["index"][3:]
+
+
+def test_a_batch_may_be_a_single_image(prepared):
+    (batch,) = batches(train_dataset(prepared, labels=None, batch_size=1, seed=0), 1)
+    assert batch["image"].shape == (1, 24, 24)
