@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from jaxcxr.errors import InputError
 from jaxcxr.run.directory import PREDICTIONS
