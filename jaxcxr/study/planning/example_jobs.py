@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from jaxcxr.errors import InputError
 from jaxcxr.run.directory import PREDICTIONS
@@ -41,7 +42,11 @@ def example_jobs(study: Study, experiments: dict[str, Experiment]) -> dict[str, 
         )
         data = (name for name in experiment.needs if name not in experiments)
         jobs[f"{experiment.id}-attention"] = Job(
-            f"{experiment.id}-attention", command, (file,), (experiment.id, *data)
+            f"{experiment.id}-attention",
+            command,
+            (file,),
+            (experiment.id, *data),
+            partial(maps_misfit, experiment),
         )
     return jobs
 
