@@ -138,9 +138,9 @@ def scanned_steps(model_name: str, batch: int) -> tuple[Callable[[], Any], Calla
     import optax
     from flax import nnx
 
-    from jaxcxr.loss import weighted_bce_sum
     from jaxcxr.model import ViT, ViTSpec
     from jaxcxr.model.layers import layer_norm
+    from jaxcxr.training.loss import weighted_bce_sum
 
     spec = ViTSpec(**SPECS[model_name])
     model = ViT(spec, num_labels=LABELS, image_size=SIZE, rngs=nnx.Rngs(0))

@@ -20,9 +20,9 @@ from benchmarks.train import SIZE, SPECS
 from input_pipeline.loader import open_prepared, train_dataset
 from jaxcxr.config import study_config
 from jaxcxr.model import ViT, ViTSpec, flatten, split
-from jaxcxr.optimizer import make_optimizer
-from jaxcxr.partition import make_mesh, put_batch, state_shardings
-from jaxcxr.step import init_state, make_train_step
+from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings
+from jaxcxr.training.optimizer import make_optimizer
+from jaxcxr.training.step import init_state, make_train_step
 
 
 def main() -> None:

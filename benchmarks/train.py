@@ -37,9 +37,10 @@ def jax_parts(model_name: str, batch: int, dtype: str) -> tuple[Any, Any, Any, A
     from flax import nnx
 
     from jaxcxr.config import study_config
+    from jaxcxr.inference.forward import make_predict_step
     from jaxcxr.model import ViT, ViTSpec, flatten, split
-    from jaxcxr.optimizer import make_optimizer
-    from jaxcxr.step import init_state, make_predict_step, make_train_step
+    from jaxcxr.training.optimizer import make_optimizer
+    from jaxcxr.training.step import init_state, make_train_step
 
     spec = ViTSpec(**SPECS[model_name])
     model = ViT(spec, num_labels=LABELS, image_size=SIZE, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))

@@ -2,7 +2,7 @@
 
     python -m jaxcxr.main --config=configs/demo.py --workdir=DIR [--config.data=PREPARED]
 
-The data are those of `make demo`, unless given. The cells of configs/study/demo.py and
+The data are those of `make demo`, unless given. The experiments of configs/study/demo.py and
 configs/study/phantom.py are this experiment with other data and other starts. It shows that the
 whole road works, not what a pre-trained model reaches on radiographs.
 """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jaxcxr.errors import InputError, report_input_errors
 
 if TYPE_CHECKING:
-    from jaxcxr.report.predictions import Predictions
+    from jaxcxr.results.predictions import Predictions
 
 
 def evaluate(
@@ -38,7 +38,7 @@ def evaluate(
       print_tables: whether to print to the terminal.
       print_subgroups: whether to print the long table of subgroups too; it is written anyway.
       plots: whether to draw.
-      **options: of `jaxcxr.report.statistics.Options`.
+      **options: of `jaxcxr.results.statistics.Options`.
 
     Returns:
       What `statistics.json` holds.
@@ -47,9 +47,9 @@ def evaluate(
       InputError: a file or an option cannot be used.
     """
     from jaxcxr.files import write_json
-    from jaxcxr.report.files import write_curves, write_tables
-    from jaxcxr.report.predictions import read_predictions
-    from jaxcxr.report.statistics import Options
+    from jaxcxr.results.predictions import read_predictions
+    from jaxcxr.results.statistics import Options
+    from jaxcxr.results.statistics_files import write_curves, write_tables
 
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
@@ -59,7 +59,7 @@ def evaluate(
     models = [everything.of_split(chosen.split)]
     statistics = _statistics(everything, models[0], chosen)
     if against is not None:
-        from jaxcxr.report.comparison import aligned, compared
+        from jaxcxr.results.comparison import aligned, compared
 
         other = read_predictions(against).of_split(chosen.split)
         statistics["comparison"] = compared(models[0], other, chosen)
@@ -69,7 +69,7 @@ def evaluate(
     named = list(zip(_short_names(models), models, strict=True))
     write_curves(out_dir, named)
     if plots:
-        from jaxcxr.report.plots import write_plots
+        from jaxcxr.results.plots import write_plots
 
         write_plots(out_dir, statistics, named)
     if print_tables:
@@ -82,9 +82,9 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
 
     from jaxcxr import __version__
     from jaxcxr.files import sha256
-    from jaxcxr.report.cells import subgroup_rows
-    from jaxcxr.report.statistics import describe
-    from jaxcxr.report.transfer import calibrated, transferred, validation_thresholds
+    from jaxcxr.results.statistics import describe
+    from jaxcxr.results.strata import subgroup_rows
+    from jaxcxr.results.thresholds import calibrated, transferred, validation_thresholds
 
     statistics = {
         "jaxcxr": __version__,
@@ -138,8 +138,8 @@ def _short_names(models: Sequence[Predictions]) -> list[str]:
 def _print(statistics: dict[str, Any], out_dir: Path, subgroups: bool) -> None:
     from rich.console import Console
 
-    from jaxcxr.report.notes import notes
-    from jaxcxr.report.tables import terminal_tables
+    from jaxcxr.results.notes import notes
+    from jaxcxr.results.terminal import terminal_tables
 
     console = Console()
     if not console.is_terminal:

@@ -6,10 +6,15 @@ The same command goes on with a run that was stopped. Kept short on purpose: wha
 imported and tested.
 """
 
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import CRITICAL, getLogger
 from pathlib import Path
 
-from absl import app, flags
-from ml_collections import config_flags
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
 
 from jaxcxr.errors import InputError, report_input_errors
 
@@ -33,13 +38,73 @@ def main(arguments: list[str]) -> None:
     path = Path(config_flags.get_config_filename(flags.FLAGS["config"]))
     if not path.is_file():
         raise InputError(f"--config={path}: no such file; the ready-made ones are in configs/")
-    from jaxcxr.run import run_experiment
-
     if _DISTRIBUTED.value:
-        from jaxcxr.partition import join_processes
+        from jaxcxr.run.mesh import join_processes
 
         join_processes(_DISTRIBUTED.value)
     run_experiment(_CONFIG.value, Path(_WORKDIR.value))
+
+
+def run_experiment(config: ConfigDict, directory: Path) -> None:
+    """Train, then predict the validation and test splits, then evaluate; skip what is done.
+
+    The test split is read here, once, after training has ended.
+    """
+    import jax
+
+    from jaxcxr.config import check_config
+    from jaxcxr.evaluate import evaluate
+    from jaxcxr.inference.splits import predict_run
+    from jaxcxr.run.directory import COMPILED, PREDICTIONS, open_run
+    from jaxcxr.training.monitor import say
+    from jaxcxr.training.train import TrainingStoppedError, train
+
+    _quiet_writers()
+    check_config(config)
+    chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if chosen is None:
+        jax.config.update("jax_compilation_cache_dir", str(directory / COMPILED))
+    with open_run(directory, config), _full_disk_in_a_sentence(directory):
+        try:
+            train(config, directory)
+        except TrainingStoppedError as stopped:
+            say(f"{stopped}; run the same command to go on")
+            sys.exit(128 + stopped.signum)
+        predictions = directory / PREDICTIONS
+        predict_run(directory, predictions, ["validation", "test"])
+        if jax.process_index() == 0:
+            evaluate(predictions, directory, resamples=config.bootstrap_resamples)
+    say(f"run, predictions and statistics are in {directory}")
+
+
+def _quiet_writers() -> None:
+    """Keep the threads that write checkpoints and events from telling what the main one will.
+
+    Orbax logs each file, and each error before raising it. The thread of TensorBoard's events ends
+    in a traceback when the disk is full; the next checkpoint or record meets the same and says so.
+    """
+    logging.set_verbosity(logging.FATAL)
+    getLogger("asyncio").setLevel(CRITICAL)
+
+    def report(stopped: threading.ExceptHookArgs) -> None:
+        if not issubclass(stopped.exc_type, OSError | EOFError):
+            threading.__excepthook__(stopped)
+
+    threading.excepthook = report
+
+
+@contextmanager
+def _full_disk_in_a_sentence(directory: Path) -> Iterator[None]:
+    """Say what a full disk means, whichever of many libraries met it first."""
+    try:
+        yield
+    except Exception as error:
+        if "No space left on device" not in str(error):
+            raise
+        raise InputError(
+            f"{directory}: no space left on the device; make room and run the same command again, "
+            "which goes on from the last whole checkpoint"
+        ) from None
 
 
 def run() -> None:

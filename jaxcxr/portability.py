@@ -28,7 +28,7 @@ COMPARED = ("loss", "gradient_norm", "logits")
 
 def record() -> dict[str, Any]:
     """Train 20 steps in each precision; return the numbers and what they were computed on."""
-    from jaxcxr.run_directory import environment
+    from jaxcxr.run.environment import environment
 
     trained = {
         "float32 highest": _train("float32", "highest"),
@@ -45,9 +45,10 @@ def _train(dtype: str, precision: str | None) -> dict[str, Any]:
     from flax import nnx
 
     from jaxcxr.config import study_config
+    from jaxcxr.inference.forward import make_predict_step
     from jaxcxr.model import ViT, ViTSpec, flatten, split
-    from jaxcxr.optimizer import make_optimizer
-    from jaxcxr.step import init_state, make_predict_step, make_train_step
+    from jaxcxr.training.optimizer import make_optimizer
+    from jaxcxr.training.step import init_state, make_train_step
 
     spec = ViTSpec(14, 192, 6, 3, 768, SIDE, layer_scale=True)
     config = study_config()

@@ -55,7 +55,7 @@ def test_the_core_runs_without_torch_and_tensorflow():
         "import sys\n"
         "sys.modules['torch'] = sys.modules['tensorflow'] = None\n"
         "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate\n"
-        "import jaxcxr.study.results\n"
+        "import jaxcxr.study.report\n"
         "import input_pipeline.__main__, input_pipeline.prepare, convert.__main__\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

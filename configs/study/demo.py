@@ -9,7 +9,7 @@ nothing of radiographs.
 """
 
 from input_pipeline.phantom.natural import NATURAL
-from jaxcxr.study.definition import Grid, Initialization, Phantom, Pretraining, Study
+from jaxcxr.study import Grid, Initialization, Phantom, Pretraining, Study
 
 CONFIG = "configs/demo.py"
 

@@ -14,7 +14,7 @@ of DINOv2; `model.init` random) choose otherwise. What it costs: `--dry-run`.
 """
 
 from input_pipeline.labels import DATASETS
-from jaxcxr.study.definition import Grid, Initialization, Pretraining, Study
+from jaxcxr.study import Grid, Initialization, Pretraining, Study
 
 VIT_B = {"width": 768, "depth": 12, "heads": 12, "mlp_width": 3072}
 VIT_B16 = tuple({**VIT_B, "patch_size": 16, "native_image_size": 224}.items())

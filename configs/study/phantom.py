@@ -9,7 +9,7 @@ these numbers say that the machinery works, and nothing of radiographs.
 
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.natural import NATURAL
-from jaxcxr.study.definition import (
+from jaxcxr.study import (
     ANALYSES,
     Grid,
     Initialization,

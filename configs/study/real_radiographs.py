@@ -7,7 +7,7 @@ study's recipe but for what so few images ask for: a smaller ViT and batch, and 
 last one kept, since five validation images cannot choose one.
 """
 
-from jaxcxr.study.definition import Grid, Initialization, Study
+from jaxcxr.study import Grid, Initialization, Study
 
 CONFIG = "configs/chestxray14_dinov2.py"
 WEIGHTS = ("model.weights", "weights/dinov2_small.safetensors")

@@ -17,11 +17,11 @@ class Cells:
     """Metrics of each subgroup; the first entry is of the data, then one for each redraw.
 
     Attributes:
-      metrics: by name, `[1 + resamples, cells, labels]`: "auc", "average_precision", and
+      metrics: by name, `[1 + resamples, count, labels]`: "auc", "average_precision", and
         "accuracy", "sensitivity", "specificity" at thresholds common to all subgroups. NaN
         where the subgroup lacks a class.
       gaps: the same of the subgroup minus all other images; NaN where either lacks a class.
-      positives, negatives: `[cells, labels]`.
+      positives, negatives: `[count, labels]`.
     """
 
     metrics: dict[str, np.ndarray]
@@ -33,10 +33,10 @@ class Cells:
 def subgroups(
     labels: Any,
     scores: Any,
-    cell: Any,
+    subgroup: Any,
     thresholds: Any,
     *,
-    cells: int,
+    count: int,
     resamples: int = 1000,
     seed: int = 0,
     groups: Any = None,
@@ -47,28 +47,28 @@ def subgroups(
 
     Args:
       labels, scores: `[images, labels]`.
-      cell: `[images]`, number of each image's subgroup; -1 where unknown, left out everywhere.
+      subgroup: `[images]`, number of each image's subgroup; -1 where unknown, left out everywhere.
       thresholds: `[labels]`, the operating points. With a threshold fitted anew in each
         subgroup, a gap in sensitivity would tell about the thresholds.
-      cells: number of subgroups.
+      count: number of subgroups.
       resamples, seed, groups: as in `bootstrap`.
     """
     columns = check_columns(labels, scores)
-    cell = np.asarray(cell)
+    subgroup = np.asarray(subgroup)
     number = columns.labels.shape[1]
-    inside = cell[:, None] == np.arange(cells)
-    others = ~inside & (cell[:, None] != UNKNOWN)
+    inside = subgroup[:, None] == np.arange(count)
+    others = ~inside & (subgroup[:, None] != UNKNOWN)
     member = np.concatenate([inside, others], axis=1)
     # One column for each subgroup, or everyone else, and label; unknown outside of it.
     masked = np.where(member[:, :, None], columns.labels[:, None, :], UNKNOWN)
-    masked = masked.reshape(len(cell), -1)
-    repeated = np.tile(columns.scores[0], (1, 2 * cells))
+    masked = masked.reshape(len(subgroup), -1)
+    repeated = np.tile(columns.scores[0], (1, 2 * count))
     asked = {"resamples": resamples, "seed": seed, "groups": groups}
     ranked = bootstrap(masked, repeated, average_precision=True, **asked)
-    fixed = at_threshold(masked, repeated, np.tile(thresholds, 2 * cells), **asked)
+    fixed = at_threshold(masked, repeated, np.tile(thresholds, 2 * count), **asked)
 
     def shaped(values: np.ndarray) -> np.ndarray:
-        return values.reshape(len(values), 2, cells, number)
+        return values.reshape(len(values), 2, count, number)
 
     both = {
         name: shaped(np.concatenate([getattr(ranked.estimates, name)[None], getattr(ranked, name)]))
@@ -77,6 +77,6 @@ def subgroups(
     return Cells(
         metrics={name: values[:, 0] for name, values in both.items()},
         gaps={name: values[:, 0] - values[:, 1] for name, values in both.items()},
-        positives=ranked.positives.reshape(2, cells, number)[0],
-        negatives=ranked.negatives.reshape(2, cells, number)[0],
+        positives=ranked.positives.reshape(2, count, number)[0],
+        negatives=ranked.negatives.reshape(2, count, number)[0],
     )

@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING
 from jaxcxr.errors import InputError, report_input_errors
 
 if TYPE_CHECKING:
-    from jaxcxr.study.definition import Study
-    from jaxcxr.study.jobs import Plan
+    from jaxcxr.study.planning.definition import Study
+    from jaxcxr.study.planning.jobs import Plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; exit status 1 if a cell failed."""
+    """Run the command; exit status 1 if an experiment failed."""
     parser = argparse.ArgumentParser(prog="python -m jaxcxr.study", description=__doc__)
     parser.add_argument("--study", type=Path, required=True, help="such as configs/study/paper.py")
     parser.add_argument("--out", type=Path, required=True, help="directory of all that it makes")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the grid and its expected cost, run nothing"
     )
-    parser.add_argument("--only", metavar="PATTERN", help="cells by name, such as 'padchest-*'")
     parser.add_argument(
-        "--shard", metavar="I/N", help="every N-th cell from the I-th, such as 2/4 of a Slurm array"
+        "--only", metavar="PATTERN", help="experiments by name, such as 'padchest-*'"
+    )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="every N-th experiment from the I-th, such as 2/4 of a Slurm array",
     )
     parser.add_argument(
         "--no-images", action="store_true", help="a page without radiographs, whatever the study"
@@ -39,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _study(options: argparse.Namespace) -> bool:
-    from jaxcxr.study.definition import read_study
-    from jaxcxr.study.grid import plan_study
-    from jaxcxr.study.runner import Runner
+    from jaxcxr.study.planning.definition import read_study
+    from jaxcxr.study.planning.grid import plan_study
+    from jaxcxr.study.planning.runner import Runner
 
     study = read_study(options.study)
     if options.no_images:
@@ -52,23 +56,23 @@ def _study(options: argparse.Namespace) -> bool:
         _print_grid(study, plan, names)
         return True
     for name in names:
-        if not Path(plan.cells[name].config).is_file():
+        if not Path(plan.experiments[name].config).is_file():
             raise InputError(
-                f"{name}: no config {plan.cells[name].config} below {Path.cwd()}; run from the "
-                "repository"
+                f"{name}: no config {plan.experiments[name].config} below {Path.cwd()}; run from "
+                "the repository"
             )
     runner = Runner(plan.jobs, options.out)
     runner.run(names)
-    # Whichever of several shards ends last finds all cells done, and makes what they leave.
+    # Whichever of several shards ends last finds all experiments done, and makes what they leave.
     runner.run(plan.ready())
     failed = {name: found for name, found in runner.outcomes.items() if found.state != "done"}
-    ran = sum(found.ran for name, found in runner.outcomes.items() if name in plan.cells)
+    ran = sum(found.ran for name, found in runner.outcomes.items() if name in plan.experiments)
     jobs = plan.jobs
-    done = sum(jobs[name].is_done for name in plan.cells)
-    print(f"{done} of the study's {len(plan.cells)} cells are done; {ran} ran now")
-    from jaxcxr.study.averages import average_aucs
+    done = sum(jobs[name].is_done for name in plan.experiments)
+    print(f"{done} of the study's {len(plan.experiments)} experiments are done; {ran} ran now")
+    from jaxcxr.study.analyses.averages import average_aucs
     from jaxcxr.study.page.build import PAGE
-    from jaxcxr.study.results import REPORT, write_report
+    from jaxcxr.study.report import REPORT, write_report
 
     missing = write_report(study, plan, options.out)
     if missing:
@@ -87,14 +91,15 @@ def _study(options: argparse.Namespace) -> bool:
 
 
 def _chosen(plan: Plan, options: argparse.Namespace) -> list[str]:
-    from jaxcxr.study.runner import shard
+    from jaxcxr.study.planning.runner import shard
 
-    names = list(plan.cells)
+    names = list(plan.experiments)
     if options.only is not None:
         names = [name for name in names if fnmatchcase(name, options.only)]
         if not names:
             raise InputError(
-                f"--only={options.only}: no such cell; they are named as {next(iter(plan.cells))}"
+                f"--only={options.only}: no such experiment; they are named as "
+                f"{next(iter(plan.experiments))}"
             )
     if options.shard is not None:
         try:
@@ -110,31 +115,45 @@ def _print_grid(study: Study, plan: Plan, names: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from jaxcxr.study.cost import expected_cost
+    from jaxcxr.study.planning.cost import expected_cost
 
     jobs = plan.jobs
     missing = [job.id for job in plan.data.values() if not job.is_done]
     table = Table(box=None)
-    for heading in ("cell", "state", "config", "needs"):
+    for heading in ("experiment", "state", "config", "needs"):
         table.add_column(heading, overflow="fold")
     for heading in ("images", "epochs", "PFLOP", "H100 hours"):
         table.add_column(heading, justify="right")
     total = 0.0
     for name in names:
-        cell = plan.cells[name]
-        cost = expected_cost(study, cell)
-        state = "done" if jobs[name].is_done else "begun" if cell.directory.is_dir() else "missing"
+        experiment = plan.experiments[name]
+        cost = expected_cost(study, experiment)
+        state = (
+            "done"
+            if jobs[name].is_done
+            else "begun"
+            if experiment.directory.is_dir()
+            else "missing"
+        )
         total += 0.0 if jobs[name].is_done or cost.hours is None else cost.hours
         flops = "?" if cost.flops is None else f"{cost.flops / 1e15:,.3g}"
         hours = "?" if cost.hours is None else f"{cost.hours:.2g}"
-        needs = ", ".join(needed for needed in cell.needs if needed in plan.cells)
+        needs = ", ".join(needed for needed in experiment.needs if needed in plan.experiments)
         table.add_row(
-            name, state, cell.config, needs, f"{cost.images:,}", str(cost.epochs), flops, hours
+            name,
+            state,
+            experiment.config,
+            needs,
+            f"{cost.images:,}",
+            str(cost.epochs),
+            flops,
+            hours,
         )
     console = Console() if sys.stdout.isatty() else Console(width=260)
     console.print(table, highlight=False)
     print(
-        f"{len(names)} cells, {len(missing)} releases and preparations to make; what is missing: "
+        f"{len(names)} experiments, {len(missing)} releases and preparations to make; what is "
+        "missing: "
         f"at most {total:.2g} hours of an H100 at 40 % of its bfloat16 peak (all epochs, no early "
         "stop, forward and backward passes only)"
     )

@@ -13,10 +13,10 @@ from input_pipeline.recipes import RECIPES
 from jaxcxr import predict
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
-from jaxcxr.predict_images import predict_images
-from jaxcxr.predictor import load_run
-from jaxcxr.report.predictions import read_predictions
-from jaxcxr.run import run_experiment
+from jaxcxr.inference.chosen_model import load_run
+from jaxcxr.inference.image_files import predict_images
+from jaxcxr.main import run_experiment
+from jaxcxr.results.predictions import read_predictions
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxcxr.report.tables import p_value
+from jaxcxr.results.terminal import p_value
 from jaxcxr.stats import benjamini_hochberg
-from jaxcxr.study.rows import AVERAGE, Difference
+from jaxcxr.study.analyses.paper_tables import AVERAGE, Difference
 
 SHARE = 0.05  # of false discoveries among all averages, that a verdict may carry
 _NAMED = 2  # datasets whose numbers a sentence tells one by one

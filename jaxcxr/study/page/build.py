@@ -16,21 +16,21 @@ from markupsafe import Markup
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import atomic_path
-from jaxcxr.report.tables import p_value
-from jaxcxr.study.contest import Measured
-from jaxcxr.study.definition import Study
-from jaxcxr.study.figures import Drawing
-from jaxcxr.study.jobs import Plan
+from jaxcxr.results.table_files import Table
+from jaxcxr.results.terminal import p_value
+from jaxcxr.study.analyses.figures import Drawing
+from jaxcxr.study.analyses.paired import Measured
+from jaxcxr.study.analyses.paper_tables import AVERAGE, Difference
 from jaxcxr.study.page.answer import answers, signed
 from jaxcxr.study.page.commands import evaluate_command
-from jaxcxr.study.page.curves import curve_sets
-from jaxcxr.study.page.examples import galleries
 from jaxcxr.study.page.forest import scale
+from jaxcxr.study.page.gallery import galleries
 from jaxcxr.study.page.palette import variables
 from jaxcxr.study.page.provenance import Entry, data_entries, run_entries
-from jaxcxr.study.page.tables import View, view
-from jaxcxr.study.rows import AVERAGE, Difference
-from jaxcxr.study.write import Table
+from jaxcxr.study.page.roc import curve_sets
+from jaxcxr.study.page.views import View, view
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Plan
 
 PAGE = "index.html"
 _LABEL_SETS = {
@@ -45,13 +45,13 @@ class Results:
     """What a study's report holds.
 
     Attributes:
-      contests: every two initializations, measured.
+      comparisons: every two initializations, measured.
       differences: between them.
       tables, drawings: the paper's, in its order.
       more_tables, more_drawings: beyond the paper.
     """
 
-    contests: Sequence[Measured]
+    comparisons: Sequence[Measured]
     differences: Sequence[Difference]
     tables: Sequence[Table]
     drawings: Sequence[Drawing]
@@ -111,7 +111,7 @@ def _source(report: Path, drawing: Drawing) -> str:
 
 
 def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str, Any]:
-    runs = run_entries(study, plan, out, results.contests)
+    runs = run_entries(study, plan, out, results.comparisons)
     data = data_entries(plan, out)
     views = _views(plan, results.tables, runs, data)
     found = answers(results.differences)
@@ -123,18 +123,18 @@ def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str,
         "version": __version__,
         "answers": found,
         "scale": scale(found),
-        "facts": _facts(study, results.contests),
+        "facts": _facts(study, results.comparisons),
         "main_figures": by_figure["figure3"],
         "curve_figures": by_figure["figure4"],
         "curve_sets": [
             one | {"title": _label_set_title(one["label_set"])}
-            for one in curve_sets(results.contests)
+            for one in curve_sets(results.comparisons)
         ],
         "tables": views,
         "open_tables": _OPEN,
         "more_tables": _views(plan, results.more_tables, runs, data),
         "more_drawings": results.more_drawings,
-        "galleries": _by_dataset(galleries(study, plan.cells)),
+        "galleries": _by_dataset(galleries(study, plan.experiments)),
         "runs": list(runs.values()),
         "data": list(data.values()),
         "checks": _checks(study, results),
@@ -146,9 +146,9 @@ def _views(
 ) -> list[View]:
     targets = {name: f"#{entry.anchor}" for name, entry in runs.items()}
     datasets = {
-        PAPER_DATASETS[cell.dataset]: f"#{data[cell.data].anchor}"
-        for cell in plan.cells.values()
-        if cell.label_set == "paper" and cell.data in data
+        PAPER_DATASETS[experiment.dataset]: f"#{data[experiment.data].anchor}"
+        for experiment in plan.experiments.values()
+        if experiment.label_set == "paper" and experiment.data in data
     }
     return [view(table, targets, datasets) for table in tables]
 
@@ -160,10 +160,10 @@ def _by_dataset(found: Sequence[Any]) -> dict[str, list[Any]]:
     return grouped
 
 
-def _facts(study: Study, contests: Sequence[Measured]) -> list[tuple[str, str]]:
+def _facts(study: Study, comparisons: Sequence[Measured]) -> list[tuple[str, str]]:
     """Say in a few words what kind of data and of uncertainty stand behind the numbers."""
-    first = {one.contest.dataset: one.contest for one in reversed(contests)}
-    images = sum(len(contest.labels) for contest in first.values())
+    first = {one.paired.dataset: one.paired for one in reversed(comparisons)}
+    images = sum(len(paired.labels) for paired in first.values())
     named = [one.patients for one in first.values() if one.patients is not None]
     patients = sum(len(np.unique(of_one)) for of_one in named)
     unnamed = [PAPER_DATASETS[name] for name, one in first.items() if one.patients is None]
@@ -179,25 +179,25 @@ def _facts(study: Study, contests: Sequence[Measured]) -> list[tuple[str, str]]:
 
 
 def _checks(study: Study, results: Results) -> dict[str, Any]:
-    """One table cell, one difference and one curve, with the commands that recompute them."""
-    measured = next((one for one in results.contests if one.spread_known.any()), None)
+    """One table experiment, one difference and one curve, with the commands that recompute them."""
+    measured = next((one for one in results.comparisons if one.spread_known.any()), None)
     if measured is None:
         return {}
-    contest = measured.contest
+    paired = measured.paired
     label = int(np.flatnonzero(measured.spread_known)[0])
-    first, second = (seeds[0] for seeds in contest.runs[:2])
-    name = contest.label_names[label]
+    first, second = (seeds[0] for seeds in paired.runs[:2])
+    name = paired.label_names[label]
     row = next(
         row
         for row in results.differences
         if row.label == name
         and row.label != AVERAGE
-        and (row.dataset, row.label_set) == (PAPER_DATASETS[contest.dataset], contest.label_set)
+        and (row.dataset, row.label_set) == (PAPER_DATASETS[paired.dataset], paired.label_set)
     )
     return {
         "label": name,
-        "dataset": PAPER_DATASETS[contest.dataset],
-        "titles": contest.titles,
+        "dataset": PAPER_DATASETS[paired.dataset],
+        "titles": paired.titles,
         "runs": (first, second),
         "one": evaluate_command(first, study.resamples),
         "two": evaluate_command(first, study.resamples, second),

@@ -33,16 +33,16 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{one}" if one in '\\"$`' else one for one in text)
 
 
-def run_path(cell: str, name: str) -> str:
+def run_path(experiment: str, name: str) -> str:
     """Name a file of a run below the study's directory."""
-    return f"$OUT/runs/{cell}/{name}"
+    return f"$OUT/runs/{experiment}/{name}"
 
 
-def evaluate_command(cell: str, resamples: int, against: str = "") -> str:
+def evaluate_command(experiment: str, resamples: int, against: str = "") -> str:
     """Recompute a run's numbers, or its differences to another run, into `$OUT/check`."""
-    folder = f"{cell}-against-{against}" if against else cell
+    folder = f"{experiment}-against-{against}" if against else experiment
     other = f' --against "{run_path(against, "predictions.parquet")}"' if against else ""
     return (
-        f'python -m jaxcxr.evaluate "{run_path(cell, "predictions.parquet")}"{other} '
+        f'python -m jaxcxr.evaluate "{run_path(experiment, "predictions.parquet")}"{other} '
         f'--resamples {resamples} --out "$OUT/check/{folder}"'
     )

@@ -11,15 +11,16 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.report.predictions import ORIGIN_KEY
-from jaxcxr.study.contest import Measured
-from jaxcxr.study.definition import Study
-from jaxcxr.study.jobs import PREDICTIONS, WEIGHTS, Cell, Plan
+from jaxcxr.results.predictions import ORIGIN_KEY
+from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
+from jaxcxr.study.analyses.paired import Measured
 from jaxcxr.study.page.commands import below_out, evaluate_command, printed, run_path
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Experiment, Plan
 
 # Fields that say where files lie, which a study may leave; digests say which files they are.
 _PLACES = ("data", "model.weights")
-ENVIRONMENT = "environment.json"  # of jaxcxr.run_directory, which imports jax
+ENVIRONMENT = "environment.json"  # of jaxcxr.run.directory, which imports jax
 
 
 @dataclass(frozen=True)
@@ -44,92 +45,112 @@ class Entry:
 
 
 def run_entries(
-    study: Study, plan: Plan, out: Path, contests: Sequence[Measured]
+    study: Study, plan: Plan, out: Path, comparisons: Sequence[Measured]
 ) -> dict[str, Entry]:
-    """Describe every finished run, by cell id, in the plan's order."""
-    done = [cell for cell in plan.cells.values() if cell.job().is_done]
-    origins = {cell.id: _origin(cell) for cell in done}
+    """Describe every finished run, by experiment id, in the plan's order."""
+    done = [experiment for experiment in plan.experiments.values() if experiment.job().is_done]
+    origins = {experiment.id: _origin(experiment) for experiment in done}
     by_weights = {
         origin["weights_sha256"]: name
         for name, origin in origins.items()
         if "weights_sha256" in origin
     }
-    rivals = _rivals(contests)
+    rivals = _rivals(comparisons)
     return {
-        cell.id: _run(study, cell, out, origins[cell.id], by_weights, rivals.get(cell.id, ()))
-        for cell in done
+        experiment.id: _run(
+            study,
+            experiment,
+            out,
+            origins[experiment.id],
+            by_weights,
+            rivals.get(experiment.id, ()),
+        )
+        for experiment in done
     }
 
 
-def _rivals(contests: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
+def _rivals(comparisons: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
     """For each run of the first initialization, the run of the second with the same seed."""
     found: dict[str, tuple[str, ...]] = {}
-    for one in contests:
-        first, second = one.contest.runs[:2]
+    for one in comparisons:
+        first, second = one.paired.runs[:2]
         found |= {a: (*found.get(a, ()), b) for a, b in zip(first, second, strict=True)}
     return found
 
 
-def _origin(cell: Cell) -> dict[str, Any]:
-    metadata = pq.read_schema(cell.directory / PREDICTIONS).metadata or {}
+def _origin(experiment: Experiment) -> dict[str, Any]:
+    metadata = pq.read_schema(experiment.directory / PREDICTIONS).metadata or {}
     return json.loads(metadata.get(ORIGIN_KEY, b"{}"))
 
 
-def _environment(cell: Cell) -> dict[str, Any]:
-    path = cell.directory / ENVIRONMENT
+def _environment(experiment: Experiment) -> dict[str, Any]:
+    path = experiment.directory / ENVIRONMENT
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _run(
     study: Study,
-    cell: Cell,
+    experiment: Experiment,
     out: Path,
     origin: dict[str, Any],
     by_weights: Mapping[str, str],
     rivals: Sequence[str],
 ) -> Entry:
-    environment = _environment(cell)
+    environment = _environment(experiment)
     facts = (
-        ("Dataset", f"{PAPER_DATASETS.get(cell.dataset, cell.dataset)}, {len(cell.labels)} labels"),
-        ("Labels", ", ".join(cell.labels)),
-        ("Seed of training", str(cell.seed)),
-        ("Config file", cell.config),
-        ("Changes to it", "\n".join(_overrides(cell, out))),
+        (
+            "Dataset",
+            f"{PAPER_DATASETS.get(experiment.dataset, experiment.dataset)}, "
+            f"{len(experiment.labels)} labels",
+        ),
+        ("Labels", ", ".join(experiment.labels)),
+        ("Seed of training", str(experiment.seed)),
+        ("Config file", experiment.config),
+        ("Changes to it", "\n".join(_overrides(experiment, out))),
         ("Weights, sha256", origin.get("weights_sha256", "not recorded")),
         ("Started from", _start(origin, by_weights)),
-        ("Data", _data(cell, origin, out)),
+        ("Data", _data(experiment, origin, out)),
         ("Code", _code(origin, environment)),
         ("Ran on", _machine(environment)),
     )
     commands = [
-        ("Train it, predict, evaluate", printed(cell.job().command, out)),
+        ("Train it, predict, evaluate", printed(experiment.job().command, out)),
         (
             "Recompute its numbers: labels.csv, curves.csv (shares, not percent)",
-            evaluate_command(cell.id, study.resamples),
+            evaluate_command(experiment.id, study.resamples),
         ),
         *(
             (
                 f"Recompute its differences to {rival}: comparison.csv",
-                evaluate_command(cell.id, study.resamples, rival),
+                evaluate_command(experiment.id, study.resamples, rival),
             )
             for rival in rivals
         ),
-        ("Check its weights", f'sha256sum "{run_path(cell.id, WEIGHTS)}"'),
+        ("Check its weights", f'sha256sum "{run_path(experiment.id, WEIGHTS)}"'),
     ]
-    warnings = tuple(_mismatches(cell, origin.get("config", {})))
+    warnings = tuple(_mismatches(experiment, origin.get("config", {})))
     kept = tuple((name, text) for name, text in facts if text)
-    return Entry(cell.id, _title(study, cell), f"run-{cell.id}", kept, tuple(commands), warnings)
+    return Entry(
+        experiment.id,
+        _title(study, experiment),
+        f"run-{experiment.id}",
+        kept,
+        tuple(commands),
+        warnings,
+    )
 
 
-def _title(study: Study, cell: Cell) -> str:
+def _title(study: Study, experiment: Experiment) -> str:
     titles = {one.name: one.title for one in study.initializations}
-    start = titles.get(cell.initialization, "pre-training")
-    dataset = PAPER_DATASETS.get(cell.dataset, cell.dataset)
-    return ", ".join(part for part in (dataset, start, cell.variant, f"seed {cell.seed}") if part)
+    start = titles.get(experiment.initialization, "pre-training")
+    dataset = PAPER_DATASETS.get(experiment.dataset, experiment.dataset)
+    return ", ".join(
+        part for part in (dataset, start, experiment.variant, f"seed {experiment.seed}") if part
+    )
 
 
-def _overrides(cell: Cell, out: Path) -> Iterator[str]:
-    for name, value in cell.overrides:
+def _overrides(experiment: Experiment, out: Path) -> Iterator[str]:
+    for name, value in experiment.overrides:
         if name != "labels":
             yield below_out(f"{name} = {value!r}", out)
 
@@ -146,8 +167,8 @@ def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
     return f"{run}{before.get('file', 'a weights file')}{described}, sha256 {digest or 'unknown'}"
 
 
-def _data(cell: Cell, origin: dict[str, Any], out: Path) -> str:
-    where = below_out(cell.data, out)
+def _data(experiment: Experiment, origin: dict[str, Any], out: Path) -> str:
+    where = below_out(experiment.data, out)
     recipe = (
         f"recipe {origin.get('recipe', 'unknown')}, hash {origin.get('recipe_hash', 'unknown')}"
     )
@@ -173,9 +194,9 @@ def _machine(environment: dict[str, Any]) -> str:
     return f"{devices}; Python {environment.get('python', 'unknown')}, {packages}"
 
 
-def _mismatches(cell: Cell, config: dict[str, Any]) -> Iterator[str]:
+def _mismatches(experiment: Experiment, config: dict[str, Any]) -> Iterator[str]:
     """Say which fields the run was trained with otherwise than the study now says."""
-    checked = [(name, value) for name, value in cell.overrides if name not in _PLACES]
+    checked = [(name, value) for name, value in experiment.overrides if name not in _PLACES]
     for name, value in checked if config else ():
         found: Any = config
         for part in name.split("."):
@@ -189,7 +210,7 @@ def _mismatches(cell: Cell, config: dict[str, Any]) -> Iterator[str]:
 
 
 def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:
-    """Describe the prepared datasets of the cells that are still there, by their directories."""
+    """Describe the prepared datasets that are still there, by their directories."""
     commands = {
         str(job.done[0].parent): tuple(
             (f"Make it: {needed}", printed(plan.data[needed].command, out))
@@ -199,7 +220,7 @@ def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:
         if job.done[0].name == "cohort.json"
     }
     found: dict[str, Entry] = {}
-    for where in dict.fromkeys(cell.data for cell in plan.cells.values()):
+    for where in dict.fromkeys(experiment.data for experiment in plan.experiments.values()):
         path = Path(where) / "cohort.json"
         if path.is_file():
             described = json.loads(path.read_text(encoding="utf-8"))

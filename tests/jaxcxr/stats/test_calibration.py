@@ -114,17 +114,17 @@ def test_fixed_threshold_over_redraws(logits_of_labels):
 
 def test_subgroups_and_their_gaps(logits_of_labels):
     labels, logits = logits_of_labels
-    cell = np.arange(400) % 4 - 1  # one quarter unknown
+    subgroup = np.arange(400) % 4 - 1  # one quarter unknown
     labels = labels.copy()
-    labels[cell == 2, 1] = 0  # the last subgroup has no positive of label 1
+    labels[subgroup == 2, 1] = 0  # the last subgroup has no positive of label 1
     thresholds = np.array([0.0, 0.5])
-    ours = subgroups(labels, logits, cell, thresholds, cells=3, resamples=10, seed=1)
+    ours = subgroups(labels, logits, subgroup, thresholds, count=3, resamples=10, seed=1)
     for redraw, counts in enumerate([np.ones(400, int), *resample_counts(1, 10, 400)]):
         drawn = np.repeat(np.arange(400), counts)
         for number in range(2):
             inside, others = (
-                drawn[cell[drawn] == number],
-                drawn[~np.isin(cell[drawn], (number, -1))],
+                drawn[subgroup[drawn] == number],
+                drawn[~np.isin(subgroup[drawn], (number, -1))],
             )
             for label in range(2):
                 y, s = labels[:, label], logits[:, label]

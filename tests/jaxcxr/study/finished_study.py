@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from study.synthetic_contest import contest
+from study.synthetic_pair import paired
 
-from jaxcxr.attention import choose_examples
-from jaxcxr.report.predictions import read_predictions
-from jaxcxr.study.definition import Grid, Initialization, Study
-from jaxcxr.study.grid import plan_study
-from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS
-from jaxcxr.study.page.examples import ATTENTION, COUNT, example_cells
-from jaxcxr.study.results import write_report
+from jaxcxr.results.examples import choose_examples
+from jaxcxr.results.predictions import read_predictions
+from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.study.planning.definition import Grid, Initialization, Study
+from jaxcxr.study.planning.example_jobs import COUNT, ROLLOUT, example_experiments
+from jaxcxr.study.planning.grid import plan_study
+from jaxcxr.study.report import write_report
 
 NASTY = """<img src=x onerror="alert('1')"> & "quoted" """
 LABEL = "Cardiomegaly"
@@ -42,10 +42,10 @@ def study_of(datasets=("uka_cxr", "vindr_cxr"), **more):
 def finish(study, out):
     """Leave what every run of the study leaves; return the plan."""
     plan = plan_study(study, out)
-    for cell in plan.cells.values():
-        write_run(study, cell)
-    for cell in example_cells(study, plan.cells):
-        write_maps(cell)
+    for experiment in plan.experiments.values():
+        write_run(study, experiment)
+    for experiment in example_experiments(study, plan.experiments):
+        write_maps(experiment)
     return plan
 
 
@@ -55,40 +55,49 @@ def report(study, out):
     return (out / "report" / "index.html").read_text(encoding="utf-8")
 
 
-def write_run(study, cell):
-    cell.directory.mkdir(parents=True)
-    one = contest(cell.dataset, cell.label_set)
-    which = study.grids[[g.label_set for g in study.grids].index(cell.label_set)]
-    which = which.initializations.index(cell.initialization)
-    noise = np.random.default_rng(cell.seed).normal(0, 0.2 * cell.seed, one.scores[0, 0].shape)
+def write_run(study, experiment):
+    experiment.directory.mkdir(parents=True)
+    one = paired(experiment.dataset, experiment.label_set)
+    which = study.grids[[g.label_set for g in study.grids].index(experiment.label_set)]
+    which = which.initializations.index(experiment.initialization)
+    noise = np.random.default_rng(experiment.seed).normal(
+        0, 0.2 * experiment.seed, one.scores[0, 0].shape
+    )
     rows = range(len(one.labels))
-    frame = {"image_id": [f"{cell.dataset}-{row:04}.png" for row in rows]}
+    frame = {"image_id": [f"{experiment.dataset}-{row:04}.png" for row in rows]}
     frame |= {"patient_id": [f"secret{row // 2}" for row in rows], "split": "test", "view": "AP"}
     frame |= {"age": 50.0, "sex": "F"}
     for column, name in enumerate(one.label_names):
         frame[f"label:{name}"] = one.labels[:, column]
         frame[f"logit:{name}"] = (one.scores[which, 0, :, column] + noise[:, column]).astype("f4")
-    origin = {"weights_sha256": f"digest of {cell.id}", "recipe": "paper", "recipe_hash": "abc"}
+    origin = {
+        "weights_sha256": f"digest of {experiment.id}",
+        "recipe": "paper",
+        "recipe_hash": "abc",
+    }
     origin |= {"tool_version": "1.2.3", "label_rules": "paper", "initialization": "pretrained"}
-    origin["initialized_from"] = {"file": "vitb14.safetensors", "sha256": f"start of {cell.id}"}
-    origin["config"] = {"seed": cell.seed, "labels": list(cell.labels)}
+    origin["initialized_from"] = {
+        "file": "vitb14.safetensors",
+        "sha256": f"start of {experiment.id}",
+    }
+    origin["config"] = {"seed": experiment.seed, "labels": list(experiment.labels)}
     table = pa.Table.from_pandas(pd.DataFrame(frame))
     metadata = {b"jaxcxr": json.dumps(origin).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), cell.directory / PREDICTIONS)
+    pq.write_table(table.replace_schema_metadata(metadata), experiment.directory / PREDICTIONS)
     for name in (WEIGHTS, STATISTICS):
-        (cell.directory / name).write_text("{}")
+        (experiment.directory / name).write_text("{}")
     environment = {"git_commit": "c0ffee", "python": "3.11", "packages": {"jax": "0.10"}}
-    (cell.directory / "environment.json").write_text(json.dumps(environment))
+    (experiment.directory / "environment.json").write_text(json.dumps(environment))
 
 
-def write_maps(cell):
-    predictions = read_predictions(cell.directory / PREDICTIONS).of_split("test")
+def write_maps(experiment):
+    predictions = read_predictions(experiment.directory / PREDICTIONS).of_split("test")
     ids = [one.image_id for one in choose_examples(predictions, [LABEL], COUNT)]
-    rng = np.random.default_rng(len(cell.id))
+    rng = np.random.default_rng(len(experiment.id))
     np.savez(
-        cell.directory / ATTENTION,
+        experiment.directory / ROLLOUT,
         image_id=np.array(ids),
         image=rng.integers(0, 256, (len(ids), 28, 28)).astype(np.uint8),
         rollout=rng.random((len(ids), 4, 4)).astype(np.float32),
-        origin=np.array(json.dumps({"weights_sha256": f"digest of {cell.id}"})),
+        origin=np.array(json.dumps({"weights_sha256": f"digest of {experiment.id}"})),
     )

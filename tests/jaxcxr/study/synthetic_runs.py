@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from configs.study import paper
 from jaxcxr.evaluate import evaluate
-from jaxcxr.study.beyond.jobs import cross_predictions, other_datasets
-from jaxcxr.study.definition import ANALYSES, Grid, Study, Variant, label_efficiency
-from jaxcxr.study.grid import plan_study
-from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.study.planning.cross_jobs import cross_predictions, other_datasets
+from jaxcxr.study.planning.definition import ANALYSES, Grid, Study, Variant, label_efficiency
+from jaxcxr.study.planning.grid import plan_study
 
 REDRAWS = 60
 SPLITS = {"validation": 90, "test": 120}
@@ -86,36 +86,38 @@ def write(path, frame, origin):
 
 
 def finish(chosen, out):
-    """Leave all files that the study's cells and their tests elsewhere would; return its plan."""
+    """Leave all files that experiments and their tests elsewhere would; return its plan."""
     plan = plan_study(chosen, out)
-    for cell in plan.cells.values():
-        cell.directory.mkdir(parents=True)
-        (cell.directory / WEIGHTS).write_text(cell.id)
+    for experiment in plan.experiments.values():
+        experiment.directory.mkdir(parents=True)
+        (experiment.directory / WEIGHTS).write_text(experiment.id)
         origin = {
-            "weights_sha256": hashlib.sha256(cell.id.encode()).hexdigest(),
-            "trained_on": {"patients": 100 + cell.seed, "images": 300},
-            "trained_parameters": 10 if cell.variant == "probe" else 1000,
+            "weights_sha256": hashlib.sha256(experiment.id.encode()).hexdigest(),
+            "trained_on": {"patients": 100 + experiment.seed, "images": 300},
+            "trained_parameters": 10 if experiment.variant == "probe" else 1000,
         }
-        strength = {"": 1.2, "patients10": 0.6, "probe": 0.8}[cell.variant]
-        strength += 0.3 * (cell.initialization == "dinov2")
-        frame = predict(records(cell.dataset, cell.labels), cell.id, strength)
-        write(cell.directory / PREDICTIONS, frame, origin)
-        (cell.directory / STATISTICS).write_text("{}")
-        if not cell.variant:
+        strength = {"": 1.2, "patients10": 0.6, "probe": 0.8}[experiment.variant]
+        strength += 0.3 * (experiment.initialization == "dinov2")
+        frame = predict(records(experiment.dataset, experiment.labels), experiment.id, strength)
+        write(experiment.directory / PREDICTIONS, frame, origin)
+        (experiment.directory / STATISTICS).write_text("{}")
+        if not experiment.variant:
             evaluate(
-                cell.directory / PREDICTIONS,
-                cell.directory,
+                experiment.directory / PREDICTIONS,
+                experiment.directory,
                 resamples=REDRAWS,
                 print_tables=False,
                 plots=False,
             )
-            for dataset in other_datasets(chosen.grids[0], cell):
-                home = plan.cells[f"{dataset}-paper-dinov2-s0"]
+            for dataset in other_datasets(chosen.grids[0], experiment):
+                home = plan.experiments[f"{dataset}-paper-dinov2-s0"]
                 theirs = records(dataset, home.labels)
                 theirs = theirs[theirs["split"] == "test"].reset_index(drop=True)
                 theirs = theirs.drop(
-                    columns=[f"label:{name}" for name in home.labels if name not in cell.labels]
+                    columns=[
+                        f"label:{name}" for name in home.labels if name not in experiment.labels
+                    ]
                 )
-                frame = predict(theirs, f"{cell.id} on {dataset}", 0.4)
-                write(cross_predictions(cell, dataset), frame, origin)
+                frame = predict(theirs, f"{experiment.id} on {dataset}", 0.4)
+                write(cross_predictions(experiment, dataset), frame, origin)
     return plan

@@ -13,16 +13,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from study.synthetic_contest import contest
+from study.synthetic_pair import paired
 
+from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
 from jaxcxr.study.__main__ import main
-from jaxcxr.study.jobs import PREDICTIONS, STATISTICS, WEIGHTS
 
 ROOT = Path(__file__).parents[3]
 
 # The paper's comparison on one dataset.
 STUDY = """
-from jaxcxr.study.definition import Grid, Initialization, Study
+from jaxcxr.study.planning.definition import Grid, Initialization, Study
 
 def get_study():
     return Study(
@@ -64,7 +64,7 @@ def small(tmp_path, monkeypatch):
     file, out = tmp_path / "small.py", tmp_path / "out"
     file.write_text(STUDY.replace("PREPARED", repr(str(tmp_path / "data/{data}"))))
     for which, name in enumerate(CELLS):
-        _write_run(out / "runs" / name, contest("uka_cxr"), which)
+        _write_run(out / "runs" / name, paired("uka_cxr"), which)
     return file, out
 
 
@@ -81,7 +81,7 @@ def test_finished_runs_become_a_report_that_agrees_with_the_paper(small, capsys)
     file, out = small
     _main(file, out)
     said = capsys.readouterr().out
-    assert "2 of the study's 2 cells are done; 0 ran now" in said
+    assert "2 of the study's 2 experiments are done; 0 ran now" in said
     assert "UKA-CXR: mean AUC " in said
     rows = [row for row in _read(out / "report/table_s5.csv") if row["metric"] == "auc"]
     assert len(rows) == 2 * 10
@@ -104,14 +104,14 @@ def test_the_same_runs_give_the_same_files(small):
     assert {path.name: path.read_bytes() for path in (out / "report").iterdir()} == before
 
 
-def test_a_failed_cell_is_told_at_the_end_with_status_1(small, capsys):
+def test_a_failed_experiment_is_told_at_the_end_with_status_1(small, capsys):
     file, out = small
     (out / "runs" / CELLS[1] / STATISTICS).unlink()
     with pytest.raises(SystemExit) as stopped:
         _main(file, out)
     assert stopped.value.code == 1
     said = capsys.readouterr()
-    assert "1 of the study's 2 cells are done; 1 ran now" in said.out
+    assert "1 of the study's 2 experiments are done; 1 ran now" in said.out
     assert f"failed: {CELLS[1]}: error: " in said.err
     assert "not in the report yet: uka_cxr-paper" in said.out
     assert not (out / "report").exists()
@@ -183,9 +183,9 @@ def test_a_stopped_study_goes_on_in_two_shards_and_only_what_depends_is_rebuilt(
     report = {p.name: p.read_bytes() for p in (out / "report").iterdir()}
     assert {"table5.csv", "comparisons.html", "figure3_mimic_transfer.svg"} <= set(report)
 
-    cell = "vindr_cxr-mimic_transfer-mimic-s0"
-    shutil.rmtree(runs / cell)
+    experiment = "vindr_cxr-mimic_transfer-mimic-s0"
+    shutil.rmtree(runs / experiment)
     assert _start(file, out, "1/1").wait(400) == 0
     again = {path.parent.name: path.stat().st_mtime_ns for path in runs.glob(f"*/{STATISTICS}")}
-    assert {name for name in done if done[name] != again[name]} == {cell}
+    assert {name for name in done if done[name] != again[name]} == {experiment}
     assert {p.name: p.read_bytes() for p in (out / "report").iterdir()} == report

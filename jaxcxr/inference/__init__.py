@@ -1,0 +1,1 @@
+"""Inference: what a finished run says of images."""

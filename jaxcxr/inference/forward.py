@@ -1,0 +1,99 @@
+"""Apply a model to a split of a prepared dataset, over all devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from input_pipeline.loader import Prepared, eval_batches
+from jaxcxr.model import ViT, split
+from jaxcxr.model.lora import merge_lora
+from jaxcxr.run.mesh import put_batch, replicated
+from jaxcxr.run.pixels import PixelStatistics, to_model_input
+from jaxcxr.stats import auc
+
+Predictor = Callable[[Any, Prepared, str, Sequence[str]], np.ndarray]
+
+
+def make_predict_step(
+    model: ViT, pixels: PixelStatistics
+) -> Callable[[dict[str, jax.Array], jax.Array], jax.Array]:
+    """Build `predict_step(params, images)` -> logits `[batch, labels]`, images uint8 as stored."""
+    apply, _ = split(model)
+    mean, std = pixels
+
+    def predict_step(params: dict[str, jax.Array], images: jax.Array) -> jax.Array:
+        logits, _ = apply(merge_lora(params), to_model_input(images, mean, std))
+        assert logits is not None
+        return logits
+
+    return predict_step
+
+
+def make_forward(
+    model: ViT, pixels: PixelStatistics, mesh: Mesh
+) -> Callable[[Any, np.ndarray], np.ndarray]:
+    """Build `forward(params, images)`: this process's part of a batch -> logits of the whole batch.
+
+    Args:
+      model: gives the function; its own parameters are not used.
+      pixels: mean and standard deviation of the normalisation.
+      mesh: the devices; they must divide the batch.
+    """
+    step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
+
+    def forward(params: Any, images: np.ndarray) -> np.ndarray:
+        return np.asarray(step(params, put_batch(mesh, {"image": images})["image"]))
+
+    return forward
+
+
+def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
+    """Build `predict(params, prepared, split, labels)` -> logits `[images, labels]`.
+
+    The rows are those of `prepared.records(split)`, on every process.
+
+    Args:
+      model: as for `make_forward`.
+      pixels: as for `make_forward`.
+      mesh: as for `make_forward`.
+      batch_size: images at a time, rounded up to fill all devices.
+    """
+    forward = make_forward(model, pixels, mesh)
+    batch_size = fill_devices(batch_size, mesh)
+
+    def predict(params: Any, prepared: Prepared, split: str, labels: Sequence[str]) -> np.ndarray:
+        batches = eval_batches(
+            prepared,
+            split=split,
+            labels=labels,
+            batch_size=batch_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        logits = [forward(params, batch["image"]) for batch in batches]
+        # The last batch is filled up to the common shape; the rows beyond the split are dropped.
+        images = len(prepared.records(split))
+        return np.concatenate(logits or [np.zeros((0, len(labels)), np.float32)])[:images]
+
+    return predict
+
+
+def fill_devices(batch_size: int, mesh: Mesh) -> int:
+    """Round a batch up to a multiple of the devices."""
+    return -(-batch_size // mesh.devices.size) * mesh.devices.size
+
+
+def mean_auc(prepared: Prepared, split: str, labels: Sequence[str], logits: np.ndarray) -> float:
+    """Mean AUC over the labels with both classes among the known; NaN if there is none."""
+    truth = prepared.records(split)[list(labels)].to_numpy()
+    aucs = []
+    for column in range(len(labels)):
+        known = truth[:, column] >= 0
+        if len(np.unique(truth[known, column])) == 2:
+            aucs.append(auc(truth[known, column, None], logits[known, column, None])[0])
+    return float(np.mean(aucs)) if aucs else float("nan")

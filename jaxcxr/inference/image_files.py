@@ -1,0 +1,115 @@
+"""Predictions for image files of no dataset, by the recipe that the run was trained with."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from input_pipeline.decode import UnreadableImageError, read_file
+from input_pipeline.recipes import RECIPES
+from jaxcxr.errors import InputError
+from jaxcxr.files import atomic_path
+from jaxcxr.inference.chosen_model import load_run
+from jaxcxr.inference.forward import fill_devices, make_forward
+from jaxcxr.inference.predictions_file import write_predictions
+from jaxcxr.model import flatten, split
+from jaxcxr.run.directory import read_config
+from jaxcxr.run.mesh import make_mesh
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+
+
+def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
+    """Predict files, and every image file in folders; what cannot be read is named.
+
+    Writes `out` with the paths as `image_id` and every label unknown (-1), and, where there are
+    unreadable files, `OUT.rejects.csv` with the reasons.
+
+    Args:
+      directory: of the run.
+      out: parquet file to write.
+      paths: files and folders.
+
+    Raises:
+      InputError: a path does not exist, or no file can be read.
+    """
+    config = read_config(directory)
+    model, labels, pixels, origin = load_run(directory)
+    mesh = make_mesh(-1, 1, batch_size=0)
+    batch_size = fill_devices(config.eval_batch_size, mesh)
+    forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
+    rejects: list[tuple[str, str]] = []
+    readable = _read(_files(paths), origin["recipe"], config.image_size, rejects)
+    names, logits = [], []
+    for batch_names, images in _batches(readable, batch_size):
+        names += batch_names
+        logits.append(forward(params, images)[: len(batch_names)])
+    _report(out, rejects)
+    if not names:
+        raise InputError(f"none of {len(rejects)} files can be read; see {_rejects(out)}")
+    described = {"image_id": names, "patient_id": "", "split": "files", "view": "", "sex": ""}
+    frame = pd.DataFrame(described | {"age": np.nan} | {f"label:{name}": -1 for name in labels})
+    scores = pd.DataFrame(np.concatenate(logits), columns=[f"logit:{name}" for name in labels])
+    write_predictions(out, [pd.concat([frame, scores], axis=1)], origin)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            found += sorted(inside)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"--images {path}: no such file or folder")
+    if not found:
+        raise InputError(f"--images: no {', '.join(SUFFIXES)} file in {', '.join(map(str, paths))}")
+    return found
+
+
+def _read(
+    files: Sequence[Path], recipe: str, size: int, rejects: list[tuple[str, str]]
+) -> Iterator[tuple[str, np.ndarray]]:
+    for path in files:
+        try:
+            yield str(path), RECIPES[recipe](read_file(path.parent, path.name), size)
+        except UnreadableImageError as error:
+            rejects.append((str(path), str(error)))
+
+
+def _batches(
+    images: Iterator[tuple[str, np.ndarray]], batch_size: int
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Gather full batches; the last one is filled up with black images, without a name."""
+    names: list[str] = []
+    batch: np.ndarray | None = None
+    for name, image in images:
+        if batch is None:
+            batch = np.zeros((batch_size, *image.shape), np.uint8)
+        batch[len(names)] = image
+        names.append(name)
+        if len(names) == batch_size:
+            yield names, batch
+            names, batch = [], None
+    if batch is not None:
+        yield names, batch
+
+
+def _rejects(out: Path) -> Path:
+    return out.with_name(f"{out.name}.rejects.csv")
+
+
+def _report(out: Path, rejects: list[tuple[str, str]]) -> None:
+    _rejects(out).unlink(missing_ok=True)
+    if not rejects:
+        return
+    for name, reason in rejects:
+        print(f"left out {name}: {reason}", file=sys.stderr)
+    with atomic_path(_rejects(out)) as temporary, temporary.open("w", newline="") as file:
+        csv.writer(file).writerows([("image_id", "reason"), *rejects])

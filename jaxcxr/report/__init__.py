@@ -1,1 +1,0 @@
-"""From predictions to statistics, and from statistics to tables and figures."""

@@ -1,0 +1,1 @@
+"""What is found from predictions: statistics, comparisons, tables, plots."""

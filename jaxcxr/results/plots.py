@@ -1,0 +1,194 @@
+"""ROC, precision-recall, reliability and forest plots, each as SVG and PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxcxr.files import atomic_path
+from jaxcxr.results.predictions import Predictions
+from jaxcxr.results.terminal import interval_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Told apart by most colour-blind readers, and in grey print by their lightness.
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9782d", "#8a8a8a"
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "jaxcxr",
+    "svg.fonttype": "none",
+    "figure.dpi": 150,
+}
+
+
+def write_plots(
+    out_dir: Path, statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]]
+) -> None:
+    """Draw what the statistics and the predictions hold.
+
+    Args:
+      out_dir: gets `roc`, `precision_recall`, `reliability` and `forest`, `.svg` and `.png`.
+      statistics: of the first model, with its comparison if there are two.
+      models: one or two names with the predictions of the reported split, on the same images.
+    """
+    import matplotlib as mpl
+
+    rows = [row for row in statistics["labels"] if row["estimable"]]
+    if not rows:
+        return
+    with mpl.rc_context(STYLE):
+        save_figure(_grid(rows, lambda axes, row: _roc(axes, row, models), models), out_dir / "roc")
+        save_figure(
+            _grid(rows, lambda axes, row: _precision_recall(axes, row, models), models),
+            out_dir / "precision_recall",
+        )
+        if rows[0]["calibration"]:
+            save_figure(_grid(rows, _reliability, models[:1]), out_dir / "reliability")
+        save_figure(_forest(statistics, models), out_dir / "forest")
+
+
+def save_figure(figure: Figure, stem: Path) -> None:
+    """Write a figure as `stem.svg` and `stem.png`; the same numbers give the same files."""
+    for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
+        with atomic_path(stem.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, metadata=metadata)
+        # Laying out takes a third of the time, and the first has done it.
+        figure.set_layout_engine("none")
+
+
+def _grid(
+    rows: Sequence[dict[str, Any]],
+    draw: Callable[[Axes, dict[str, Any]], None],
+    models: Sequence[tuple[str, Predictions]],
+) -> Figure:
+    """Give each label a square panel."""
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(rows))
+    lines = -(-len(rows) // columns)
+    legend = len(models) > 1
+    width, height = max(2.5 * columns, 3.4), 2.65 * lines + 0.35 * legend
+    figure = Figure(figsize=(width, height), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for panel, row in zip(panels.ravel(), rows, strict=False):
+        panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        panel.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+        draw(panel, row)
+    for panel in panels.ravel()[len(rows) :]:
+        panel.set_axis_off()
+    if legend:
+        handles, names = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def _curves(row: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> Any:
+    from jaxcxr.stats import curve
+
+    for (name, predictions), color in zip(models, (BLUE, ORANGE), strict=False):
+        if row["label"] in predictions.label_names:
+            column = predictions.label_names.index(row["label"])
+            points = curve(predictions.labels[:, column], predictions.scores[:, column])
+            yield name, color, points
+
+
+def _title(axes: Axes, row: dict[str, Any], metric: str, short: str) -> None:
+    found = row["metrics"][metric]
+    interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    axes.set_title(f"{row['label']}\n{short} {found['value']:.3f}{interval}", fontsize=8.5)
+
+
+def _roc(axes: Axes, row: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=":")
+    for name, color, points in _curves(row, models):
+        axes.plot(1 - points.specificity, points.sensitivity, color=color, lw=1.4, label=name)
+    at = row["metrics"]
+    axes.plot(1 - at["specificity"]["value"], at["sensitivity"]["value"], "o", ms=4, color=BLUE)
+    axes.set(xlabel="1 - specificity", ylabel="Sensitivity")
+    _title(axes, row, "auc", "AUC")
+
+
+def _precision_recall(
+    axes: Axes, row: dict[str, Any], models: Sequence[tuple[str, Predictions]]
+) -> None:
+    prevalence = row["positives"] / (row["positives"] + row["negatives"])
+    axes.axhline(prevalence, color=GREY, lw=0.7, ls=":")
+    for name, color, points in _curves(row, models):
+        # Before the first positive is found precision is 0, which is a line up the axis.
+        seen = points.true_positives > 0
+        recall, precision = points.sensitivity[seen], points.precision[seen]
+        axes.plot(recall, precision, color=color, lw=1.4, label=name)
+    axes.set(xlabel="Recall (sensitivity)", ylabel="Precision")
+    _title(axes, row, "average_precision", "AP")
+
+
+def _reliability(axes: Axes, row: dict[str, Any]) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=":")
+    bins = [b for b in row["calibration"]["bins"] if b["images"] and b["low"] is not None]
+    x = np.array([b["predicted"] for b in bins])
+    y = np.array([b["observed"] for b in bins])
+    # A percentile interval of few images may leave out the value itself.
+    spread = [
+        np.maximum(y - np.array([b["low"] for b in bins]), 0),
+        np.maximum(np.array([b["high"] for b in bins]) - y, 0),
+    ]
+    axes.errorbar(x, y, spread, fmt="o-", ms=3.5, lw=1.2, elinewidth=0.9, color=BLUE)
+    axes.set(xlabel="Predicted probability", ylabel="Observed share")
+    ece = row["calibration"]["ece"]
+    axes.set_title(
+        f"{row['label']}\nECE {ece['value']:.3f} [{ece['low']:.3f}, {ece['high']:.3f}]",
+        fontsize=8.5,
+    )
+
+
+def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> Figure:
+    """AUC of each label and the average; with a second model, the differences beside it."""
+    from matplotlib.figure import Figure
+
+    rows = [row for row in statistics["labels"] if row["estimable"]]
+    names = [f"{row['label']} ({row['positives']:,})" for row in rows]
+    lines = [row["metrics"]["auc"] for row in rows]
+    if statistics["average"]["metrics"]:
+        names.append("Average")
+        lines.append(statistics["average"]["metrics"]["auc"])
+    compared = statistics.get("comparison")
+    height = 1.5 + 0.28 * len(names)
+    figure = Figure(figsize=(9.2 if compared else 5.8, height), layout="constrained")
+    panels = figure.subplots(1, 2 if compared else 1, squeeze=False, sharey=True)[0]
+    place = np.arange(len(names))
+    _intervals(panels[0], place, lines, BLUE)
+    panels[0].set_yticks(place, names)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    panels[0].set_xlabel(f"AUC of {models[0][0]}" if compared else "AUC")
+    if compared:
+        found = {row["label"]: row for row in compared["labels"]} | {"Average": compared["average"]}
+        wanted = [*(row["label"] for row in rows), "Average"][: len(names)]
+        differences = [
+            found[name] | {"value": found[name]["difference"]} if name in found else None
+            for name in wanted
+        ]
+        panels[1].axvline(0, color=GREY, lw=0.8, ls=":")
+        _intervals(panels[1], place, differences, ORANGE)
+        panels[1].set_xlabel(f"Difference to {models[1][0]}")
+        panels[1].tick_params(axis="y", length=0)
+    figure.supxlabel(interval_words(statistics).replace("percent, with ", ""), fontsize=7)
+    return figure
+
+
+def _intervals(axes: Axes, place: np.ndarray, lines: Sequence[Any], color: str) -> None:
+    for y, line in zip(place, lines, strict=True):
+        if line is None or line["value"] is None:
+            continue
+        if line["low"] is not None:
+            axes.plot([line["low"], line["high"]], [y, y], color=color, lw=1.4)
+        axes.plot(line["value"], y, "s", color=color, ms=4.5)
+    axes.grid(axis="x", color="#e3e3e3", lw=0.6)
+    axes.set_axisbelow(True)

@@ -1,0 +1,156 @@
+"""What training and prediction share: the data, labels and model that a config names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from ml_collections import ConfigDict
+
+from input_pipeline.loader import Prepared, open_prepared
+from input_pipeline.subset import patient_subset, training_units
+from jaxcxr import __version__
+from jaxcxr.errors import InputError
+from jaxcxr.files import sha256
+from jaxcxr.model import ViT, ViTSpec, load, read_header
+
+
+def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
+    """Open the prepared dataset and settle the labels, in the order of the head's outputs."""
+    prepared = open_prepared(config.data)
+    if prepared.image_size != config.image_size:
+        raise InputError(
+            f"{config.data}: images of {prepared.image_size} pixels, but config.image_size is "
+            f"{config.image_size}; set --config.image_size={prepared.image_size} or prepare again"
+        )
+    labels = tuple(config.labels) or prepared.labels
+    prepared.columns(labels)  # raises for a label that the dataset does not have
+    return prepared, labels
+
+
+def training_rows(config: ConfigDict, prepared: Prepared) -> np.ndarray:
+    """Return the rows of `prepared.records("train")` to learn from, by `config.train_patients`."""
+    return patient_subset(prepared.records("train"), config.train_patients, config.seed)
+
+
+def trained_on(config: ConfigDict, prepared: Prepared) -> dict[str, Any]:
+    """Count the images to learn from and their patients, None where no patient is named."""
+    learnt = prepared.records("train").iloc[training_rows(config, prepared)]
+    named = learnt["patient_id"].fillna("").ne("").any()
+    return {
+        "share_of_patients": config.train_patients,
+        "patients": len(set(training_units(learnt))) if named else None,
+        "images": len(learnt),
+    }
+
+
+def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]) -> str:
+    """Say what the run learns from, as `trained_on` counts it, and that it is a part if so."""
+    text = f"{prepared.dataset}: {learnt['images']} training images in {config.data}"
+    if config.train_patients == 1:
+        return text
+    whole = len(prepared.records("train"))
+    of = "" if learnt["patients"] is None else f"of {learnt['patients']} patients, "
+    return f"{text}, {of}drawn as {config.train_patients:.4g} of all ({whole} images)"
+
+
+def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
+    """Build the model, from the weights file or from the seed, with one output a label."""
+    options: dict[str, Any] = {
+        "image_size": config.image_size,
+        "dtype": jnp.dtype(config.dtype),
+        "remat": config.remat,
+    }
+    if config.model.weights and config.model.spec:
+        _check_same_model(config)
+    if config.model.init == "random":
+        rngs = nnx.Rngs(config.seed)
+        return ViT(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
+    options |= {"resample_at": config.model.resample_at, "seed": config.seed}
+    if config.model.head == "new":
+        return load(config.model.weights, num_labels=len(labels), **options)
+    model = load(config.model.weights, **options)
+    _keep_outputs(model, config.model.weights, labels)
+    return model
+
+
+def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> None:
+    """Keep those outputs of the head that are named `labels`, in their order."""
+    known = read_header(weights_file).provenance.get("labels")
+    if model.head is None or model.head.bias is None or not known:
+        raise InputError(
+            f"{weights_file}: has no head with named outputs to keep; set --config.model.head=new"
+        )
+    absent = [name for name in labels if name not in known]
+    if absent:
+        raise InputError(
+            f"{weights_file}: its head has no output {', '.join(absent)}; it has "
+            f"{', '.join(known)}; choose config.labels among them or set --config.model.head=new"
+        )
+    columns = np.array([known.index(name) for name in labels])
+    model.head.kernel = nnx.Param(model.head.kernel[...][:, columns])
+    model.head.bias = nnx.Param(model.head.bias[...][columns])
+
+
+def model_spec(config: ConfigDict) -> ViTSpec:
+    """Return what the weights file, or else the config, says the model is."""
+    if config.model.weights:
+        return read_header(config.model.weights).spec
+    return ViTSpec.from_dict(config.model.spec.to_dict())
+
+
+def _check_same_model(config: ConfigDict) -> None:
+    """Stop where the weights are not of the model that the config describes."""
+    described = config.model.spec.to_dict()
+    found = read_header(config.model.weights).spec.to_dict()
+    ViTSpec.from_dict(found | described)
+    wrong = [
+        f"{name} {found[name]}, not {value}"
+        for name, value in described.items()
+        if found[name] != (list(value) if isinstance(value, tuple) else value)
+    ]
+    if wrong:
+        raise InputError(
+            f"{config.model.weights}: has {'; '.join(wrong)} as config.model.spec says; give the "
+            "weights of that model, or change or empty config.model.spec"
+        )
+
+
+def describe_weights(config: ConfigDict) -> str:
+    """Say where the run's parameters start from, and where that in turn comes from."""
+    if config.model.init == "random":
+        return "random"
+    known = read_header(config.model.weights).provenance
+    # A run's weights name their dataset, converted ones their checkpoint and its file.
+    names = ("checkpoint", "source", "dataset", "licence")
+    origin = ", ".join(f"{known[name]}" for name in names if known.get(name))
+    return f"{config.model.weights} ({origin or 'which does not say where it comes from'})"
+
+
+def provenance(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Describe what a run's weights and predictions come from."""
+    cohort = prepared.cohort
+    described: dict[str, Any] = {
+        "source": "fine-tuned by jaxcxr",
+        "tool_version": __version__,
+        "dataset": prepared.dataset,
+        "label_rules": cohort.get("label_rules"),
+        "recipe": cohort.get("recipe"),
+        "recipe_hash": cohort.get("recipe_hash"),
+        "labels": list(labels),
+        "trained_on": trained_on(config, prepared),
+        "config": json.loads(config.to_json()),
+        "initialization": config.model.init,
+    }
+    if config.model.weights:
+        path = Path(config.model.weights)
+        described["initialized_from"] = {
+            "file": path.name,
+            "sha256": sha256(path),
+            "provenance": read_header(path).provenance,
+        }
+    return described

@@ -1,0 +1,1 @@
+"""What a study makes of its finished runs: the paper's tables and figures, and more."""

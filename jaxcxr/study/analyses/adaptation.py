@@ -1,0 +1,90 @@
+"""Adaptation: a linear probe and LoRA beside full fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxcxr.results.table_files import Table
+from jaxcxr.study.analyses.row_table import UNTESTED, row_table
+from jaxcxr.study.analyses.trainings import (
+    Trainings,
+    average_auc,
+    average_difference,
+    key_of,
+    origins_of,
+    seed_sd_of,
+)
+from jaxcxr.study.planning.definition import Study
+
+
+@dataclass(frozen=True)
+class AdaptationRow:
+    """Average AUC, in percent, where some of the parameters learn.
+
+    Attributes:
+      dataset, label_set, training, initialization: what it is of.
+      trained_parameters: how many learn.
+      auc, low, high: with 95 % interval over redraws of test patients.
+      difference, difference_low, difference_high, p: less full fine-tuning, in paired redraws.
+      seed_sd: standard deviation over training seeds.
+      runs: ids of the experiments.
+    """
+
+    dataset: str
+    label_set: str
+    training: str
+    initialization: str
+    trained_parameters: int | None
+    auc: float | None
+    low: float | None
+    high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    p: float | None
+    seed_sd: float | None
+    runs: str
+
+
+def adaptation_rows(trainings: Trainings) -> list[AdaptationRow]:
+    """Give a row for each way to train on all patients, and initialization."""
+    full = {model.initialization: model for model in trainings.models if model.variant is None}
+    rows = []
+    for model in trainings.models:
+        if model.share < 1:
+            continue
+        against = UNTESTED
+        if model.variant is not None and model.initialization in full:
+            against = average_difference(trainings.measured, model, full[model.initialization])
+        dataset, label_set, training, initialization = key_of(trainings, model)
+        if model.variant is not None:
+            training = model.variant.title
+        learnt = origins_of(trainings, model)
+        rows.append(
+            AdaptationRow(
+                dataset,
+                label_set,
+                training,
+                initialization,
+                learnt[0].get("trained_parameters"),
+                *average_auc(trainings, model),
+                *against,
+                seed_sd_of(trainings, model),
+                " ".join(trainings.measured.paired.runs[model.place]),
+            )
+        )
+    return rows
+
+
+def adaptation_table(study: Study, every: Sequence[Trainings], missing: Sequence[str]) -> Table:
+    """Make `adaptation`; `missing` names experiments to come."""
+    notes = [
+        f"Average AUC over labels, percent; 95 % percentile intervals over {study.resamples:,} "
+        "redraws of test patients. The difference is to full fine-tuning of the same "
+        "initialization in paired redraws, p two-sided and not adjusted."
+    ]
+    if missing:
+        notes.append(f"Not finished: {', '.join(missing)}.")
+    rows = [row for one in every for row in adaptation_rows(one)]
+    return row_table("adaptation", "Adaptation: which parameters learn", AdaptationRow, rows, notes)

@@ -1,0 +1,60 @@
+"""The paper's Tables 1, 2 and 3 from the prepared datasets of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from input_pipeline.labels import PAPER_DATASETS, finding_id
+from jaxcxr.study.planning.jobs import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from input_pipeline.cohort import Cohort
+
+
+def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
+    """Give `table1`, `table2` and `table3`, of the datasets with the paper's own labels."""
+    import pandas as pd
+
+    from input_pipeline.against_paper import table1, table2, table3
+
+    makers = {"table1": table1, "table2": table2, "table3": table3}
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in makers}
+    sources = {
+        experiment.dataset: experiment.data
+        for experiment in plan.experiments.values()
+        if experiment.label_set == "paper"
+    }
+    for dataset, data in sources.items():
+        if not (Path(data) / "cohort.json").is_file():
+            continue
+        cohort = read_cohort(Path(data))
+        for name, make in makers.items():
+            table = make(cohort)
+            table.insert(0, "dataset", PAPER_DATASETS[dataset])
+            found[name].append(table)
+    return {name: pd.concat(tables) for name, tables in found.items() if tables}
+
+
+def read_cohort(prepared: Path) -> Cohort:
+    """Read a prepared dataset's cohort back; images that could not be read are not in it."""
+    import pandas as pd
+
+    from input_pipeline.cohort import Cohort
+
+    described = json.loads((prepared / "cohort.json").read_text(encoding="utf-8"))
+    records = pd.read_parquet(prepared / "records.parquet").set_index("image_id", drop=False)
+    labels = tuple(described["labels"])
+    # The publisher's own split is not kept: only CheXpert has validation images that Table 1
+    # counts in neither set, 202 of them.
+    return Cohort(
+        dataset=described["dataset"],
+        label_rules=described["label_rules"],
+        labels=labels,
+        records=records.assign(official_split=""),
+        funnel=described["funnel"],
+        findings=records[list(labels)].rename(columns={name: finding_id(name) for name in labels}),
+    )

@@ -1,0 +1,153 @@
+"""Subgroups: the AUC of each fully trained run by sex, age and view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.results.predictions import Predictions, read_predictions
+from jaxcxr.results.statistics import (
+    Options,
+    groups_of,
+    redraw_settings,
+)
+from jaxcxr.results.strata import strata_of
+from jaxcxr.results.table_files import Table
+from jaxcxr.run.directory import PREDICTIONS
+from jaxcxr.stats import fewest_units, percentile_interval, subgroups
+from jaxcxr.study.analyses.paper_tables import AVERAGE
+from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, row_table
+from jaxcxr.study.planning.cross_jobs import finished
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Experiment, Plan
+
+
+@dataclass(frozen=True)
+class SubgroupRow:
+    """AUC within a subgroup, in percent, and less the AUC of all other images of known group.
+
+    Attributes:
+      dataset, label_set, initialization, attribute, subgroup, label: the label may be `Average`.
+      images: of the subgroup.
+      positives, negatives: images of the label; nothing of an average.
+      labels: how many the average is over; 1 of a label.
+      auc, low, high: with 95 % interval over redraws of all patients.
+      gap, gap_low, gap_high: of the labels that both sides can tell.
+      unusable: redraws without both classes in the subgroup, left out.
+      note: what is missing.
+      run: id of the experiment.
+    """
+
+    dataset: str
+    label_set: str
+    initialization: str
+    attribute: str
+    subgroup: str
+    label: str
+    images: int
+    positives: int | None
+    negatives: int | None
+    labels: int
+    auc: float | None
+    low: float | None
+    high: float | None
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+    unusable: int
+    note: str
+    run: str
+
+
+def subgroups_table(study: Study, plan: Plan) -> Table:
+    """Measure every finished run within each sex, age band and view."""
+    rows = [row for experiment in finished(study, plan) for row in subgroup_rows(study, experiment)]
+    notes = [
+        f"AUC in percent, 95 % percentile intervals over {study.resamples:,} redraws of all "
+        "patients. The gap is the subgroup less all other images whose group is known, in the same "
+        "redraws. An average is over the labels with both classes in the subgroup, its gap over "
+        "those with both classes on both sides, and a redraw that lacks one is left out: with few "
+        "positives that is most of them. These are many comparisons, without a test: treat a gap "
+        "whose interval excludes zero as a question."
+    ]
+    title = "Subgroups: AUC by sex, age and view"
+    return row_table("subgroups", title, SubgroupRow, rows, notes)
+
+
+def subgroup_rows(study: Study, experiment: Experiment) -> list[SubgroupRow]:
+    """Measure one run: each label's row, then the average's, of each subgroup."""
+    predictions = read_predictions(experiment.directory / PREDICTIONS).of_split("test")
+    options = Options(resamples=study.resamples)
+    title = study.initialization(experiment.initialization).title
+    key = (PAPER_DATASETS[experiment.dataset], experiment.label_set, title)
+    rows = []
+    for attribute, (names, group) in strata_of(predictions, options).items():
+        found = subgroups(
+            predictions.labels,
+            predictions.scores,
+            group,
+            np.full(len(predictions.label_names), np.inf),  # AUC has no threshold
+            count=len(names),
+            **redraw_settings(predictions, options),
+        )
+        for number, name in enumerate(names):
+            auc = found.metrics["auc"][:, number]
+            gap = found.gaps["auc"][:, number]
+            inside = _fewest(predictions, group == number, options)
+            others = _fewest(predictions, (group != number) & (group >= 0), options)
+            images = int(np.sum(group == number))
+            for column, label in enumerate(predictions.label_names):
+                positives = int(found.positives[number, column])
+                negatives = int(found.negatives[number, column])
+                one = np.arange(len(inside)) == column
+                rows.append(
+                    SubgroupRow(
+                        *(*key, attribute, name, label, images, positives, negatives, 1),
+                        *_spread(auc, one, inside),
+                        *_spread(gap, one, np.minimum(inside, others)),
+                        int(np.isnan(auc[1:, column]).sum()),
+                        _note(positives, negatives, others[column] > 0),
+                        experiment.id,
+                    )
+                )
+            both = (inside > 0) & (others > 0)
+            rows.append(
+                SubgroupRow(
+                    *(*key, attribute, name, AVERAGE, images, None, None, int((inside > 0).sum())),
+                    *_spread(auc, inside > 0, inside),
+                    *_spread(gap, both, np.minimum(inside, others)),
+                    int(np.isnan(auc[1:, inside > 0]).any(axis=1).sum()),
+                    "" if (inside > 0).all() else f"{int((inside == 0).sum())} labels left out",
+                    experiment.id,
+                )
+            )
+    return rows
+
+
+def _fewest(predictions: Predictions, member: np.ndarray, options: Options) -> np.ndarray:
+    """Count patients of each label's smaller class among the members, `[labels]`."""
+    groups = groups_of(predictions, options)
+    return np.array(
+        [fewest_units(np.where(member, column, -1), groups) for column in predictions.labels.T]
+    )
+
+
+def _spread(values: np.ndarray, labels: np.ndarray, fewest: np.ndarray) -> Ends:
+    """Average `[1 + redraws, labels]` over some labels: value and interval, in percent.
+
+    No interval where a class is a single patient, as in `jaxcxr.results`: redraws know no spread.
+    """
+    usable = labels & (fewest > 0)
+    if not usable.any():
+        return NO_ENDS
+    average = values[:, usable].mean(axis=1)
+    value, low, high = ends(percentile_interval(average[0], average[1:]))
+    return (value, low, high) if fewest[usable].min() > 1 else (value, None, None)
+
+
+def _note(positives: int, negatives: int, others: bool) -> str:
+    if positives == 0 or negatives == 0:
+        return "one class only: no " + ("positives" if positives == 0 else "negatives")
+    return "" if others else "no gap: one class only among the others"

@@ -1,0 +1,79 @@
+"""What a study tells beyond the paper, where its file asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxcxr.files import write_json
+from jaxcxr.results.predictions import read_predictions
+from jaxcxr.results.table_files import Table
+from jaxcxr.study.analyses.adaptation import adaptation_table
+from jaxcxr.study.analyses.cross_dataset import cross_rows, cross_table, draw_matrices
+from jaxcxr.study.analyses.demographics import subgroups_table
+from jaxcxr.study.analyses.efficiency_curves import draw_efficiency
+from jaxcxr.study.analyses.figures import Drawing
+from jaxcxr.study.analyses.label_efficiency import efficiency_rows, efficiency_tables
+from jaxcxr.study.analyses.paired import Measured
+from jaxcxr.study.analyses.redraw_units import intervals_table
+from jaxcxr.study.analyses.reliability import calibration_table
+from jaxcxr.study.analyses.trainings import measure_trainings, unfinished
+from jaxcxr.study.planning.cross_jobs import CROSS
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Plan
+
+
+def further_analyses(
+    study: Study, plan: Plan, out: Path, comparisons: Sequence[Measured]
+) -> tuple[list[Table], list[Drawing]]:
+    """Make the tables that the study asks for of its finished runs, and draw its figures in `out`.
+
+    Args:
+      study: what is asked.
+      plan: its experiments and jobs.
+      out: directory of the report.
+      comparisons: the fully trained initializations, measured.
+
+    Raises:
+      InputError: files of a run are not of each other.
+    """
+    tables: list[Table] = []
+    drawings: list[Drawing] = []
+    if any(grid.cross_dataset for grid in study.grids):
+        rows = cross_rows(study, plan, comparisons)
+        tables.append(cross_table(study, plan, rows))
+        drawings += draw_matrices(study, out, rows)
+    variants = [variant for grid in study.grids for variant in grid.variants]
+    trainings = measure_trainings(study, plan)
+    missing = unfinished(study, plan)
+    if any(variant.patients < 1 for variant in variants):
+        tables += efficiency_tables(study, trainings, missing)
+        drawings += draw_efficiency(out, [row for one in trainings for row in efficiency_rows(one)])
+    if any(variant.patients == 1 for variant in variants):
+        tables.append(adaptation_table(study, trainings, missing))
+    if "subgroups" in study.analyses:
+        tables.append(subgroups_table(study, plan))
+    if "calibration" in study.analyses:
+        tables.append(calibration_table(study, plan))
+    if "intervals" in study.analyses:
+        tables.append(intervals_table(study, comparisons))
+    if tables:
+        write_json(out / "provenance_beyond.json", _origins(plan))
+    return tables, drawings
+
+
+def _origins(plan: Plan) -> dict[str, Any]:
+    """Say what predictions of variants and of other datasets come from, by job and file."""
+    variants = [name for name, experiment in plan.experiments.items() if experiment.variant]
+    cross = [name for name in plan.after if name.endswith(CROSS)]
+    jobs = plan.jobs
+    return {
+        name: {
+            path.name: read_predictions(path).origin
+            for path in jobs[name].done
+            if path.suffix == ".parquet"
+        }
+        for name in [*variants, *cross]
+        if jobs[name].is_done
+    }

@@ -1,0 +1,1 @@
+"""What a study runs: its definition, the grid of experiments, and their jobs."""

@@ -1,0 +1,97 @@
+"""What the experiments will cost, by arithmetic: images, floating-point operations, hours."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from input_pipeline import paper
+from input_pipeline.labels import PAPER_DATASETS
+from input_pipeline.phantom.natural import NATURAL
+from jaxcxr.errors import InputError
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Experiment
+
+# An H100 in bfloat16 at 40 % of its peak, as the configs state it.
+RATE = 0.4 * 989e12
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one experiment.
+
+    Attributes:
+      images: learnt from an epoch; a bound where the data are not prepared yet, and of a share of
+        the patients that share of the images.
+      epochs: at most; training stops earlier where the validation AUC does.
+      flops: of all epochs; None where nothing tells the model yet.
+    """
+
+    images: int
+    epochs: int
+    flops: float | None
+
+    @property
+    def hours(self) -> float | None:
+        """On one H100."""
+        return None if self.flops is None else self.flops / RATE / 3600
+
+
+def experiment_config(experiment: Experiment) -> Any:
+    """Return the experiment's config with its overrides.
+
+    Raises:
+      InputError: there is no such config file, or it lacks a field that the study sets.
+    """
+    path = Path(experiment.config)
+    if not path.is_file():
+        raise InputError(
+            f"{experiment.id}: no config {path} below {Path.cwd()}; run from the repository"
+        )
+    config = runpy.run_path(str(path))["get_config"]()
+    try:
+        config.update_from_flattened_dict(dict(experiment.overrides))
+    except (KeyError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{experiment.id}: {path} cannot take the study's overrides: {error}"
+        ) from None
+    return config
+
+
+def expected_cost(study: Study, experiment: Experiment) -> Cost:
+    """Bound what training the experiment costs."""
+    from jaxcxr.model import ViTSpec, read_header
+    from jaxcxr.training.flops import training_flops
+
+    config = experiment_config(experiment)
+    images = round(_training_images(study, experiment) * config.train_patients)
+    weights = Path(config.model.weights or "none")
+    spec = None
+    if config.model.spec:
+        spec = ViTSpec.from_dict(config.model.spec.to_dict())
+    elif weights.is_file():
+        spec = read_header(weights).spec
+    elif experiment.spec:
+        spec = ViTSpec.from_dict(dict(experiment.spec))
+    if spec is None:
+        return Cost(images, config.epochs, None)
+    flops = training_flops(spec, config.image_size) * images * config.epochs
+    # A probe's backward pass ends at the head. LoRA's gradients go through the whole kernels, which
+    # its updates are added to: as much as full fine-tuning.
+    return Cost(images, config.epochs, flops / 3 if config.trainable == "head" else flops)
+
+
+def _training_images(study: Study, experiment: Experiment) -> int:
+    described = Path(experiment.data) / "cohort.json"
+    if described.is_file():
+        return int(json.loads(described.read_text(encoding="utf-8"))["images"]["train"])
+    if study.phantom is not None:
+        natural = experiment.dataset == NATURAL and study.phantom.natural_images
+        return natural or study.phantom.images
+    sizes = paper.table("table1_cohorts")
+    sizes = sizes[sizes["dataset"].eq(PAPER_DATASETS[experiment.dataset])]
+    row = sizes["characteristic"].eq("Number of Radiographs (Training set) [n]")
+    return int(sizes.loc[row, "value"].iloc[0].replace(",", ""))

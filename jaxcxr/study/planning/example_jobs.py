@@ -1,0 +1,43 @@
+"""The examples of the page as jobs: maps of attention over what a model calls positive."""
+
+from __future__ import annotations
+
+import sys
+
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Experiment, Job, experiment_id
+
+ROLLOUT = "attention.npz"
+COUNT = 2  # of true and of false positives, for each label and model
+
+
+def example_experiments(study: Study, experiments: dict[str, Experiment]) -> list[Experiment]:
+    """Return the experiments that give examples: of the first grid and seed, or none."""
+    grid = study.grids[0]
+    found = [
+        experiments[experiment_id(dataset, grid.label_set, name, study.seeds[0])]
+        for dataset in grid.datasets
+        for name in grid.initializations
+    ]
+    return [experiment for experiment in found if example_labels(study, experiment)]
+
+
+def example_labels(study: Study, experiment: Experiment) -> list[str]:
+    """Return the labels that an experiment gives examples of."""
+    return [name for name in study.examples if name in experiment.labels]
+
+
+def example_jobs(study: Study, experiments: dict[str, Experiment]) -> dict[str, Job]:
+    """One job for each such experiment, by id, which is the experiment's and -attention."""
+    jobs = {}
+    for experiment in example_experiments(study, experiments):
+        file = experiment.directory / ROLLOUT
+        command = (
+            *(sys.executable, "-m", "jaxcxr.explain", f"--run={experiment.directory}"),
+            *(f"--out={file}", f"--count={COUNT}", "--labels", *example_labels(study, experiment)),
+        )
+        data = (name for name in experiment.needs if name not in experiments)
+        jobs[f"{experiment.id}-attention"] = Job(
+            f"{experiment.id}-attention", command, (file,), (experiment.id, *data)
+        )
+    return jobs

@@ -1,0 +1,158 @@
+"""The report of a study: all of the paper's tables and figures that its finished runs allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from input_pipeline.labels import DATASETS, PAPER_DATASETS
+from jaxcxr import __version__
+from jaxcxr.files import write_json
+from jaxcxr.results.table_files import Table, write_table
+from jaxcxr.study.analyses.cohorts import cohort_tables
+from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
+from jaxcxr.study.analyses.figures import write_figures
+from jaxcxr.study.analyses.further import further_analyses
+from jaxcxr.study.analyses.paired import Measured, measure, read_paired
+from jaxcxr.study.analyses.paper_tables import (
+    AVERAGE,
+    Difference,
+    Row,
+    comparison_rows,
+    metric_rows,
+    printed,
+    printed_averages,
+)
+from jaxcxr.study.analyses.row_table import row_table
+from jaxcxr.study.page.build import Results, write_page
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Plan
+
+REPORT = "report"
+
+
+def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
+    """Write tables, figures, provenance and page to `out/report`; return what they lack.
+
+    The same runs give the same files, whichever process writes them.
+    """
+    report = out / REPORT
+    comparisons, missing = [], []
+    for grid in study.grids:
+        for dataset in grid.datasets:
+            paired = read_paired(study, plan, grid, dataset)
+            if paired is None:
+                missing.append(f"{dataset}-{grid.label_set}")
+            else:
+                comparisons.append(measure(paired, study.resamples))
+    tables = _cohorts(plan)
+    more: list[Table] = []
+    if comparisons:
+        differences = comparison_rows(comparisons)
+        tables += [
+            *_metrics(study, comparisons),
+            _differences(study, differences),
+            _contradictions(),
+        ]
+        drawings = write_figures(report, comparisons, differences)
+        more, more_drawings = further_analyses(study, plan, report, comparisons)
+        write_json(report / "provenance.json", _provenance(study, comparisons))
+    for table in (*tables, *more):
+        write_table(report, table)
+    if comparisons:
+        found = Results(comparisons, differences, tables, drawings, more, more_drawings)
+        write_page(study, plan, out, report, found)
+    return missing
+
+
+def _cohorts(plan: Plan) -> list[Table]:
+    titles = {
+        "table1": "Table 1: cohorts",
+        "table2": "Table 2: positives of each finding",
+        "table3": "Table 3: labels",
+    }
+    return [
+        Table(
+            name,
+            titles[name],
+            tuple(table.columns),
+            [*map(tuple, table.astype(object).where(table.notna(), None).to_numpy().tolist())],
+            tuple(notes_on(name)),
+        )
+        for name, table in cohort_tables(plan).items()
+    ]
+
+
+def _metrics(study: Study, comparisons: Sequence[Measured]) -> list[Table]:
+    of_paper = [one for one in comparisons if one.paired.label_set == "paper"]
+    of_transfer = [one for one in comparisons if one.paired.label_set == "mimic_transfer"]
+    averages = [
+        row
+        for measured in of_paper
+        for row in metric_rows(measured, printed_averages())
+        if row.label == AVERAGE
+    ]
+    shared = [
+        row
+        for measured in of_transfer
+        for row in metric_rows(measured, printed("mimic_transfer"), ("auc",))
+    ]
+    tables = []
+    if averages:
+        title = "Table 4: averages over labels"
+        tables.append(_metric_table("table4", title, averages, study, of_paper))
+    if shared:
+        title = "Table 5: AUC on the labels shared with MIMIC-CXR"
+        tables.append(_metric_table("table5", title, shared, study, of_transfer))
+    for measured in of_paper:
+        dataset = measured.paired.dataset
+        number = DATASETS.index(dataset) + 1
+        rows = metric_rows(measured, printed("paper"))
+        title = f"Table S{number}: {PAPER_DATASETS[dataset]}"
+        tables.append(_metric_table(f"table_s{number}", title, rows, study, [measured]))
+    return tables
+
+
+def _metric_table(
+    name: str, title: str, rows: Sequence[Row], study: Study, comparisons: Sequence[Measured]
+) -> Table:
+    units = {
+        one.paired.dataset: "patients" for one in comparisons if one.paired.patients is not None
+    }
+    images = [one.paired.dataset for one in comparisons if one.paired.dataset not in units]
+    notes = [
+        f"Percent. 95 % percentile intervals over {study.resamples:,} redraws of patients"
+        + (f" (of images on {', '.join(images)}, which names no patients)" if images else "")
+        + "; the paper redrew images. The sd of an average is over labels and redraws, as in the "
+        "paper. The difference is our mean of redraws less the paper's."
+    ]
+    inside = [row.paper_inside for row in rows if row.paper_inside is not None]
+    if inside:
+        notes.append(f"The paper's number lies in our interval in {sum(inside)} of {len(inside)}.")
+    else:
+        notes.append("The paper has no such initialization to compare with.")
+    return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
+
+
+def _differences(study: Study, rows: Sequence[Difference]) -> Table:
+    family = sum(row.q is not None for row in rows)
+    notes = [
+        f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
+        f"two-sided, q by Benjamini-Hochberg once over all {family} labels of all datasets.",
+        *notes_on("comparisons"),
+    ]
+    title = "Differences between initializations"
+    return row_table("comparisons", title, Difference, rows, notes)
+
+
+def _contradictions() -> Table:
+    header = ("tables", "topic", "paper", "fact")
+    rows = [(" ".join(one.tables), one.topic, one.paper, one.fact) for one in CONTRADICTIONS]
+    return Table("contradictions", "Where the paper contradicts itself", header, rows)
+
+
+def _provenance(study: Study, comparisons: Sequence[Measured]) -> dict[str, Any]:
+    """Say what each run's numbers come from, by experiment id."""
+    runs = {name: of for one in comparisons for name, of in one.paired.origins.items()}
+    return {"study": study.name, "question": study.question, "jaxcxr": __version__, "runs": runs}

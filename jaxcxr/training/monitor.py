@@ -1,0 +1,137 @@
+"""What a person sees of a training, and what is kept of it: terminal, `metrics.jsonl`, TensorBoard.
+
+A terminal gets a live bar; anything else, such as a batch system's log file, gets plain lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from tensorboardX import SummaryWriter
+
+from jaxcxr.errors import InputError
+from jaxcxr.run.directory import CONFIG, METRICS
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Print one line, from the first process alone."""
+    if jax.process_index() == 0:
+        console.print(message, markup=False)
+
+
+def summary(title: str, rows: dict[str, Any]) -> None:
+    """Print a two-column table, from the first process alone."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    if jax.process_index() == 0:
+        console.print(table)
+
+
+class Monitor:
+    """Follows one training; use it in a `with` statement.
+
+    Args:
+      directory: of the run.
+      total_steps: of the whole training.
+      first_step: where this process starts; records of later steps, left by a process that was
+        killed before its next checkpoint, are removed, since they are about to be made again.
+      wandb: project of Weights & Biases to report to; empty for none.
+
+    Raises:
+      InputError: `wandb` is given and its client is not installed.
+    """
+
+    def __init__(self, directory: Path, total_steps: int, first_step: int, wandb: str = ""):
+        self._first_process = jax.process_index() == 0
+        self._total, self._done = total_steps, first_step
+        self._progress = Progress(
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (self._first_process and console.is_terminal),
+        )
+        self._task = self._progress.add_task("", total=total_steps, completed=first_step)
+        if self._first_process:
+            _truncate(directory / METRICS, first_step)
+            self._records = (directory / METRICS).open("a", encoding="utf-8")
+            self._events = SummaryWriter(str(directory), purge_step=first_step + 1)
+            self._wandb = _start_wandb(wandb, directory) if wandb else None
+
+    def __enter__(self) -> Monitor:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Remove the bar and close the files."""
+        self._progress.stop()
+        if self._first_process:
+            self._records.close()
+            self._events.close()
+            if self._wandb is not None:
+                self._wandb.finish()
+
+    def advance(self, step: int) -> None:
+        """Move the bar to `step`."""
+        self._progress.update(self._task, completed=step)
+
+    def record(self, step: int, metrics: dict[str, float]) -> None:
+        """Keep numbers of a step, and show them."""
+        if not self._first_process:
+            return
+        self._records.write(json.dumps({"step": step, **metrics}) + "\n")
+        self._records.flush()
+        for name, value in metrics.items():
+            self._events.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(metrics, step=step)
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        if console.is_terminal and "loss" in metrics:
+            self._progress.update(self._task, description=shown)
+        else:
+            console.print(f"step {step}/{self._total}  {shown}", markup=False)
+
+
+def _start_wandb(project: str, directory: Path) -> Any:
+    """Start or resume the report of this run, known by its directory."""
+    try:
+        import wandb
+    except ImportError:
+        raise InputError(
+            "config.wandb needs the client of Weights & Biases: pip install 'jaxcxr[wandb]'"
+        ) from None
+    name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
+    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    return wandb.init(
+        project=project, id=name, name=directory.name, dir=directory, config=config, resume="allow"
+    )
+
+
+def _truncate(path: Path, step: int) -> None:
+    """Drop records after `step`, and a last line that a kill cut in two."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        if record["step"] <= step:
+            kept.append(line)
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

@@ -1,0 +1,113 @@
+"""One step of training: a pure function of state and batch.
+
+The state is a plain dict: `step` (a scalar), `params` (parameters by path) and `opt` (the
+optimizer's state, of the trainable parameters alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from jaxcxr.model import ViT, split
+from jaxcxr.model.lora import merge_lora
+from jaxcxr.run.pixels import PixelStatistics, to_model_input
+from jaxcxr.training.augment import augment, mirror_labels
+from jaxcxr.training.loss import weighted_bce_sum
+from jaxcxr.training.optimizer import is_trainable
+
+State = dict[str, Any]
+Batch = dict[str, jax.Array]
+
+
+def init_state(
+    config: ConfigDict, params: dict[str, jax.Array], optimizer: optax.GradientTransformation
+) -> State:
+    """Return the state before the first step."""
+    trainable, _ = _partition(params, config.trainable)
+    return {"step": jnp.zeros((), jnp.int32), "params": params, "opt": optimizer.init(trainable)}
+
+
+def make_train_step(
+    config: ConfigDict,
+    model: ViT,
+    optimizer: optax.GradientTransformation,
+    labels: Sequence[str],
+    pos_weight: np.ndarray,
+    pixel_statistics: PixelStatistics,
+) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
+    """Build the function that learns from one batch.
+
+    Args:
+      config: the experiment's.
+      model: gives the function; its parameters are not used, those of the state are.
+      optimizer: of `make_optimizer`.
+      labels: names of the model's outputs; those with a side change it in a flipped image.
+      pos_weight: `[labels]`, see `positive_weights`.
+      pixel_statistics: mean and standard deviation `[3]` of the normalisation.
+
+    Returns:
+      `train_step(state, batch)` -> `(state, metrics)`. The batch holds `image` `[batch, side,
+      side]` uint8, and `labels` and `mask` `[batch, labels]` float32. Metrics are the mean `loss`
+      over known labels and the `gradient_norm`. Random numbers depend on the seed, the step and
+      the position in the batch alone.
+    """
+    apply, _ = split(model)
+    mean, std = pixel_statistics
+    mirrored = mirror_labels(labels) if config.flip else np.arange(len(labels))
+
+    def loss_sum(trainable: dict, frozen: dict, batch: Batch) -> jax.Array:
+        images = to_model_input(batch["image"], mean, std)
+        logits, _ = apply(merge_lora(frozen | trainable), images)
+        assert logits is not None
+        return weighted_bce_sum(logits, batch["labels"], batch["mask"], pos_weight)
+
+    def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
+        images, flipped = augment(
+            key, batch["image"], flip=config.flip, rotation_degrees=config.rotation_degrees
+        )
+        truth = {
+            name: jnp.where(flipped[:, None], batch[name][:, mirrored], batch[name])
+            for name in ("labels", "mask")
+        }
+        batch = {"image": images, **truth}
+        trainable, frozen = _partition(state["params"], config.trainable)
+        gradient = jax.value_and_grad(partial(loss_sum, frozen=frozen))
+        total, gradients = _accumulated(gradient, trainable, batch, config.accumulate)
+        known = jnp.maximum(batch["mask"].sum(), 1)
+        gradients = jax.tree.map(lambda g: g / known, gradients)
+        updates, opt = optimizer.update(gradients, state["opt"], trainable)
+        params = frozen | optax.apply_updates(trainable, updates)
+        metrics = {"loss": total / known, "gradient_norm": optax.tree.norm(gradients)}
+        return {"step": state["step"] + 1, "params": params, "opt": opt}, metrics
+
+    return train_step
+
+
+def _partition(params: dict[str, Any], trainable: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    learns = {path: value for path, value in params.items() if is_trainable(path, trainable)}
+    return learns, {path: value for path, value in params.items() if path not in learns}
+
+
+def _accumulated(gradient: Callable, trainable: dict, batch: Batch, parts: int) -> Any:
+    """Sum loss and gradients over `parts` micro-batches of the batch, one after the other."""
+    if parts == 1:
+        return gradient(trainable, batch=batch)
+
+    def every_nth(rows: jax.Array) -> jax.Array:
+        # Taking each n-th row, not runs of rows, leaves every device its share of a micro-batch.
+        return rows.reshape(len(rows) // parts, parts, *rows.shape[1:]).swapaxes(0, 1)
+
+    def add(total: Any, micro_batch: Batch) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, gradient(trainable, batch=micro_batch)), None
+
+    zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, trainable))
+    return jax.lax.scan(add, zero, jax.tree.map(every_nth, batch))[0]

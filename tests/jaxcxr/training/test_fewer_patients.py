@@ -1,0 +1,103 @@
+"""Training on a share of the patients: what is learnt from, what stays whole, what is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import get_config
+
+from input_pipeline.splits import fraction
+from jaxcxr.errors import InputError
+from jaxcxr.main import run_experiment
+from jaxcxr.model import read_header
+from jaxcxr.training import train as train_module
+from jaxcxr.training.loss import positive_weights
+
+SHARE = 0.5
+
+
+def _config(data, **changes):
+    config = get_config()
+    config.data, config.train_patients = str(data), SHARE
+    config.update(changes)
+    return config
+
+
+def _learnt(data, seed=0):
+    records = pd.read_parquet(data / "records.parquet")
+    train = records[records["split"] == "train"].reset_index(drop=True)
+    kept = [fraction(patient, f"train_patients:{seed}") < SHARE for patient in train["patient_id"]]
+    return train[kept]
+
+
+def _watched(monkeypatch):
+    """Collect the rows of every batch, and the weights of the loss."""
+    seen = {"rows": [], "pos_weight": []}
+    make = train_module.make_train_step
+    dataset = train_module.train_dataset
+
+    def batches(*args, **kwargs):
+        source = dataset(*args, **kwargs)
+        return source.map(lambda batch: seen["rows"].append(batch["index"]) or batch)
+
+    def step(config, model, optimizer, labels, pos_weight, pixels):
+        seen["pos_weight"].append(pos_weight)
+        return make(config, model, optimizer, labels, pos_weight, pixels)
+
+    monkeypatch.setattr(train_module, "train_dataset", batches)
+    monkeypatch.setattr(train_module, "make_train_step", step)
+    return seen
+
+
+def test_only_its_patients_are_learnt_from_and_the_rest_stays_whole(
+    tiny_data, tmp_path, monkeypatch, capsys
+):
+    seen = _watched(monkeypatch)
+    run_experiment(_config(tiny_data, epochs=2), tmp_path)
+    learnt = _learnt(tiny_data)
+    assert 20 < len(learnt) < 100
+    assert set(np.concatenate(seen["rows"])) <= set(learnt.index)
+    labels = ["Cardiomegaly", "Nodule/Mass", "Rare"]
+    np.testing.assert_array_equal(
+        seen["pos_weight"][0], positive_weights(learnt[labels].to_numpy())
+    )
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert predictions["split"].value_counts().to_dict() == {"test": 50, "validation": 40}
+    told = read_header(tmp_path / "model.safetensors").provenance
+    assert told["trained_on"] == {
+        "share_of_patients": SHARE,
+        "patients": learnt["patient_id"].nunique(),
+        "images": len(learnt),
+    }
+    said = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
+    assert f"{len(learnt)} training images in" in said
+    assert f"of {learnt['patient_id'].nunique()} patients, drawn as 0.5 of all (120" in said
+
+
+def test_the_trained_parameters_are_told(tiny_data, tmp_path):
+    run_experiment(_config(tiny_data, epochs=1, trainable="head"), tmp_path)
+    # A linear probe on a width of 32: weights and bias of 3 labels.
+    assert read_header(tmp_path / "model.safetensors").provenance["trained_parameters"] == 3 * 33
+
+
+def test_a_stopped_run_goes_on_exactly(tiny_data, tmp_path, monkeypatch):
+    run_experiment(_config(tiny_data), tmp_path / "whole")
+    settle, steps = train_module.put_batch, []
+
+    def stop_at_the_fifth(mesh, batch):
+        steps.append(1)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return settle(mesh, batch)
+
+    monkeypatch.setattr(train_module, "put_batch", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(_config(tiny_data), tmp_path / "stopped")
+    monkeypatch.undo()
+    run_experiment(_config(tiny_data), tmp_path / "stopped")
+    whole, stopped = (tmp_path / name / "predictions.parquet" for name in ("whole", "stopped"))
+    pd.testing.assert_frame_equal(pd.read_parquet(whole), pd.read_parquet(stopped))
+
+
+def test_too_few_images_for_a_batch_is_one_sentence(tiny_data, tmp_path):
+    with pytest.raises(InputError, match=r"fewer than one batch of 16; .*raise config.train_pat"):
+        train_module.train(_config(tiny_data, train_patients=0.02), tmp_path)

@@ -1,0 +1,137 @@
+"""The train step against a PyTorch training of the study's recipe, written from its functions."""
+
+import jax
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from flax import nnx
+
+from jaxcxr.config import study_config
+from jaxcxr.inference.forward import make_predict_step
+from jaxcxr.model import ViT, ViTSpec, flatten, split
+from jaxcxr.training.optimizer import make_optimizer
+from jaxcxr.training.step import init_state, make_train_step
+
+SPEC = ViTSpec(
+    patch_size=7, width=32, depth=3, heads=4, mlp_width=64, native_image_size=28, layer_scale=True
+)
+LABELS = ("a", "b", "c")
+POS_WEIGHT = np.array([2.0, 0.5, 9.0], "float32")
+PIXELS = (np.full(3, 0.45, "float32"), np.full(3, 0.25, "float32"))
+
+
+def _config(**changes):
+    config = study_config()
+    config.flip, config.rotation_degrees, config.learning_rate = False, 0.0, 1e-3
+    config.update(changes)
+    return config
+
+
+def _batches(steps, batch=8):
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        yield {
+            "image": rng.integers(0, 256, (batch, 28, 28)).astype("uint8"),
+            "labels": rng.integers(0, 2, (batch, 3)).astype("float32"),
+            "mask": np.ones((batch, 3), "float32"),
+        }
+
+
+def _train(config, steps=10):
+    model = ViT(SPEC, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    optimizer = make_optimizer(config, SPEC.depth, steps)
+    params = flatten(split(model)[1])
+    state = init_state(config, params, optimizer)
+    step = jax.jit(make_train_step(config, model, optimizer, LABELS, POS_WEIGHT, PIXELS))
+    losses = []
+    for batch in _batches(steps):
+        state, metrics = step(state, batch)
+        losses.append(float(metrics["loss"]))
+    return losses, state, params
+
+
+def _determined(path, value):
+    """Leave out the key's bias: no loss depends on it, and Adam steps on rounding."""
+    value = np.asarray(value)
+    return np.delete(value, slice(32, 64)) if path.endswith("qkv/bias") else value
+
+
+def _torch_logits(p, images):
+    """Forward pass from PyTorch's own functions, on parameters in the layout of this project."""
+
+    def norm(x, name):
+        return F.layer_norm(x, (SPEC.width,), p[f"{name}/scale"], p[f"{name}/bias"], 1e-6)
+
+    def linear(x, name):
+        return F.linear(x, p[f"{name}/kernel"].T, p[f"{name}/bias"])
+
+    pixels = (torch.tensor(images).float()[:, None] / 255).expand(-1, 3, -1, -1)
+    pixels = (pixels - 0.45) / 0.25
+    kernel = p["patch_embedding/kernel"].permute(3, 2, 0, 1)
+    x = F.conv2d(pixels, kernel, p["patch_embedding/bias"], stride=SPEC.patch_size)
+    x = x.flatten(2).transpose(1, 2)
+    x = torch.cat([p["class_token"].expand(len(x), 1, -1), x], 1) + p["position_table"]
+    for block in range(SPEC.depth):
+        here = f"blocks/{block}"
+        qkv = linear(norm(x, f"{here}/norm1"), f"{here}/attention/qkv")
+        q, k, v = (t.unflatten(-1, (SPEC.heads, -1)).transpose(1, 2) for t in qkv.chunk(3, -1))
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        x = x + linear(attended, f"{here}/attention/projection") * p[f"{here}/scale1"]
+        hidden = F.gelu(linear(norm(x, f"{here}/norm2"), f"{here}/mlp/fc1"))
+        x = x + linear(hidden, f"{here}/mlp/fc2") * p[f"{here}/scale2"]
+    return linear(norm(x, "norm")[:, 0], "head")
+
+
+def test_ten_steps_equal_pytorch():
+    losses, state, start = _train(_config())
+    p = {path: torch.tensor(np.asarray(value)).requires_grad_() for path, value in start.items()}
+    optimizer = torch.optim.AdamW(p.values(), lr=1e-3, weight_decay=0.0)
+    criterion = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(POS_WEIGHT))
+    for ours, batch in zip(losses, _batches(10), strict=True):
+        optimizer.zero_grad()
+        loss = criterion(_torch_logits(p, batch["image"]), torch.tensor(batch["labels"]))
+        loss.backward()
+        optimizer.step()
+        np.testing.assert_allclose(ours, loss.item(), rtol=1e-4)
+    for path, value in state["params"].items():
+        ours, theirs = (_determined(path, v) for v in (value, p[path].detach().numpy()))
+        size = max(np.abs(start[path]).max(), 1e-2)
+        np.testing.assert_allclose(ours, theirs, atol=1e-4 * size, err_msg=path)
+    assert losses[0] > 1.2 * losses[-1]
+
+
+def test_micro_batches_give_the_step_of_the_whole_batch():
+    whole, state, _ = _train(_config(), steps=3)
+    parts, accumulated, _ = _train(_config(accumulate=4), steps=3)
+    np.testing.assert_allclose(whole, parts, rtol=1e-5)
+    for path, value in state["params"].items():
+        ours, theirs = (_determined(path, v) for v in (value, accumulated["params"][path]))
+        np.testing.assert_allclose(ours, theirs, atol=2e-5, err_msg=path)
+
+
+@pytest.mark.parametrize("trainable", ["head", "lora"])
+def test_a_frozen_backbone_stays_and_costs_no_optimizer_state(trainable):
+    config = _config(trainable=trainable)
+    _, state, start = _train(config, steps=2)
+    changed = {path for path in start if (state["params"][path] != start[path]).any()}
+    assert changed == {"head/kernel", "head/bias"}
+    moments = [leaf for leaf in jax.tree.leaves(state["opt"]) if leaf.ndim == 2]
+    assert len(moments) == 2  # of the head's kernel; without add_lora there is nothing else
+
+
+def test_random_numbers_depend_on_seed_and_step_alone():
+    config = _config(flip=True, rotation_degrees=7.0)
+    first, again = _train(config, steps=3)[0], _train(config, steps=3)[0]
+    assert first == again
+    assert first != _train(_config(flip=True, rotation_degrees=7.0, seed=1), steps=3)[0]
+
+
+def test_prediction_is_the_trained_functions():
+    config = _config()
+    model = ViT(SPEC, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    _, state, _ = _train(config, steps=2)
+    images = next(_batches(1))["image"]
+    ours = make_predict_step(model, PIXELS)(state["params"], images)
+    p = {path: torch.tensor(np.asarray(value)) for path, value in state["params"].items()}
+    np.testing.assert_allclose(ours, _torch_logits(p, images), rtol=1e-4, atol=1e-5)
