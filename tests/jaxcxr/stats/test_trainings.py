@@ -103,3 +103,28 @@ def test_redraws_grow_with_the_family():
     assert redraws_for(1) == 1000 and redraws_for(108) == 4320
     # One smallest p among all must be found at 0.05.
     assert all(tests * 2 / (redraws_for(tests) + 1) < 0.05 for tests in range(1, 500))
+
+
+@pytest.mark.parametrize(
+    ("auc", "cov2", "error", "freedom"),
+    [
+        (
+            [0.91964573, 0.85877617, 0.90386473, 0.97310789, 0.82979066],
+            0.00048396180,
+            0.033173597,
+            12.744648,
+        ),
+        (
+            [0.94782609, 0.90531401, 0.92173913, 0.99935588, 0.92995169],
+            0.00020418785,
+            0.021566368,
+            12.710190,
+        ),
+    ],
+)
+def test_one_model_equals_the_published_example_of_five_readers(auc, cov2, error, freedom):
+    """Van Dyke 1993, each modality alone, as RJafroc prints it (Hillis 2007)."""
+    covariance = np.full((5, 5), cov2) + np.diag(np.full(5, 0.0005))
+    found = over_trainings([np.array(auc)], covariance, (1,))
+    assert found.error == pytest.approx(error, rel=1e-5)
+    assert found.freedom == pytest.approx(freedom, rel=1e-5)
