@@ -1,9 +1,10 @@
 """Statistics of predictions: `statistics.json`, tables and plots.
 
-    python -m jaxcxr.evaluate PREDICTIONS [--against PREDICTIONS] --out DIR
+    python -m jaxcxr.evaluate PREDICTIONS... [--against PREDICTIONS...] --out DIR
 
 PREDICTIONS is the parquet that `jaxcxr.predict` writes, or a CSV of labels and scores that any
-other tool made. What each number means is in `docs/statistics.md`.
+other tool made. Several files are several trainings of one
+model. What each number means is in `docs/statistics.md`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    predictions_path: str | Path,
+    predictions_path: str | Path | Sequence[str | Path],
     out_dir: str | Path,
     *,
-    against: str | Path | None = None,
+    against: str | Path | Sequence[str | Path] | None = None,
     print_tables: bool = True,
     print_subgroups: bool = False,
     plots: bool = True,
@@ -32,9 +33,11 @@ def evaluate(
     """Compute the statistics of a predictions file, write them to `out_dir` and print the tables.
 
     Args:
-      predictions_path: `.parquet` or `.csv`.
+      predictions_path: `.parquet` or `.csv`; several for trainings of one model with other seeds.
+        Then the statistics are of their mean, and `out_dir/training_N` has those of each.
       out_dir: gets `statistics.json`, the tables as CSV and LaTeX, and the plots.
-      against: predictions of another model for the same images, to compare with.
+      against: predictions of another model for the same images, to compare with; several for
+        trainings of it.
       print_tables: whether to print to the terminal.
       print_subgroups: whether to print the long table of subgroups too; it is written anyway.
       plots: whether to draw.
@@ -47,6 +50,7 @@ def evaluate(
       InputError: a file or an option cannot be used.
     """
     from jaxcxr.files import write_json
+    from jaxcxr.results.comparison import aligned, compared
     from jaxcxr.results.predictions import read_predictions
     from jaxcxr.results.statistics import Options
     from jaxcxr.results.statistics_files import write_curves, write_tables
@@ -55,15 +59,17 @@ def evaluate(
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
     chosen = Options(**options)
-    everything = read_predictions(predictions_path)
-    models = [everything.of_split(chosen.split)]
-    statistics = _statistics(everything, models[0], chosen)
-    if against is not None:
-        from jaxcxr.results.comparison import aligned, compared
-
-        other = read_predictions(against).of_split(chosen.split)
-        statistics["comparison"] = compared(models[0], other, chosen)
-        models.append(aligned(models[0], other)[1])
+    paths = _paths(predictions_path)
+    everything = [read_predictions(path) for path in paths]
+    first = [one.of_split(chosen.split) for one in everything]
+    second = [read_predictions(path).of_split(chosen.split) for path in _paths(against)]
+    if len(paths) == 1:
+        statistics = _statistics(everything[0], first[0], chosen)
+    else:
+        statistics = _of_trainings(everything, first, chosen)
+    if second:
+        statistics["comparison"] = compared(first, second, chosen)
+    models = [first[0], *(aligned(first[0], one)[1] for one in [*first[1:], *second])]
     write_json(out_dir / "statistics.json", statistics)
     write_tables(out_dir, statistics)
     named = list(zip(_short_names(models), models, strict=True))
@@ -71,10 +77,43 @@ def evaluate(
     if plots:
         from jaxcxr.results.plots import write_plots
 
-        write_plots(out_dir, statistics, named)
+        write_plots(out_dir, statistics, [named[0], *named[len(first) :][:1]])
+    if len(paths) > 1:
+        for number, path in enumerate(paths, 1):
+            of_one = out_dir / f"training_{number}"
+            evaluate(path, of_one, print_tables=False, plots=plots, **options)
     if print_tables:
         _print(statistics, out_dir, print_subgroups)
     return statistics
+
+
+def _paths(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    if given is None:
+        return []
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+
+
+def _of_trainings(
+    everything: Sequence[Predictions], reported: Sequence[Predictions], options: Any
+) -> dict[str, Any]:
+    from jaxcxr import __version__
+    from jaxcxr.files import sha256
+    from jaxcxr.results.trainings import describe_trainings
+
+    if options.paper:
+        raise InputError("--paper is of one training, as the study's numbers are: give one file")
+    return {
+        "jaxcxr": __version__,
+        "trainings": [
+            {
+                "predictions": str(one.path),
+                "predictions_sha256": sha256(one.path),
+                "origin": one.origin,
+            }
+            for one in everything
+        ],
+        **describe_trainings(reported, options),
+    }
 
 
 def _statistics(everything: Predictions, reported: Predictions, options: Any) -> dict[str, Any]:
@@ -157,8 +196,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m jaxcxr.evaluate", description="Statistics of predictions."
     )
-    parser.add_argument("predictions", type=Path, help="predictions, .parquet or .csv")
-    parser.add_argument("--against", type=Path, help="another model's, for the same images")
+    parser.add_argument(
+        "predictions",
+        type=Path,
+        nargs="+",
+        help="predictions, .parquet or .csv; several are trainings of one model",
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        metavar="PREDICTIONS",
+        help="another model's, for the same images; several are its trainings",
+    )
     parser.add_argument("--out", dest="out_dir", type=Path, required=True, help="results folder")
     parser.add_argument("--split", default="test", help="whose statistics (default: test)")
     parser.add_argument(
@@ -191,6 +241,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=(18, 40, 60, 80),
         metavar="YEARS",
         help="where age bands begin (default: 18 40 60 80)",
+    )
+    parser.add_argument(
+        "--least-patients",
+        type=int,
+        default=10,
+        metavar="K",
+        help="in the smaller class of a label that an average counts (default: 10; at least 5)",
     )
     parser.add_argument(
         "--paper",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from jaxcxr.results.captions import average_words
+
 
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
@@ -22,7 +24,7 @@ FEW = 10
 
 
 def _labels(statistics: dict[str, Any]) -> Iterator[str]:
-    resamples, unit = statistics["bootstrap"]["resamples"], statistics["bootstrap"]["unit"]
+    unit = statistics["bootstrap"]["unit"]
     for row in statistics["labels"]:
         if not row["estimable"]:
             yield (
@@ -40,22 +42,39 @@ def _labels(statistics: dict[str, Any]) -> Iterator[str]:
             )
         if row["fewest_units"] > 1 and row["unusable_redraws"]:
             yield (
-                f"{row['label']}: {row['unusable_redraws']:,} of {resamples:,} redraws had one "
-                "class only and are left out of its interval."
+                f"{row['label']}: {row['unusable_redraws']:,} redraws had one class only and are "
+                f"left out{_others(statistics)}."
             )
 
 
+def _others(statistics: dict[str, Any]) -> str:
+    """Say that others were drawn in the place of unusable redraws, as the study did not."""
+    resamples = statistics["bootstrap"]["resamples"]
+    return "" if "paper" in statistics else f"; others were drawn, up to {resamples:,} usable ones"
+
+
 def _average(statistics: dict[str, Any]) -> Iterator[str]:
-    lost = statistics["average"]["unusable_redraws"]
-    if statistics["average"]["metrics"] and lost:
+    average = statistics["average"]
+    yield average_words(statistics)
+    if average["least_patients"] < FEW and average["labels"]:
         yield (
-            f"Average: {lost:,} of {statistics['bootstrap']['resamples']:,} redraws lacked a class "
-            "of some label and are left out of its interval."
+            f"Average: labels with fewer than {FEW} {statistics['bootstrap']['unit']}s in a class "
+            "may count, and intervals of such averages tend to be too short."
+        )
+    if average["metrics"] and average["unusable_redraws"]:
+        yield (
+            f"Average: {average['unusable_redraws']:,} redraws lacked a class of some label and "
+            f"are left out{_others(statistics)}."
         )
 
 
 def _validation(statistics: dict[str, Any]) -> Iterator[str]:
-    if statistics["validation"] is None:
+    if "trainings" in statistics:
+        yield (
+            "Numbers are means over trainings. Thresholds, calibration and subgroups belong to one "
+            "trained model: those of each are in the folders training_1, training_2, ..."
+        )
+    elif statistics["validation"] is None:
         yield (
             "No validation split in the file: sensitivity, specificity and accuracy are at "
             "thresholds chosen on the reported images themselves, which flatters them."
@@ -87,6 +106,17 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
         return
     if comparison["labels_not_in_both"]:
         yield f"Not compared, in one file only: {', '.join(comparison['labels_not_in_both'])}."
+    yield from _trainings(comparison)
+    few = [row["label"] for row in comparison["labels"] if row["estimable"] and row["p"] is None]
+    if few:
+        yield f"Too few {statistics['bootstrap']['unit']}s for a test: {', '.join(few)}."
+    smallest = comparison["smallest_p"]
+    rows = [*comparison["labels"], comparison["average"]]
+    if smallest and any(row["p"] is not None and row["p"] <= smallest for row in rows):
+        yield (
+            f"p = {smallest:.2g} is the smallest that so many redraws can give, marked "
+            "\N{LESS-THAN OR EQUAL TO}: more redraws (--resamples) may give a smaller one."
+        )
     for row in comparison["labels"]:
         if row["disagree"]:
             yield (
@@ -94,3 +124,18 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
                 f"(p {row['delong_p']:.2g}) disagree; look at the number of positives before "
                 "relying on either."
             )
+
+
+def _trainings(comparison: dict[str, Any]) -> Iterator[str]:
+    first, second = comparison["trainings"]
+    if first == second == 1:
+        yield (
+            "This compares two trained models, not two ways to train: another training of either "
+            "may give another difference. Give several trainings a side to compare these."
+        )
+    elif not comparison["of_initializations"]:
+        single = "first" if first == 1 else "second"
+        yield (
+            f"The {single} model was trained once: this is about that trained model, not about the "
+            "way it was trained."
+        )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxcxr.files import atomic_path
+from jaxcxr.results.captions import average_name, interval_words
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.terminal import interval_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,8 @@ def write_plots(
 
     Args:
       out_dir: gets `roc`, `precision_recall`, `reliability` and `forest`, `.svg` and `.png`.
-      statistics: of the first model, with its comparison if there are two.
+      statistics: of the first model, with its comparison if there are two. Of several trainings
+        only the forest is drawn: a curve is of one.
       models: one or two names with the predictions of the reported split, on the same images.
     """
     import matplotlib as mpl
@@ -44,6 +45,9 @@ def write_plots(
     if not rows:
         return
     with mpl.rc_context(STYLE):
+        save_figure(_forest(statistics, models), out_dir / "forest")
+        if "trainings" in statistics:
+            return
         save_figure(_grid(rows, lambda axes, row: _roc(axes, row, models), models), out_dir / "roc")
         save_figure(
             _grid(rows, lambda axes, row: _precision_recall(axes, row, models), models),
@@ -51,7 +55,6 @@ def write_plots(
         )
         if rows[0]["calibration"]:
             save_figure(_grid(rows, _reliability, models[:1]), out_dir / "reliability")
-        save_figure(_forest(statistics, models), out_dir / "forest")
 
 
 def save_figure(figure: Figure, stem: Path) -> None:
@@ -157,7 +160,7 @@ def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]
     names = [f"{row['label']} ({row['positives']:,})" for row in rows]
     lines = [row["metrics"]["auc"] for row in rows]
     if statistics["average"]["metrics"]:
-        names.append("Average")
+        names.append(average_name(statistics["average"]))
         lines.append(statistics["average"]["metrics"]["auc"])
     compared = statistics.get("comparison")
     height = 1.5 + 0.28 * len(names)

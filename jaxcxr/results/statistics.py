@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxcxr.errors import InputError
 from jaxcxr.results.predictions import Predictions
+from jaxcxr.stats.usable import FEWEST_ALLOWED, LEAST_UNITS, first_usable, units_of_labels, wanted
 
 AVERAGED = ("auc", "average_precision", "accuracy", "sensitivity", "specificity")
 FIXED = ("sensitivity_at_specificity", "specificity_at_sensitivity")
@@ -29,6 +30,8 @@ class Options:
       interval: "percentile" or "bca"; BCa is for AUC and average precision only.
       fixed_rate: sensitivity is also given at this specificity, and the reverse.
       age_bands: lower ends, in years, of all age bands but the youngest.
+      least_patients: in the smaller class of a label that an average with an interval counts, or a
+        family of tests; images where those are redrawn.
       paper: also give what the study of arXiv 2308.07688 printed, over redraws of images as there.
     """
 
@@ -41,6 +44,7 @@ class Options:
     interval: str = "percentile"
     fixed_rate: float = 0.9
     age_bands: tuple[int, ...] = (18, 40, 60, 80)
+    least_patients: int = LEAST_UNITS
     paper: bool = False
 
     def __post_init__(self) -> None:
@@ -54,6 +58,11 @@ class Options:
             raise InputError(f"--fixed-rate is {self.fixed_rate}: give a share, such as 0.9")
         if list(self.age_bands) != sorted(set(self.age_bands)):
             raise InputError(f"--age-bands {self.age_bands} must rise, such as 18 40 60 80")
+        if self.least_patients < FEWEST_ALLOWED:
+            raise InputError(
+                f"--least-patients is {self.least_patients}: an interval of an average over labels "
+                f"with so few patients is too short; give at least {FEWEST_ALLOWED}"
+            )
         if self.paper and self.unit == "patient":
             raise InputError("--paper redraws images, as the study did: leave out --unit patient")
 
@@ -86,47 +95,86 @@ def describe(predictions: Predictions, options: Options) -> dict[str, Any]:
       predictions: of the one split.
       options: of the evaluation.
     """
-    from jaxcxr.stats import bootstrap, fewest_units, jackknife
+    from jaxcxr.stats import bootstrap, jackknife
 
     settings = redraw_settings(predictions, options)
     asked: dict[str, Any] = {"average_precision": True, "fixed_rate": options.fixed_rate}
     labels, scores = predictions.labels, predictions.scores
-    redraws = bootstrap(labels, scores, **settings, **asked)
+    units = units_of_labels(labels, settings["groups"])
+    kept = units >= options.least_patients
+    # The study drew so many and no more.
+    until = None if options.paper else wanted(units, kept)
+    redraws = bootstrap(labels, scores, until_usable=until, **settings, **asked)
     left_out = None
     if options.interval == "bca":
         left_out = jackknife(labels, scores, groups=settings["groups"], **asked)
-    fewest = [fewest_units(column, settings["groups"]) for column in labels.T]
-    estimable = np.array(fewest) > 0
     described = {
+        **what_is_described(predictions, options),
+        "labels": [
+            {
+                **label_facts(predictions, column, int(units[column])),
+                "unusable_redraws": _lost(redraws.auc[:, column], options),
+                "metrics": _metrics(redraws, left_out, options, column, int(units[column])),
+            }
+            for column in range(len(units))
+        ],
+        "average": {
+            **labels_of_average(predictions, units, options),
+            **_average(redraws, left_out, options, units, kept),
+        },
+    }
+    if options.paper:
+        described["paper"] = _paper(redraws)
+    return described
+
+
+def what_is_described(predictions: Predictions, options: Options) -> dict[str, Any]:
+    """Say which images the statistics are of, and how they were redrawn."""
+    patients = predictions.patients
+    return {
         "split": options.split,
-        "images": len(labels),
-        "patients": None if predictions.patients is None else len(np.unique(predictions.patients)),
+        "images": len(predictions.labels),
+        "patients": None if patients is None else len(np.unique(patients)),
         "bootstrap": {
-            "unit": "image" if settings["groups"] is None else "patient",
+            "unit": "image" if groups_of(predictions, options) is None else "patient",
             "resamples": options.resamples,
             "seed": options.seed,
             "interval": options.interval,
             "level": options.level,
         },
         "fixed_rate": options.fixed_rate,
-        "labels": [
-            {
-                "label": name,
-                "positives": int(redraws.positives[column]),
-                "negatives": int(redraws.negatives[column]),
-                "unknown": int(np.sum(labels[:, column] == -1)),
-                "estimable": bool(estimable[column]),
-                "fewest_units": fewest[column],
-                "unusable_redraws": int(redraws.unusable[column]),
-                "metrics": _metrics(redraws, left_out, options, column, fewest[column]),
-            }
-            for column, name in enumerate(predictions.label_names)
-        ],
-        "average": _average(redraws, left_out, options, estimable, predictions.label_names),
     }
-    if options.paper:
-        described["paper"] = _paper(redraws)
-    return described
+
+
+def label_facts(predictions: Predictions, column: int, units: int) -> dict[str, Any]:
+    """Say what a label is and how many images and patients tell of it."""
+    truth = predictions.labels[:, column]
+    return {
+        "label": predictions.label_names[column],
+        "positives": int(np.sum(truth == 1)),
+        "negatives": int(np.sum(truth == 0)),
+        "unknown": int(np.sum(truth == -1)),
+        "estimable": units > 0,
+        "fewest_units": units,
+    }
+
+
+def labels_of_average(
+    predictions: Predictions, units: np.ndarray, options: Options
+) -> dict[str, Any]:
+    """Name the labels that the average counts, and those with too few patients for it."""
+    named = list(zip(predictions.label_names, units, strict=True))
+    return {
+        "least_patients": options.least_patients,
+        "labels": [name for name, count in named if count >= options.least_patients],
+        "left_out": [name for name, count in named if 0 < count < options.least_patients],
+    }
+
+
+def _lost(auc: np.ndarray, options: Options) -> int:
+    """Count the redraws without both classes that had to be drawn, of `[drawn]` of a label."""
+    usable = first_usable(auc, options.resamples)
+    return usable.drawn - len(usable.values)
 
 
 def _metrics(
@@ -137,7 +185,7 @@ def _metrics(
     metrics = {
         name: summary(
             getattr(redraws.estimates, name)[column],
-            getattr(redraws, name)[:, column],
+            first_usable(getattr(redraws, name)[:, column], options.resamples).values,
             options,
             None if left_out is None or name not in SMOOTH else getattr(left_out, name)[:, column],
         )
@@ -147,27 +195,31 @@ def _metrics(
 
 
 def _average(
-    redraws: Any, left_out: Any, options: Options, estimable: np.ndarray, names: tuple[str, ...]
+    redraws: Any, left_out: Any, options: Options, units: np.ndarray, kept: np.ndarray
 ) -> dict[str, Any]:
-    """Average over the estimable labels in each redraw; a redraw that lacks one is not used."""
-    if not estimable.any():
-        return {"labels": [], "unusable_redraws": options.resamples, "metrics": None}
+    """Average over the labels with enough patients; of all labels there are values only."""
 
-    def mean(of: Any, name: str) -> np.ndarray:
-        return getattr(of, name)[..., estimable].mean(axis=-1)
+    def mean(of: Any, name: str, labels: np.ndarray) -> np.ndarray:
+        return getattr(of, name)[..., labels].mean(axis=-1)
 
+    all_labels = None
+    if (units > 0).any():
+        of = redraws.estimates
+        all_labels = {name: float(mean(of, name, units > 0)) for name in AVERAGED}
+    if not kept.any():
+        return {"unusable_redraws": 0, "metrics": None, "all_labels": all_labels}
     return {
-        "labels": [name for name, kept in zip(names, estimable, strict=True) if kept],
-        "unusable_redraws": int(np.isnan(mean(redraws, "auc")).sum()),
+        "unusable_redraws": _lost(mean(redraws, "auc", kept), options),
         "metrics": {
             name: summary(
-                mean(redraws.estimates, name),
-                mean(redraws, name),
+                mean(redraws.estimates, name, kept),
+                first_usable(mean(redraws, name, kept), options.resamples).values,
                 options,
-                None if left_out is None or name not in SMOOTH else mean(left_out, name),
+                None if left_out is None or name not in SMOOTH else mean(left_out, name, kept),
             )
             for name in AVERAGED
         },
+        "all_labels": all_labels,
     }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxcxr.results.captions import average_words, comparison_words, interval_words
 from jaxcxr.results.predictions import Predictions
 from jaxcxr.results.table_files import tex_row, write_csv, write_text
-from jaxcxr.results.terminal import COLUMNS, interval_words, p_value, percent_with_interval
+from jaxcxr.results.terminal import COLUMNS, p_value, percent_with_interval
 
 _SUMMARY = ("value", "mean", "sd", "low", "high")
 _COMPARED = (
@@ -35,9 +36,9 @@ def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
     if statistics["subgroups"]:
         write_csv(out_dir / "subgroups.csv", _SUBGROUP_HEADER, _subgroup_rows(statistics))
     if "comparison" in statistics:
-        header = ("label", "positives", "negatives", *_COMPARED)
+        header = ("label", "positives", "negatives", *_COMPARED, "averaged_labels")
         rows = [
-            [row.get("label", "Average"), *(row.get(key) for key in header[1:])]
+            [*(row.get(key) for key in header[:-1]), "; ".join(row.get("labels", ()))]
             for row in _compared(statistics)
         ]
         write_csv(out_dir / "comparison.csv", header, rows)
@@ -82,7 +83,7 @@ def turns(points: Any) -> np.ndarray:
 
 
 _OF_LABEL = ("label", "positives", "negatives", "unknown", "unusable_redraws")
-_LABEL_HEADER = (*_OF_LABEL, "metric", *_SUMMARY)
+_LABEL_HEADER = (*_OF_LABEL, "metric", *_SUMMARY, "seed_sd", "averaged_labels")
 _OF_CELL = ("label", "attribute", "subgroup", "images", "positives", "negatives")
 _SUBGROUP_HEADER = (*_OF_CELL, "metric", *_SUMMARY, *(f"gap_{key}" for key in _SUMMARY))
 
@@ -101,11 +102,16 @@ def _label_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
             if row["calibration"]:
                 metrics[name] = row["calibration"][name]
         for name, summary in metrics.items():
-            yield [*known, name, *(summary[key] for key in _SUMMARY)]
+            yield [*known, name, *(summary[key] for key in _SUMMARY), summary.get("seed_sd")]
     average = statistics["average"]
     for name, summary in (average["metrics"] or {}).items():
         known = ["Average", "", "", "", average["unusable_redraws"]]
-        yield [*known, name, *(summary[key] for key in _SUMMARY)]
+        numbers = *(summary[key] for key in _SUMMARY), summary.get("seed_sd")
+        yield [*known, name, *numbers, "; ".join(average["labels"])]
+    if average["left_out"]:
+        every = "; ".join([*average["labels"], *average["left_out"]])
+        for name, value in average["all_labels"].items():
+            yield ["All labels", "", "", "", "", name, value, *[""] * 5, every]
 
 
 def _subgroup_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
@@ -120,7 +126,8 @@ def _subgroup_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
 
 
 def _compared(statistics: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*statistics["comparison"]["labels"], statistics["comparison"]["average"]]
+    comparison = statistics["comparison"]
+    return [*comparison["labels"], {"label": "Average", **comparison["average"]}]
 
 
 def _labels_latex(statistics: dict[str, Any]) -> str:
@@ -135,13 +142,13 @@ def _labels_latex(statistics: dict[str, Any]) -> str:
     ]
     average = statistics["average"]["metrics"]
     last = average and ["Average", "", "", *(percent_with_interval(average[n]) for n in COLUMNS)]
-    caption = f"{interval_words(statistics)}."
+    caption = f"{interval_words(statistics)}. {average_words(statistics)}"
     return _latex(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
 
 
 def _comparison_latex(statistics: dict[str, Any]) -> str:
     def cells(row: dict[str, Any]) -> list[str]:
-        name = row.get("label", "Average")
+        name = row["label"]
         if row["difference"] is None:
             return [name, "not estimable", "", "", "", "", ""]
         return [
@@ -154,7 +161,7 @@ def _comparison_latex(statistics: dict[str, Any]) -> str:
 
     *labels, average = _compared(statistics)
     header = ["Label", "AUC", "Against", "Difference", "p", "q", "DeLong p"]
-    caption = f"{interval_words(statistics, 'percentile')}."
+    caption = f"{comparison_words(statistics)}. {average_words(statistics)}"
     return _latex(header, [cells(row) for row in labels], cells(average), caption)
 
 

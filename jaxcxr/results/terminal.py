@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jaxcxr.results.captions import (
+    all_labels_name,
+    average_name,
+    comparison_words,
+    images_and_patients,
+    interval_words,
+)
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -80,13 +88,13 @@ def _label_table(statistics: dict[str, Any]) -> Table:
         else:
             _add(table, row["label"], *counts, "not estimable", style="dim")
     average = statistics["average"]
+    table.add_section()
     if average["metrics"]:
-        table.add_section()
-        name, spread = (
-            f"Average of {len(average['labels'])}",
-            _mean_and_sd(average["metrics"]["auc"]),
-        )
-        _add(table, name, "", "", spread, *_cells(average["metrics"]))
+        spread = _mean_and_sd(average["metrics"]["auc"])
+        _add(table, average_name(average), "", "", spread, *_cells(average["metrics"]))
+    if average["left_out"]:
+        values = [f"{100 * average['all_labels'][name]:.1f} [-]" for name in SHORT]
+        _add(table, all_labels_name(average), "", "", "-", *values, style="dim")
     return table
 
 
@@ -169,15 +177,15 @@ def _comparison_table(statistics: dict[str, Any]) -> Table:
     comparison = statistics["comparison"]
     table = _table(
         f"AUC against {comparison['against']}",
-        f"{interval_words(statistics, 'percentile')}; p two-sided from the paired redraws, q by "
-        "Benjamini-Hochberg over the labels",
+        comparison_words(statistics),
         ("Label",),
         ("AUC", "Against", "Difference", "p", "q", "DeLong p"),
     )
-    for row in [*comparison["labels"], comparison["average"]]:
-        if row is comparison["average"]:
+    average = comparison["average"]
+    for row in [*comparison["labels"], average]:
+        if row is average:
             table.add_section()
-        name = row.get("label") or f"Average of {len(row['labels'])}"
+        name = row.get("label") or average_name(average)
         if row["difference"] is None:
             _add(table, name, "not estimable", style="dim")
             continue
@@ -187,29 +195,22 @@ def _comparison_table(statistics: dict[str, Any]) -> Table:
             f"{100 * row['auc']:.1f}",
             f"{100 * row['against_auc']:.1f}",
             percent_with_interval(row | {"value": row["difference"]}, signed=True),
-            p_value(row["p"]),
+            _floored(row["p"], comparison["smallest_p"]),
             p_value(row.get("q")),
             p_value(row.get("delong_p")) + (" (!)" if row.get("disagree") else ""),
         )
+    if average["left_out"] and average["all_labels"]["difference"] is not None:
+        whole = average["all_labels"]
+        numbers = f"{100 * whole['auc']:.1f}", f"{100 * whole['against_auc']:.1f}"
+        difference = f"{100 * whole['difference']:+.1f} [-]"
+        _add(table, all_labels_name(average), *numbers, difference, "-", "-", "-", style="dim")
     return table
 
 
-def images_and_patients(statistics: dict[str, Any]) -> str:
-    """Say how many images there are, and of how many patients where that is known."""
-    images = f"{statistics['images']:,} images"
-    patients = statistics["patients"]
-    return images if patients is None else f"{images} of {patients:,} patients"
-
-
-def interval_words(statistics: dict[str, Any], interval: str | None = None) -> str:
-    """Say what the brackets hold."""
-    settings = statistics["bootstrap"]
-    kind = interval or settings["interval"]
-    kind = "BCa (AUC, AP) or percentile" if kind == "bca" else kind
-    return (
-        f"percent, with {100 * settings['level']:g}% {kind} interval; "
-        f"{settings['resamples']:,} redraws by {settings['unit']}, seed {settings['seed']}"
-    )
+def _floored(p: float | None, smallest: float | None) -> str:
+    """Write p, marked where it is the smallest that the redraws can give."""
+    at_floor = p is not None and smallest is not None and p <= smallest * (1 + 1e-9)
+    return ("\N{LESS-THAN OR EQUAL TO}" if at_floor else "") + p_value(p)
 
 
 def _cells(metrics: dict[str, Any], names: tuple[str, ...] = tuple(COLUMNS)) -> list[str]:
