@@ -13,6 +13,7 @@ from input_pipeline.recipes import RECIPES
 from jaxcxr import predict
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
+from jaxcxr.inference import splits
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.image_files import predict_images
 from jaxcxr.main import run_experiment
@@ -80,7 +81,7 @@ def test_several_datasets_get_a_file_each(run, elsewhere, tiny_data, tmp_path):
     predict.main(["--run", str(run), "--data", str(elsewhere), str(tiny_data), "--out", *outs])
     assert len(pd.read_parquet(outs[1]).filter(like="logit:").columns) == 3
     with pytest.raises(InputError, match="2 datasets and --out 1 files"):
-        predict.predict_elsewhere(run, [elsewhere, tiny_data], [tmp_path / "a.parquet"])
+        splits.predict_elsewhere(run, [elsewhere, tiny_data], [tmp_path / "a.parquet"])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_several_datasets_get_a_file_each(run, elsewhere, tiny_data, tmp_path):
 def test_a_dataset_that_cannot_be_tested_on_is_refused(run, elsewhere, tmp_path, spoil, message):
     spoil(elsewhere)
     with pytest.raises(InputError, match=message):
-        predict.predict_elsewhere(run, [elsewhere], [tmp_path / "p.parquet"])
+        splits.predict_elsewhere(run, [elsewhere], [tmp_path / "p.parquet"])
     assert not (tmp_path / "p.parquet").exists()
 
 
@@ -141,5 +142,5 @@ def test_mistakes_are_named(run, folder, tmp_path):
     with pytest.raises(InputError, match="none of 1 files can be read"):
         predict_images(run, out, [folder / "broken.png"])
     with pytest.raises(InputError, match="no run there"):
-        predict.predict_run(tmp_path, out, ["test"])
+        splits.predict_run(tmp_path, out, ["test"])
     assert not out.exists()
