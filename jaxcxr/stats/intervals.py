@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, logit, ndtr, ndtri, stdtrit
+
+from jaxcxr.stats.proportions import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,31 @@ def bca_interval(value: Any, replicates: Any, jackknife: Any, level: float = 0.9
         return float(low), float(high)
 
     return _interval(value, replicates, cuts)
+
+
+def logit_interval(value: Any, replicates: Any, units: int, level: float = 0.95) -> Interval:
+    """Take the spread of the replicates of a share, and the ends on the logit scale.
+
+    For average precision (Boyd, Eng and Page 2013), whose redraws lie too high as a whole: a
+    positive that is drawn twice finds itself beside it. Only their standard deviation is used, with
+    Student's t, and their mean is not given. A value of 0 or 1 has Wilson's end.
+
+    Args:
+      value, replicates, level: as in `percentile_interval`, of one number.
+      units: images (or patients) of the smaller class.
+    """
+    spread = percentile_interval(value, replicates, level)
+    low, high = np.nan, np.nan
+    if units > 1 and not np.isnan(spread.sd):
+        if 0 < spread.value < 1 and spread.sd > 0:
+            half = stdtrit(units - 1, (1 + level) / 2) * spread.sd
+            half = half / (spread.value * (1 - spread.value))
+            low, high = expit(logit(spread.value) + np.array([-half, half]))
+        else:
+            low, high = wilson_interval(float(spread.value), units, level)
+    mean = np.full_like(spread.mean, np.nan)
+    ends = np.asarray(low), np.asarray(high)
+    return Interval(spread.value, mean, spread.sd, *ends, spread.unusable)
 
 
 def _tails(level: float) -> tuple[float, float]:
