@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from jaxcxr.results.strata import strata_of
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.stats import fewest_units, percentile_interval, subgroups
-from jaxcxr.study.analyses.paper_tables import AVERAGE
+from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, row_table
 from jaxcxr.study.planning.cross_jobs import finished
 from jaxcxr.study.planning.definition import Study
@@ -36,7 +37,7 @@ class SubgroupRow:
       auc, low, high: with 95 % interval over redraws of all patients.
       gap, gap_low, gap_high: of the labels that both sides can tell.
       unusable: redraws without both classes in the subgroup, left out.
-      note: what is missing.
+      note: what is missing; of an average, its labels.
       run: id of the experiment.
     """
 
@@ -67,9 +68,9 @@ def subgroups_table(study: Study, plan: Plan) -> Table:
     notes = [
         f"AUC in percent, 95 % percentile intervals over {study.resamples:,} redraws of all "
         "patients. The gap is the subgroup less all other images whose group is known, in the same "
-        "redraws. An average is over the labels with both classes in the subgroup, its gap over "
-        "those with both classes on both sides, and a redraw that lacks one is left out: with few "
-        "positives that is most of them. These are many comparisons, without a test: treat a gap "
+        f"redraws. An average is over the labels with at least {study.least_patients} patients in "
+        "the smaller class of the subgroup, its gap over those with as many on both sides; "
+        "they are named in its row. These are many comparisons, without a test: treat a gap "
         "whose interval excludes zero as a question."
     ]
     title = "Subgroups: AUC by sex, age and view"
@@ -112,14 +113,15 @@ def subgroup_rows(study: Study, experiment: Experiment) -> list[SubgroupRow]:
                         experiment.id,
                     )
                 )
-            both = (inside > 0) & (others > 0)
+            kept = inside >= study.least_patients
+            both = kept & (others >= study.least_patients)
             rows.append(
                 SubgroupRow(
-                    *(*key, attribute, name, AVERAGE, images, None, None, int((inside > 0).sum())),
-                    *_spread(auc, inside > 0, inside),
+                    *(*key, attribute, name, AVERAGE, images, None, None, int(kept.sum())),
+                    *_spread(auc, kept, inside),
                     *_spread(gap, both, np.minimum(inside, others)),
-                    int(np.isnan(auc[1:, inside > 0]).any(axis=1).sum()),
-                    "" if (inside > 0).all() else f"{int((inside == 0).sum())} labels left out",
+                    int(np.isnan(auc[1:, kept]).any(axis=1).sum()),
+                    _named(predictions.label_names, kept, both),
                     experiment.id,
                 )
             )
@@ -145,6 +147,12 @@ def _spread(values: np.ndarray, labels: np.ndarray, fewest: np.ndarray) -> Ends:
     average = values[:, usable].mean(axis=1)
     value, low, high = ends(percentile_interval(average[0], average[1:]))
     return (value, low, high) if fewest[usable].min() > 1 else (value, None, None)
+
+
+def _named(names: Sequence[str], kept: np.ndarray, both: np.ndarray) -> str:
+    """Name the labels of an average, and of its gap where they are others."""
+    words = [", ".join(np.array(names)[chosen]) or "no label" for chosen in (kept, both)]
+    return f"over {words[0]}" + ("" if words[0] == words[1] else f"; gap over {words[1]}")
 
 
 def _note(positives: int, negatives: int, others: bool) -> str:
