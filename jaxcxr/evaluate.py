@@ -51,8 +51,8 @@ def evaluate(
     """
     from jaxcxr.files import write_json
     from jaxcxr.results.comparison import aligned, compared
+    from jaxcxr.results.options import Options
     from jaxcxr.results.predictions import read_predictions
-    from jaxcxr.results.statistics import Options
     from jaxcxr.results.statistics_files import write_curves, write_tables
 
     out_dir = Path(out_dir)
@@ -121,9 +121,11 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
 
     from jaxcxr import __version__
     from jaxcxr.files import sha256
+    from jaxcxr.results.calibration import calibrated
+    from jaxcxr.results.micro import micro_averages
     from jaxcxr.results.statistics import describe
     from jaxcxr.results.strata import subgroup_rows
-    from jaxcxr.results.thresholds import calibrated, transferred, validation_thresholds
+    from jaxcxr.results.thresholds import operating_points, validation_thresholds
 
     statistics = {
         "jaxcxr": __version__,
@@ -137,11 +139,11 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
     own = [row["metrics"]["threshold"]["value"] if row["estimable"] else None for row in labels]
     thresholds = np.array([np.inf if value is None else value for value in own])
     validation = None
-    applied: list[dict[str, Any] | None] = [None] * len(labels)
+    applied: list[dict[str, Any]] = [{} for _ in labels]
     if everything.has(options.validation) and options.validation != options.split:
         validation = everything.of_split(options.validation)
         found = validation_thresholds(validation)
-        applied = transferred(reported, found, options)
+        applied = operating_points(reported, validation, options)
         thresholds = np.where(np.isnan(found), thresholds, found)
         statistics["validation"] = {
             "split": options.validation,
@@ -150,8 +152,10 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
         }
     calibration = calibrated(reported, validation, options)
     for column, row in enumerate(labels):
-        row["at_validation_threshold"] = applied[column]
+        row["at_validation_threshold"] = applied[column].get("youden")
+        row["operating_points"] = applied[column] or None
         row["calibration"] = calibration[column] if calibration and row["estimable"] else None
+    statistics["micro"] = micro_averages(reported, labels, options)
     statistics["subgroups"] = subgroup_rows(reported, thresholds, options)
     return statistics
 
@@ -226,13 +230,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--level", type=float, default=0.95, help="of intervals (default: 0.95)")
     parser.add_argument(
-        "--interval", choices=("percentile", "bca"), default="percentile", help="kind of interval"
+        "--interval",
+        choices=("delong", "percentile", "bca"),
+        default="delong",
+        help="kind of interval (default: delong, Wilson's for rates; they hold with few positives)",
     )
     parser.add_argument(
         "--fixed-rate",
         type=float,
         default=0.9,
         help="specificity at which sensitivity is given, and the reverse (default: 0.9)",
+    )
+    parser.add_argument(
+        "--operating-point",
+        choices=("youden", "sensitivity", "specificity"),
+        default="youden",
+        help="how the printed threshold is chosen on the validation split: by Youden's J, or the "
+        "first to reach a sensitivity or specificity of the fixed rate (default: youden)",
+    )
+    parser.add_argument(
+        "--prevalence",
+        dest="prevalences",
+        type=float,
+        nargs="+",
+        default=(0.01, 0.05, 0.2),
+        metavar="SHARE",
+        help="where the model would be used, for predictive values (default: 0.01 0.05 0.2)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        metavar="AUC",
+        help="difference in AUC that does not matter, set before: tests --against for not worse "
+        "and for the same",
     )
     parser.add_argument(
         "--age-bands",
@@ -259,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
     chosen = vars(parser.parse_args(arguments))
-    chosen["age_bands"] = tuple(chosen["age_bands"])
+    chosen |= {name: tuple(chosen[name]) for name in ("age_bands", "prevalences")}
     with report_input_errors():
         evaluate(chosen.pop("predictions"), chosen.pop("out_dir"), **chosen)
 

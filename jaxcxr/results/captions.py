@@ -37,7 +37,9 @@ def comparison_words(statistics: dict[str, Any]) -> str:
     if first == second == 1:
         return (
             f"{interval_words(statistics, 'percentile')}; two trained models, p two-sided from the "
-            f"paired redraws, {family}"
+            "paired redraws, or DeLong's with Student's t (with its interval) where a class has "
+            f"fewer than 20 {statistics['bootstrap']['unit']}s, {family}; detectable: the smallest "
+            "true difference found with a power of 80%"
         )
     level = f"{100 * statistics['bootstrap']['level']:g}%"
     unit = statistics["bootstrap"]["unit"]
@@ -63,7 +65,11 @@ def interval_words(statistics: dict[str, Any], interval: str | None = None) -> s
             f"{100 * settings['level']:g}% interval over {settings['unit']}s and trainings"
         )
     kind = interval or settings["interval"]
-    kind = "BCa (AUC, AP) or percentile" if kind == "bca" else kind
+    kinds = {
+        "bca": "BCa (AUC, AP) or percentile",
+        "delong": "DeLong t (AUC of a label), logit (its AP) or percentile",
+    }
+    kind = kinds.get(kind, kind)
     return (
         f"percent, with {100 * settings['level']:g}% {kind} interval; "
         f"{settings['resamples']:,} redraws by {settings['unit']}, seed {settings['seed']}"

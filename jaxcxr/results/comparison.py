@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxcxr.errors import InputError
+from jaxcxr.results.margins import judge_differences
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.statistics import Options, groups_of, number, redraw_settings
+from jaxcxr.results.summaries import number
 
 if TYPE_CHECKING:
     from jaxcxr.stats import OverTrainings
@@ -90,6 +92,7 @@ def compared(
     read = all_aligned(read)
     sides = read[: len(first)], read[len(first) :]
     found = _redrawn(sides, options) if len(read) == 2 else _over_trainings(sides, options)
+    judge_differences(found, read[0], options, redrawn=len(read) == 2)
     return {
         "against": ", ".join(str(one.path) for one in second),
         "against_origin": second[0].origin if len(second) == 1 else [of.origin for of in second],
@@ -181,6 +184,10 @@ def _redrawn(sides: Sequence[Sequence[Predictions]], options: Options) -> dict[s
             "delong_p": number(found.delong_p[column]) if found.averaged[column] else None,
             "disagree": bool(found.disagree[column]),
             "unusable_redraws": int(found.unusable[column]),
+            "fewest_units": int(found.units[column]),
+            "test": "delong-t" if found.students[column] else "bootstrap",
+            "in_family": bool(found.averaged[column]),
+            "degrees_of_freedom": number(found.freedom[column]),
         }
         for column, row in enumerate(facts)
     ]
@@ -218,9 +225,12 @@ def _over_trainings(sides: Sequence[Sequence[Predictions]], options: Options) ->
             "holm_p": number(holm),
             "disagree": False,
             "unusable_redraws": 0,
+            "fewest_units": int(units),
+            "test": "trainings",
+            "in_family": bool(keep),
         }
-        for row, one, keep, q, holm in zip(
-            facts, found.labels, found.averaged, found.q, found.holm, strict=True
+        for row, one, keep, q, holm, units in zip(
+            facts, found.labels, found.averaged, found.q, found.holm, found.units, strict=True
         )
     ]
     average = _average_facts(facts, found.averaged, options) | _judged(found.average)

@@ -14,6 +14,7 @@ def notes(statistics: dict[str, Any]) -> list[str]:
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),
+        *_micro(statistics),
         *_subgroups(statistics),
         *_comparison(statistics),
     ]
@@ -21,6 +22,8 @@ def notes(statistics: dict[str, Any]) -> list[str]:
 
 # Below this number of images or patients in a class, bootstrap intervals are known to be too short.
 FEW = 10
+# A threshold from fewer validation positives than this is mostly chance.
+FEW_VALIDATION = 20
 
 
 def _labels(statistics: dict[str, Any]) -> Iterator[str]:
@@ -79,10 +82,40 @@ def _validation(statistics: dict[str, Any]) -> Iterator[str]:
             "No validation split in the file: sensitivity, specificity and accuracy are at "
             "thresholds chosen on the reported images themselves, which flatters them."
         )
-    elif statistics["validation"]["shared_patients"]:
+        return
+    else:
+        yield from _thresholds(statistics)
+        if statistics["validation"]["shared_patients"]:
+            yield (
+                f"{statistics['validation']['shared_patients']:,} patients are in both the "
+                "reported and the validation split: thresholds and calibration from it are not "
+                "independent."
+            )
+
+
+def _thresholds(statistics: dict[str, Any]) -> Iterator[str]:
+    points = {row["label"]: row["at_validation_threshold"] for row in statistics["labels"]}
+    few = [
+        f"{label} ({point['validation_positives']})"
+        for label, point in points.items()
+        if point and point["validation_positives"] < FEW_VALIDATION
+    ]
+    if few:
         yield (
-            f"{statistics['validation']['shared_patients']:,} patients are in both the reported "
-            "and the validation split: thresholds and calibration from it are not independent."
+            f"Thresholds chosen on fewer than {FEW_VALIDATION} positives of the "
+            f"{statistics['validation']['split']} split are mostly chance, which is not in the "
+            f"intervals of the rates: {', '.join(few)}."
+        )
+
+
+def _micro(statistics: dict[str, Any]) -> Iterator[str]:
+    micro = statistics.get("micro")
+    if micro is not None and len(micro["labels"]) > 1:
+        auc = micro["auc"]
+        ends = "-" if auc["low"] is None else f"{100 * auc['low']:.1f}, {100 * auc['high']:.1f}"
+        yield (
+            f"Micro average over {micro['cells']:,} cells: AUC {100 * auc['value']:.1f} [{ends}]. "
+            f"{micro['warning']}"
         )
 
 
@@ -117,6 +150,7 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
             f"p = {smallest:.2g} is the smallest that so many redraws can give, marked "
             "\N{LESS-THAN OR EQUAL TO}: more redraws (--resamples) may give a smaller one."
         )
+    yield from _detectable(comparison, statistics["bootstrap"]["unit"])
     for row in comparison["labels"]:
         if row["disagree"]:
             yield (
@@ -124,6 +158,31 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
                 f"(p {row['delong_p']:.2g}) disagree; look at the number of positives before "
                 "relying on either."
             )
+
+
+def _detectable(comparison: dict[str, Any], unit: str) -> Iterator[str]:
+    average = comparison["average"]
+    if average["detectable"] is not None:
+        words = (
+            f"A true difference of the average of {100 * average['detectable']:.1f} points is "
+            f"found with a power of {100 * average['power']:g}%"
+        )
+        needed = [
+            f"{one['units']:,} {unit}s for {100 * one['difference']:g}" for one in average["needed"]
+        ]
+        yield words + (f"; smaller ones need {', '.join(needed)}." if needed else ".")
+    tested = average["equivalence"]
+    if tested and tested["equivalent_p"] is not None:
+        verdicts = [
+            f"{'' if tested[name] < tested['alpha'] else 'not shown to be '}{words}"
+            for name, words in (("noninferior_p", "not worse"), ("equivalent_p", "the same"))
+        ]
+        yield (
+            f"By a margin of {100 * tested['margin']:g} points the first model's average is "
+            f"{' and '.join(verdicts)} ({100 * (1 - 2 * tested['alpha']):g}% interval "
+            f"[{100 * tested['low']:+.1f}, {100 * tested['high']:+.1f}]). This holds only if the "
+            "margin was set before the results were seen."
+        )
 
 
 def _trainings(comparison: dict[str, Any]) -> Iterator[str]:

@@ -2,90 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from jaxcxr.errors import InputError
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.stats.usable import FEWEST_ALLOWED, LEAST_UNITS, first_usable, units_of_labels, wanted
+from jaxcxr.results.summaries import (
+    in_closed_form,
+    summary,
+    without_precision_mean,
+    without_spread,
+)
+from jaxcxr.stats.usable import first_usable, units_of_labels, wanted
 
-AVERAGED = ("auc", "average_precision", "accuracy", "sensitivity", "specificity")
+AVERAGED = (
+    *("auc", "average_precision", "accuracy", "balanced_accuracy"),
+    *("sensitivity", "specificity"),
+)
 FIXED = ("sensitivity_at_specificity", "specificity_at_sensitivity")
 # The correction of BCa is derived for smooth statistics; a refitted operating point jumps.
 SMOOTH = ("auc", "average_precision")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is asked of an evaluation.
-
-    Attributes:
-      split: whose images the statistics are of.
-      validation: the split that thresholds and calibration are fitted on, where present.
-      resamples, seed: of the bootstrap.
-      unit: what a redraw draws: "patient", "image", or "auto" for patients where they are known.
-      level: of the intervals.
-      interval: "percentile" or "bca"; BCa is for AUC and average precision only.
-      fixed_rate: sensitivity is also given at this specificity, and the reverse.
-      age_bands: lower ends, in years, of all age bands but the youngest.
-      least_patients: in the smaller class of a label that an average with an interval counts, or a
-        family of tests; images where those are redrawn.
-      paper: also give what the study of arXiv 2308.07688 printed, over redraws of images as there.
-    """
-
-    split: str = "test"
-    validation: str = "validation"
-    resamples: int = 1000
-    seed: int = 0
-    unit: str = "auto"
-    level: float = 0.95
-    interval: str = "percentile"
-    fixed_rate: float = 0.9
-    age_bands: tuple[int, ...] = (18, 40, 60, 80)
-    least_patients: int = LEAST_UNITS
-    paper: bool = False
-
-    def __post_init__(self) -> None:
-        if self.resamples < 1:
-            raise InputError(f"--resamples is {self.resamples}: give at least 1")
-        if self.seed < 0:
-            raise InputError(f"--seed is {self.seed}: give 0 or more")
-        if not 0 < self.level < 1:
-            raise InputError(f"--level is {self.level}: give a share, such as 0.95")
-        if not 0 < self.fixed_rate <= 1:
-            raise InputError(f"--fixed-rate is {self.fixed_rate}: give a share, such as 0.9")
-        if list(self.age_bands) != sorted(set(self.age_bands)):
-            raise InputError(f"--age-bands {self.age_bands} must rise, such as 18 40 60 80")
-        if self.least_patients < FEWEST_ALLOWED:
-            raise InputError(
-                f"--least-patients is {self.least_patients}: an interval of an average over labels "
-                f"with so few patients is too short; give at least {FEWEST_ALLOWED}"
-            )
-        if self.paper and self.unit == "patient":
-            raise InputError("--paper redraws images, as the study did: leave out --unit patient")
-
-
-def groups_of(predictions: Predictions, options: Options) -> np.ndarray | None:
-    """Patients to redraw, or None to redraw images."""
-    patients = predictions.patients
-    if options.paper or options.unit == "image" or (options.unit == "auto" and patients is None):
-        return None
-    if patients is None:
-        raise InputError(
-            f"{predictions.path} has no patient_id: add the column, or choose --unit image"
-        )
-    return patients
-
-
-def redraw_settings(predictions: Predictions, options: Options) -> dict[str, Any]:
-    """Give the arguments of every bootstrap, so that all share their redraws."""
-    return {
-        "resamples": options.resamples,
-        "seed": options.seed,
-        "groups": groups_of(predictions, options),
-    }
 
 
 def describe(predictions: Predictions, options: Options) -> dict[str, Any]:
@@ -114,7 +51,13 @@ def describe(predictions: Predictions, options: Options) -> dict[str, Any]:
             {
                 **label_facts(predictions, column, int(units[column])),
                 "unusable_redraws": _lost(redraws.auc[:, column], options),
-                "metrics": _metrics(redraws, left_out, options, column, int(units[column])),
+                "metrics": in_closed_form(
+                    _metrics(redraws, left_out, options, column, int(units[column])),
+                    labels[:, column],
+                    scores[:, column],
+                    predictions,
+                    options,
+                ),
             }
             for column in range(len(units))
         ],
@@ -143,6 +86,7 @@ def what_is_described(predictions: Predictions, options: Options) -> dict[str, A
             "level": options.level,
         },
         "fixed_rate": options.fixed_rate,
+        "operating_point": options.operating_point,
     }
 
 
@@ -210,15 +154,17 @@ def _average(
         return {"unusable_redraws": 0, "metrics": None, "all_labels": all_labels}
     return {
         "unusable_redraws": _lost(mean(redraws, "auc", kept), options),
-        "metrics": {
-            name: summary(
-                mean(redraws.estimates, name, kept),
-                first_usable(mean(redraws, name, kept), options.resamples).values,
-                options,
-                None if left_out is None or name not in SMOOTH else mean(left_out, name, kept),
-            )
-            for name in AVERAGED
-        },
+        "metrics": without_precision_mean(
+            {
+                name: summary(
+                    mean(redraws.estimates, name, kept),
+                    first_usable(mean(redraws, name, kept), options.resamples).values,
+                    options,
+                    None if left_out is None or name not in SMOOTH else mean(left_out, name, kept),
+                )
+                for name in AVERAGED
+            }
+        ),
         "all_labels": all_labels,
     }
 
@@ -234,36 +180,3 @@ def _paper(redraws: Any) -> dict[str, Any]:
             mean, spread = pooled_spread(replicates)
             pooled[name] = {"mean": mean, "pooled_sd": spread}
     return pooled
-
-
-def summary(
-    value: Any, replicates: Any, options: Options, left_out: Any = None
-) -> dict[str, float | None]:
-    """Give value, mean, sd and interval as numbers, None where there is none."""
-    from jaxcxr.stats import bca_interval, percentile_interval
-
-    if left_out is None:
-        interval = percentile_interval(value, replicates, options.level)
-    else:
-        interval = bca_interval(value, replicates, left_out, options.level)
-    return {
-        name: number(getattr(interval, name)) for name in ("value", "mean", "sd", "low", "high")
-    }
-
-
-def summary_of_column(values: np.ndarray, options: Options) -> dict[str, float | None]:
-    """Give the same from `[1 + resamples]`, whose first entry is the value."""
-    return summary(values[0], values[1:], options)
-
-
-def without_spread(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Keep the values only: where a class is one image or patient, redraws know no spread."""
-    return {
-        name: {"value": summary["value"], "mean": None, "sd": None, "low": None, "high": None}
-        for name, summary in metrics.items()
-    }
-
-
-def number(value: Any) -> float | None:
-    """Give a float, or None for NaN and infinity, which JSON has no way to write."""
-    return float(value) if np.isfinite(value) else None

@@ -10,8 +10,10 @@ import numpy as np
 
 from jaxcxr.results.captions import average_words, comparison_words, interval_words
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.table_files import tex_row, write_csv, write_text
-from jaxcxr.results.terminal import COLUMNS, p_value, percent_with_interval
+from jaxcxr.results.rate_files import write_rates
+from jaxcxr.results.table_files import latex_tabular, write_csv, write_text
+from jaxcxr.results.terminal import COLUMNS
+from jaxcxr.results.text_tables import p_value, percent_with_interval
 
 _SUMMARY = ("value", "mean", "sd", "low", "high")
 _COMPARED = (
@@ -26,19 +28,31 @@ _COMPARED = (
     "holm_p",
     "delong_p",
     "disagree",
+    "test",
+    "in_family",
+    "fewest_units",
+    "detectable",
 )
+
+_MARGIN = ("margin", "noninferior_p", "equivalent_p")
 
 
 def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
-    """Write `labels`, `subgroups` and `comparison` as CSV, and the first and last as LaTeX."""
+    """Write `labels`, `subgroups`, `comparison` as CSV, all but the second as LaTeX, and rates."""
     write_csv(out_dir / "labels.csv", _LABEL_HEADER, _label_rows(statistics))
     write_text(out_dir / "labels.tex", _labels_latex(statistics))
+    write_rates(out_dir, statistics)
     if statistics["subgroups"]:
         write_csv(out_dir / "subgroups.csv", _SUBGROUP_HEADER, _subgroup_rows(statistics))
     if "comparison" in statistics:
-        header = ("label", "positives", "negatives", *_COMPARED, "averaged_labels")
+        first = ("label", "positives", "negatives", *_COMPARED)
+        header = (*first, *_MARGIN, "averaged_labels")
         rows = [
-            [*(row.get(key) for key in header[:-1]), "; ".join(row.get("labels", ()))]
+            [
+                *map(row.get, first),
+                *map((row["equivalence"] or {}).get, _MARGIN),
+                "; ".join(row.get("labels", ())),
+            ]
             for row in _compared(statistics)
         ]
         write_csv(out_dir / "comparison.csv", header, rows)
@@ -102,7 +116,7 @@ def _label_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
             if row["calibration"]:
                 metrics[name] = row["calibration"][name]
         for name, summary in metrics.items():
-            yield [*known, name, *(summary[key] for key in _SUMMARY), summary.get("seed_sd")]
+            yield [*known, name, *map(summary.get, _SUMMARY), summary.get("seed_sd")]
     average = statistics["average"]
     for name, summary in (average["metrics"] or {}).items():
         known = ["Average", "", "", "", average["unusable_redraws"]]
@@ -142,8 +156,13 @@ def _labels_latex(statistics: dict[str, Any]) -> str:
     ]
     average = statistics["average"]["metrics"]
     last = average and ["Average", "", "", *(percent_with_interval(average[n]) for n in COLUMNS)]
-    caption = f"{interval_words(statistics)}. {average_words(statistics)}"
-    return _latex(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
+    refitted = (
+        "Accuracy, sensitivity and specificity are at thresholds refitted on the same images and "
+        "in every redraw, as the study printed: operating_points.tex has those of a threshold "
+        "chosen elsewhere."
+    )
+    caption = f"{interval_words(statistics)}. {refitted} {average_words(statistics)}"
+    return latex_tabular(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
 
 
 def _comparison_latex(statistics: dict[str, Any]) -> str:
@@ -162,21 +181,4 @@ def _comparison_latex(statistics: dict[str, Any]) -> str:
     *labels, average = _compared(statistics)
     header = ["Label", "AUC", "Against", "Difference", "p", "q", "DeLong p"]
     caption = f"{comparison_words(statistics)}. {average_words(statistics)}"
-    return _latex(header, [cells(row) for row in labels], cells(average), caption)
-
-
-def _latex(
-    header: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] | None, note: str
-) -> str:
-    """Write a tabular for the booktabs package, with the note as a comment above."""
-    lines = [
-        f"% {note}",
-        "\\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
-        "\\toprule",
-        tex_row(header),
-        "\\midrule",
-        *map(tex_row, rows),
-    ]
-    if last:
-        lines += ["\\midrule", tex_row(last)]
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+    return latex_tabular(header, [cells(row) for row in labels], cells(average), caption)

@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 
 from jaxcxr.results.comparison import all_aligned
+from jaxcxr.results.options import Options, redraw_settings
 from jaxcxr.results.predictions import Predictions
 from jaxcxr.results.statistics import (
     AVERAGED,
     FIXED,
-    Options,
     label_facts,
     labels_of_average,
-    number,
-    redraw_settings,
     what_is_described,
-    without_spread,
 )
+from jaxcxr.results.summaries import number, without_precision_mean, without_spread
 from jaxcxr.stats import (
     OverTrainings,
     Trained,
@@ -108,7 +106,7 @@ def _metrics(
     spread_known = model.units[labels].min() > 1
     return {
         "unusable_redraws": lost,
-        "metrics": metrics if spread_known else without_spread(metrics),
+        "metrics": without_precision_mean(metrics if spread_known else without_spread(metrics)),
     }
 
 

@@ -50,7 +50,7 @@ from jaxcxr.stats.initializations import (
     compare_trainings,
     trained,
 )
-from jaxcxr.stats.intervals import Interval, bca_interval, logit_interval, percentile_interval
+from jaxcxr.stats.intervals import Interval, bca_interval, logit_ends, percentile_interval
 from jaxcxr.stats.likelihood_ratios import (
     Ratio,
     negative_predictive,
@@ -137,7 +137,7 @@ __all__ = [
     "interval_of_auc",
     "interval_of_difference",
     "jackknife",
-    "logit_interval",
+    "logit_ends",
     "negative_predictive",
     "newcombe_interval",
     "noise_floor",

@@ -62,13 +62,16 @@ def agreement(first: Any, second: Any, groups: Any = None, level: float = 0.95) 
         raise ValueError("no image has a label in both labellings")
     codes = np.arange(len(one)) if groups is None else group_codes(groups, len(one))[0]
     one, two, codes = one[known] == 1, two[known] == 1, codes[known]
-    table = [int(np.sum(a & b)) for a, b in ((one, two), (one, ~two), (~one, two), (~one, ~two))]
-    both, first_only, second_only, neither = table
+    both, first_only = int((one & two).sum()), int((one & ~two).sum())
+    second_only, neither = int((~one & two).sum()), int((~one & ~two).sum())
     apart = first_only + second_only
     observed = proportion(one == two, codes, level)
     kappa, error, low, high = _kappa(one, two, codes, observed, level)
     return Agreement(
-        *table,
+        both=both,
+        first_only=first_only,
+        second_only=second_only,
+        neither=neither,
         observed=observed,
         kappa=kappa,
         kappa_low=low,

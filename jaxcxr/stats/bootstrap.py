@@ -43,6 +43,11 @@ class Estimates:
     sensitivity_at_specificity: np.ndarray
     specificity_at_sensitivity: np.ndarray
 
+    @property
+    def balanced_accuracy(self) -> np.ndarray:
+        """Half the sum of sensitivity and specificity."""
+        return (self.sensitivity + self.specificity) / 2
+
 
 @dataclass(frozen=True)
 class Bootstrap(Estimates):

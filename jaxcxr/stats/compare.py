@@ -11,6 +11,12 @@ import numpy as np
 from jaxcxr.stats.arrays import check_columns
 from jaxcxr.stats.bootstrap import Bootstrap, bootstrap
 from jaxcxr.stats.delong import DeLong
+from jaxcxr.stats.delong_interval import (
+    FEW_UNITS,
+    DeLongInterval,
+    interval_of_difference,
+    units_of_classes,
+)
 from jaxcxr.stats.influence import Influence, averaged, influences
 from jaxcxr.stats.intervals import percentile_interval
 from jaxcxr.stats.multiplicity import benjamini_hochberg, holm
@@ -30,10 +36,13 @@ class Comparison:
     Attributes:
       models: numbers of the two models.
       difference: `[labels]`, of the data themselves; NaN for a label without both classes.
-      interval: `[labels, 2]`, percentile interval; NaN, as sd and p are, where a class of the
-        label is a single image (or group).
-      sd: `[labels]`, over the redraws.
-      p: `[labels]`, two-sided, from the paired bootstrap.
+      interval: `[labels, 2]`, percentile interval, or DeLong's with Student's t where `students`;
+        NaN, as sd and p are, where a class of the label is a single image (or group).
+      sd: `[labels]`, over the redraws, or the standard error of DeLong.
+      p: `[labels]`, two-sided, from the paired bootstrap, or DeLong's with Student's t.
+      students: `[labels]` bool, whether a class has fewer than 20 images (or groups): redraws of
+        so few are too much alike, so DeLong's test with t stands in their place.
+      freedom: `[labels]`, degrees of freedom of that t; infinite where the redraws stand.
       q: `[labels]`, p adjusted by Benjamini-Hochberg over the family: all averaged labels, and all
         pairs of models compared together; NaN for other labels.
       holm: `[labels]`, p adjusted by Holm over the same family.
@@ -59,6 +68,8 @@ class Comparison:
     interval: np.ndarray
     sd: np.ndarray
     p: np.ndarray
+    students: np.ndarray
+    freedom: np.ndarray
     q: np.ndarray
     holm: np.ndarray
     delong_p: np.ndarray
@@ -139,7 +150,8 @@ def compare_all(
     )
     added = influences(columns.labels, columns.scores, groups)
     pairs = list(combinations(range(len(columns.scores)), 2))
-    found = [_compare_pair(redraws, added, pair, units, kept, resamples, level) for pair in pairs]
+    classes = [units_of_classes(column, groups) for column in columns.labels.T]
+    found = [_compare_pair(redraws, added, pair, classes, kept, resamples, level) for pair in pairs]
     p = np.where(kept, np.stack([pair["p"] for pair in found]), np.nan)
     return tuple(
         Comparison(models=pair, q=q, holm=adjusted, units=units, averaged=kept, **values)
@@ -179,12 +191,13 @@ def _compare_pair(
     redraws: Bootstrap,
     added: list[Influence | None],
     pair: tuple[int, int],
-    units: np.ndarray,
+    classes: list[tuple[int, int]],
     kept: np.ndarray,
     resamples: int,
     level: float,
 ) -> dict[str, Any]:
     first, second = pair
+    units = np.array([min(of_label) for of_label in classes])
     difference = redraws.estimates.auc[first] - redraws.estimates.auc[second]
     replicates = redraws.auc[first] - redraws.auc[second]
     tests = np.array([_closed(one, pair) for one in added])
@@ -194,6 +207,13 @@ def _compare_pair(
         for label in range(len(units))
     ]
     spread = {name: np.array([one[name] for one in by_label]) for name in by_label[0]}
+    redrawn_p, students = spread["p"].copy(), (units > 1) & (units < FEW_UNITS)
+    spread["freedom"] = np.full(len(units), np.inf)
+    for label in np.flatnonzero(students):
+        by_delong = _students(added[label], pair, classes[label], level)
+        spread["interval"][label] = by_delong.low, by_delong.high
+        spread["sd"][label], spread["p"][label] = by_delong.error, by_delong.p
+        spread["freedom"][label] = by_delong.freedom
     estimable = units > 0
     average = _judged(
         _mean(difference[kept]),
@@ -209,7 +229,8 @@ def _compare_pair(
         **spread,
         "delong_error": tests[:, 0],
         "delong_p": tests[:, 1],
-        "disagree": disagreement(spread["p"], tests[:, 1], np.full(len(units), resamples)),
+        "disagree": disagreement(redrawn_p, tests[:, 1], np.full(len(units), resamples)),
+        "students": students,
         "average_difference": _mean(difference[kept]),
         **{f"average_{name}": values for name, values in average.items()},
         "average_delong_error": average_error,
@@ -239,6 +260,15 @@ def _closed(added: Influence | None, pair: tuple[int, int]) -> tuple[float, floa
     if added is None:
         return np.nan, np.nan
     return DeLong(added.auc, added.covariance).difference(*pair)[1:]
+
+
+def _students(
+    added: Influence | None, pair: tuple[int, int], classes: tuple[int, int], level: float
+) -> DeLongInterval:
+    """Judge one difference by DeLong's test with Student's t."""
+    assert added is not None  # a label with both classes
+    both = list(pair)
+    return interval_of_difference(Influence(added.auc[both], added.parts[:, both]), classes, level)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -70,29 +70,26 @@ def bca_interval(value: Any, replicates: Any, jackknife: Any, level: float = 0.9
     return _interval(value, replicates, cuts)
 
 
-def logit_interval(value: Any, replicates: Any, units: int, level: float = 0.95) -> Interval:
-    """Take the spread of the replicates of a share, and the ends on the logit scale.
+def logit_ends(value: float, sd: float, units: int, level: float = 0.95) -> tuple[float, float]:
+    """Give the ends of a share's interval on the logit scale from its standard deviation.
 
     For average precision (Boyd, Eng and Page 2013), whose redraws lie too high as a whole: a
     positive that is drawn twice finds itself beside it. Only their standard deviation is used, with
-    Student's t, and their mean is not given. A value of 0 or 1 has Wilson's end.
+    Student's t over the smaller class. A value of 0 or 1 has Wilson's end.
 
     Args:
-      value, replicates, level: as in `percentile_interval`, of one number.
+      value: from the data themselves.
+      sd: over redraws; NaN gives no interval.
       units: images (or patients) of the smaller class.
+      level: of the interval.
     """
-    spread = percentile_interval(value, replicates, level)
-    low, high = np.nan, np.nan
-    if units > 1 and not np.isnan(spread.sd):
-        if 0 < spread.value < 1 and spread.sd > 0:
-            half = stdtrit(units - 1, (1 + level) / 2) * spread.sd
-            half = half / (spread.value * (1 - spread.value))
-            low, high = expit(logit(spread.value) + np.array([-half, half]))
-        else:
-            low, high = wilson_interval(float(spread.value), units, level)
-    mean = np.full_like(spread.mean, np.nan)
-    ends = np.asarray(low), np.asarray(high)
-    return Interval(spread.value, mean, spread.sd, *ends, spread.unusable)
+    if units < 2 or np.isnan(sd):
+        return np.nan, np.nan
+    if not 0 < value < 1 or not sd > 0:
+        return wilson_interval(value, units, level)
+    half = stdtrit(units - 1, (1 + level) / 2) * sd / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-half, half]))
+    return float(low), float(high)
 
 
 def _tails(level: float) -> tuple[float, float]:

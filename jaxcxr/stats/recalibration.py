@@ -125,8 +125,8 @@ def _curve(
     points: int,
 ) -> dict[str, Any]:
     """Fit the curve and measure how far the probabilities are from it."""
-    at = logit(np.linspace(*expit(logits[[logits.argmin(), logits.argmax()]]), points))
-    at = np.clip(at, logits.min(), logits.max())
+    lowest, highest = float(logits.min()), float(logits.max())
+    at = logit(np.linspace(expit(lowest), expit(highest), points)).clip(lowest, highest)
     fit = fit_logistic(spline(logits, knots), truth, codes)
     if fit is None:
         empty = np.full(points, np.nan)

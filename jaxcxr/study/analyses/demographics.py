@@ -8,12 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions, read_predictions
-from jaxcxr.results.statistics import (
-    Options,
-    groups_of,
-    redraw_settings,
-)
 from jaxcxr.results.strata import strata_of
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS

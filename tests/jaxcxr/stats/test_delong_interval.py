@@ -13,7 +13,7 @@ from jaxcxr.stats import (
     average_precision,
     bootstrap,
     delong,
-    logit_interval,
+    logit_ends,
     newcombe_interval,
     resample_counts,
 )
@@ -116,7 +116,7 @@ def test_average_precision_takes_the_spread_of_its_redraws_and_not_their_place()
     truth, scores = data(15, 100, shift=1.0)
     redraws = bootstrap(truth, scores, resamples=300, seed=3, average_precision=True)
     value, replicates = average_precision(truth, scores), redraws.average_precision[:, 0]
-    found = logit_interval(value, replicates, 15)
+    found = logit_ends(value, replicates.std(ddof=1), 15)
     again = []
     for counts in resample_counts(3, 300, 115):
         again.append(average_precision(np.repeat(truth, counts), np.repeat(scores, counts)))
@@ -129,10 +129,9 @@ def test_average_precision_takes_the_spread_of_its_redraws_and_not_their_place()
 
 
 def test_average_precision_of_one_has_a_width():
-    truth = np.repeat([1, 0], [8, 30])
-    redraws = bootstrap(truth, truth.astype(float), resamples=50, average_precision=True)
-    found = logit_interval(1.0, redraws.average_precision[:, 0], 8)
-    assert found.high == 1 and found.low < 0.8
+    low, high = logit_ends(1.0, 0.0, 8)
+    assert high == 1 and low < 0.8
+    assert np.isnan(logit_ends(0.5, 0.1, 1)).all()
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])
