@@ -41,13 +41,20 @@ def _labels(statistics: dict[str, Any]) -> Iterator[str]:
         elif 1 < row["fewest_units"] < FEW:
             yield (
                 f"{row['label']}: a class comes from {row['fewest_units']} {unit}s only; "
-                "its intervals are probably too short."
+                f"{_too_short(statistics)}."
             )
         if row["fewest_units"] > 1 and row["unusable_redraws"]:
             yield (
                 f"{row['label']}: {row['unusable_redraws']:,} redraws had one class only and are "
                 f"left out{_others(statistics)}."
             )
+
+
+def _too_short(statistics: dict[str, Any]) -> str:
+    """Say which intervals of few patients are too short."""
+    if statistics["bootstrap"]["interval"] == "delong":
+        return "intervals over redraws (of refitted thresholds and their rates) are too short"
+    return "intervals are probably too short"
 
 
 def _others(statistics: dict[str, Any]) -> str:
@@ -82,7 +89,6 @@ def _validation(statistics: dict[str, Any]) -> Iterator[str]:
             "No validation split in the file: sensitivity, specificity and accuracy are at "
             "thresholds chosen on the reported images themselves, which flatters them."
         )
-        return
     else:
         yield from _thresholds(statistics)
         if statistics["validation"]["shared_patients"]:
@@ -129,7 +135,7 @@ def _subgroups(statistics: dict[str, Any]) -> Iterator[str]:
     if few:
         yield (
             f"{few} of {len(statistics['subgroups'])} subgroups have a class from fewer than {FEW} "
-            f"{statistics['bootstrap']['unit']}s; their intervals are probably too short."
+            f"{statistics['bootstrap']['unit']}s; {_too_short(statistics)}, as are those of gaps."
         )
 
 

@@ -49,9 +49,7 @@ def wilson_words(statistics: dict[str, Any]) -> str:
 def _points(statistics: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
     rule = statistics["operating_point"]
     rows = statistics["labels"]
-    return [
-        (row, row.get("operating_points") and row.get("operating_points")[rule]) for row in rows
-    ]
+    return [(row, (row.get("operating_points") or {}).get(rule)) for row in rows]
 
 
 def operating_table(statistics: dict[str, Any]) -> Table:

@@ -34,7 +34,7 @@ def write_rates(out_dir: Path, statistics: dict[str, Any]) -> None:
 def _operating_rows(rows: list[dict[str, Any]]) -> Iterable[list[Any]]:
     for row in rows:
         for rule in RULES:
-            at = (row.get("operating_points") or {}).get(rule)
+            at = (row["operating_points"] or {}).get(rule)
             if at is None:
                 continue
             known = [row["label"], rule, *(at[key] for key in _POINT[2:])]
@@ -52,7 +52,7 @@ def _operating_latex(statistics: dict[str, Any]) -> str:
     names = ("sensitivity", "specificity", "ppv", "npv", "balanced_accuracy")
     lines = []
     for row in statistics["labels"]:
-        at = (row.get("operating_points") or {}).get(rule)
+        at = (row["operating_points"] or {}).get(rule)
         if at is None:
             lines.append([row["label"], "not estimable", *[""] * (len(COUNTS) + len(names) - 1)])
             continue
