@@ -133,9 +133,9 @@ def efficiency_tables(
     """Make `label_efficiency` and `label_efficiency_differences`; `missing` is to come."""
     notes = [
         f"Average AUC over labels, percent; {interval_words_of(study, every)}. "
-        "Subsets are of patients, drawn by a hash of patient and seed, each within the larger ones; validation and test stay "
-        "whole. A training on fewer patients has as many epochs, and so fewer steps, unless "
-        "its variant says otherwise.",
+        "Subsets are of patients, drawn by a hash of patient and seed, each within the larger "
+        "ones; validation and test stay whole. A training on fewer patients has as many epochs, "
+        "and so fewer steps, unless its variant says otherwise.",
         *scope_of(study, every)[1:],
     ]
     if missing:

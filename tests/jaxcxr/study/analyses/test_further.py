@@ -17,7 +17,8 @@ from jaxcxr.results.table_files import write_table
 from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.stats import bootstrap, percentile_interval, resample_counts
 from jaxcxr.study.analyses.further import further_analyses
-from jaxcxr.study.analyses.paired import measure, read_paired
+from jaxcxr.study.analyses.gathering import read_paired
+from jaxcxr.study.analyses.paired import measure
 from jaxcxr.study.planning.grid import plan_study
 
 AVERAGE = "Average"
