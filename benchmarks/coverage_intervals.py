@@ -164,8 +164,10 @@ def refitted(labels: np.ndarray, scores: np.ndarray, shift: float, asked: dict[s
 
 def calibrations(count: int, rng: np.random.Generator) -> None:
     """Probabilities that are right, and some that are too extreme and too high."""
-    head = ("images", "positive", "true slope", "intercept", "slope", "ECE, percentile")
-    head = (*head, "ECE below the noise's 95th percentile", "mean ECE", "debiased", "true ECE")
+    head = (
+        *("images", "positive", "true slope", "intercept", "slope", "ECE, percentile"),
+        *("ECE below the noise's 95th percentile", "mean ECE", "debiased", "true ECE"),
+    )
     print("\nCalibration\n|", " | ".join(head), "|\n|" + "---|" * len(head))
     for images, middle in ((100, -2.2), (400, -2.2), (2000, -2.2), (400, 0.0)):
         for intercept, slope in ((0.0, 1.0), (-0.5, 0.7)):

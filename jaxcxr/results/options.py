@@ -59,6 +59,14 @@ class Options:
             raise InputError(f"--seed is {self.seed}: give 0 or more")
         if not 0 < self.level < 1:
             raise InputError(f"--level is {self.level}: give a share, such as 0.95")
+        for name, value, known in (
+            ("interval", self.interval, ("delong", "percentile", "bca")),
+            ("operating-point", self.operating_point, ("youden", "sensitivity", "specificity")),
+        ):
+            if value not in known:
+                raise InputError(
+                    f"--{name} is {value}: give {', '.join(known[:-1])} or {known[-1]}"
+                )
         if not 0 < self.fixed_rate <= 1:
             raise InputError(f"--fixed-rate is {self.fixed_rate}: give a share, such as 0.9")
         for prevalence in self.prevalences:
