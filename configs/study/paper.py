@@ -12,8 +12,8 @@ As in the study one model is pre-trained on MIMIC-CXR for each set of shared lab
 ImageNet-21K, and keeps its head. `Pretraining.labels`, `.head` and `.overrides` (`model.weights`
 of DINOv2; `model.init` random) choose otherwise.
 
-Three seeds each, where the paper had one: with one the report compares trained models only, and says
-nothing of initializations. `--only '*-s0'` runs one of them. What it costs: `--dry-run`.
+Three seeds each, where the paper had one: with one the report compares trained models only, and
+says nothing of initializations. `--only '*-s0'` runs one of them. What it costs: `--dry-run`.
 """
 
 from input_pipeline.labels import DATASETS
