@@ -59,10 +59,10 @@ def evaluate(
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
     chosen = Options(**options)
-    paths = _paths(predictions_path)
+    paths, others = _paths(predictions_path), _paths(against)
     everything = [read_predictions(path) for path in paths]
     first = [one.of_split(chosen.split) for one in everything]
-    second = [read_predictions(path).of_split(chosen.split) for path in _paths(against)]
+    second = [read_predictions(path).of_split(chosen.split) for path in others]
     if len(paths) == 1:
         statistics = _statistics(everything[0], first[0], chosen)
     else:
@@ -88,9 +88,15 @@ def evaluate(
 
 
 def _paths(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    """Give the files of one model; refuse one given twice, which is one training, not two."""
     if given is None:
         return []
-    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+    paths = [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise InputError(f"{path} is given twice: give each training's file once")
+    return paths
 
 
 def _of_trainings(

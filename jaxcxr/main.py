@@ -57,7 +57,8 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     from jaxcxr.inference.splits import predict_run
     from jaxcxr.run.directory import COMPILED, PREDICTIONS, open_run
     from jaxcxr.training.monitor import say
-    from jaxcxr.training.train import TrainingStoppedError, train
+    from jaxcxr.training.stopping import TrainingStoppedError
+    from jaxcxr.training.train import train
 
     _quiet_writers()
     check_config(config)

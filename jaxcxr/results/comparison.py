@@ -83,10 +83,9 @@ def compared(
       options: of the evaluation.
 
     Raises:
-      InputError: as `aligned`, or a file stands on both sides.
+      InputError: as `aligned`.
     """
     read = [*first, *second]
-    _check_trainings(first, second)
     names: list[set[str]] = [set(one.label_names) for one in read]
     left_out = sorted(set().union(*names) - names[0].intersection(*names))
     read = all_aligned(read)
@@ -101,15 +100,6 @@ def compared(
         "labels_not_in_both": left_out,
         **found,
     }
-
-
-def _check_trainings(first: Sequence[Predictions], second: Sequence[Predictions]) -> None:
-    """Refuse the same file twice: it is one training, not two."""
-    for side in (first, second):
-        paths = [one.path.resolve() for one in side]
-        twice = next((path for path in paths if paths.count(path) > 1), None)
-        if twice is not None:
-            raise InputError(f"{twice} is given twice: give each training's file once")
 
 
 def _aucs(side: Sequence[Predictions]) -> np.ndarray:

@@ -100,6 +100,8 @@ def _judged(
     p = float(2 * stdtr(freedom, -abs(value) / error))
     if not share:
         return value - half, value + half, p
+    if not 0 < value < 1:  # Has no finite logit.
+        return max(value - half, 0.0), min(value + half, 1.0), p
     half /= value * (1 - value)
     low, high = expit(logit(value) + np.array([-half, half]))
     return float(low), float(high), p

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
+import pandas as pd
 from ml_collections import ConfigDict
 
-from input_pipeline.loader import train_dataset
+from input_pipeline.loader import Prepared, train_dataset
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc
-from jaxcxr.model import flatten, split, write_weights
+from jaxcxr.model import ViTSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.run import inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
@@ -26,18 +25,12 @@ from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
 from jaxcxr.training.flops import peak_flops, training_flops
 from jaxcxr.training.loss import positive_weights
+from jaxcxr.training.losses import Losses
 from jaxcxr.training.monitor import Monitor, say, summary
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.step import init_state, make_train_step
-
-
-class TrainingStoppedError(Exception):
-    """A signal asked the training to stop; it is saved and goes on with the same command."""
-
-    def __init__(self, signum: int, step: int):
-        super().__init__(f"stopped by {signal.Signals(signum).name} after step {step}; saved")
-        self.signum = signum
+from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
 def train(config: ConfigDict, directory: Path) -> None:
@@ -56,29 +49,8 @@ def train(config: ConfigDict, directory: Path) -> None:
     """
     # ---- Data -----------------------------------------------------------------------------------
     prepared, labels = inputs.open_data(config)
-    records = prepared.records("train")
-    subset = inputs.training_rows(config, prepared)
-    known_labels = records[list(labels)].to_numpy()[subset]
-    pos_weight = positive_weights(known_labels)
-    steps_per_epoch = len(known_labels) // config.batch_size
-    total_steps = steps_per_epoch * config.epochs
-    if not steps_per_epoch:
-        raise InputError(
-            f"{config.data}: {len(known_labels)} training images are fewer than one batch of "
-            f"{config.batch_size}; lower config.batch_size"
-            + (" or raise config.train_patients" if config.train_patients < 1 else "")
-        )
-    batches = iter(
-        train_dataset(
-            prepared,
-            labels=labels,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            rows=subset,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        )
-    )
+    lessons = _lessons(config, prepared, labels)
+    batches = _batches(config, prepared, labels, lessons)
 
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp, config.batch_size)
@@ -87,7 +59,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     params = flatten(split(model)[1])
     if config.trainable == "lora":
         params = add_lora(params, config.lora_rank, config.seed)
-    optimizer = make_optimizer(config, model.spec.depth, total_steps)
+    optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
     selection = Selection(config, prepared, labels)
     predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
 
@@ -103,26 +75,13 @@ def train(config: ConfigDict, directory: Path) -> None:
         batches.set_state(progress["batches"])
         selection.restore(progress["selection"])
         window = progress["window"]
-        if progress["mesh"] != dict(mesh.shape):
-            say(
-                f"the checkpoint was saved on a mesh of {progress['mesh']}, this is "
-                f"{dict(mesh.shape)}: the run goes on equal to rounding, not bit for bit"
-            )
+        _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
     first_step = int(state["step"])
     train_step = jax.jit(
-        make_train_step(config, model, optimizer, labels, pos_weight, pixels),
+        make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
         donate_argnums=0,
         out_shardings=(shardings, None),
     )
-
-    def save(step: int) -> None:
-        progress = {
-            "batches": batches.get_state(),
-            "selection": selection.to_dict(),
-            "window": window,
-            "mesh": dict(mesh.shape),
-        }
-        checkpoint.save(checkpoints, step, state, progress)
 
     # ---- Say what is about to happen ------------------------------------------------------------
     origin = inputs.provenance(config, prepared, labels)
@@ -132,70 +91,47 @@ def train(config: ConfigDict, directory: Path) -> None:
         {
             "data": inputs.describe_data(config, prepared, origin["trained_on"]),
             "labels": ", ".join(
-                f"{name} (x{weight:.3g})" for name, weight in zip(labels, pos_weight, strict=True)
+                f"{name} (x{weight:.3g})"
+                for name, weight in zip(labels, lessons.pos_weight, strict=True)
             ),
             "weights": inputs.describe_weights(config),
             "pixels": describe_pixels(config),
             "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
-            "steps": f"{total_steps} of {config.batch_size} images, {steps_per_epoch} an epoch",
+            "steps": f"{lessons.total_steps} of {config.batch_size} images, "
+            f"{lessons.steps_per_epoch} an epoch",
             "starts": f"goes on after step {first_step}" if first_step else "at the beginning",
         },
     )
 
     # ---- Loop -----------------------------------------------------------------------------------
-    one = peak_flops(jax.devices()[0].device_kind, config.dtype)
-    peak = one and one * mesh.devices.size
-    unsettled: list[tuple[int, np.ndarray, dict[str, Any]]] = []
-    clock, timed = time.perf_counter(), 0
-
-    def settle(monitor: Monitor) -> None:
-        """Fetch the metrics of the oldest step not yet looked at, and act on them."""
-        nonlocal clock, timed
-        step, rows, metrics = unsettled.pop(0)
-        loss = float(metrics["loss"])
-        if not np.isfinite(loss):
-            ids = records["image_id"].iloc[rows]
-            raise InputError(
-                f"the loss is {loss} at step {step} (images {', '.join(ids)}); the last good "
-                f"checkpoint is that of step {checkpoints.latest_step() or 'none'}; lower "
-                "config.learning_rate or set config.clip_norm, and look at these images"
-            )
-        window.append(loss)
-        timed += 1
-        monitor.advance(step)
-        if step % config.log_every == 0:
-            now = time.perf_counter()
-            speed = timed * config.batch_size / (now - clock)
-            record = {"loss": float(np.mean(window)), "images_per_second": speed}
-            if peak is not None:
-                record["mfu"] = speed * training_flops(model.spec, config.image_size) / peak
-            monitor.record(step, record | {"gradient_norm": float(metrics["gradient_norm"])})
-            window.clear()
-            clock, timed = now, 0
-
     with (
-        _stop_signal() as stop,
-        Monitor(directory, total_steps, first_step, config.wandb) as monitor,
+        stop_signals() as stop,
+        Monitor(directory, lessons.total_steps, first_step, config.wandb) as monitor,
     ):
+        losses = Losses(
+            monitor,
+            log_every=config.log_every,
+            batch_size=config.batch_size,
+            peak=_peak_images(config, model.spec, mesh.devices.size),
+            window=window,
+        )
+        named = _names(lessons.records, checkpoints)
         step = first_step
-        while step < total_steps and not selection.finished:
+        while step < lessons.total_steps and not selection.finished:
             batch = next(batches)
             rows = batch.pop("index")
             state, metrics = train_step(state, put_batch(mesh, batch))
             step += 1
-            unsettled.append((step, rows, metrics))
-            # One step late, so that the device computes while the host looks.
-            if len(unsettled) > 1:
-                settle(monitor)
-            end_of_epoch = step % steps_per_epoch == 0
-            stopping = _all_agree(stop, step, config.log_every)
+            losses.add(step, rows, metrics, named)
+            end_of_epoch = step % lessons.steps_per_epoch == 0
+            stopping = all_agree(stop, step, config.log_every)
             if not (end_of_epoch or step % config.checkpoint_every == 0 or stopping):
                 continue
-            settle(monitor)
+            losses.settle(named)
             if end_of_epoch:
-                epoch = step // steps_per_epoch
+                epoch = step // lessons.steps_per_epoch
                 logits = predict(state["params"], prepared, "validation", labels)
                 auc = mean_auc(prepared, "validation", labels, logits)
                 validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
@@ -205,30 +141,90 @@ def train(config: ConfigDict, directory: Path) -> None:
                     if jax.process_index() == 0:
                         chosen = origin | validated | {"trained_parameters": learning}
                         write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
-            save(step)
-            clock, timed = time.perf_counter(), 0  # neither validation nor saving is training
-            if stopping and step < total_steps and not selection.finished:
+            progress = {
+                "batches": batches.get_state(),
+                "selection": selection.to_dict(),
+                "window": losses.window,
+                "mesh": dict(mesh.shape),
+            }
+            checkpoint.save(checkpoints, step, state, progress)
+            losses.restart_clock()
+            if stopping and step < lessons.total_steps and not selection.finished:
                 checkpoint.wait(checkpoints)
                 raise TrainingStoppedError(stop[0] if stop else signal.SIGTERM, step)
     checkpoint.wait(checkpoints)
     say(selection.verdict())
 
 
-@contextmanager
-def _stop_signal() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT in a list instead of dying from them."""
-    received: list[int] = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda n, _: received.append(n)) for number in signals]
-    try:
-        yield received
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+@dataclass(frozen=True)
+class Lessons:
+    """What is learnt from, and in how many steps.
+
+    Attributes:
+      records: of the training split.
+      rows: `[images]`, those of them to learn from.
+      pos_weight: `[labels]`, see `positive_weights`.
+      steps_per_epoch, total_steps: of the config's batch size and epochs.
+    """
+
+    records: pd.DataFrame
+    rows: np.ndarray
+    pos_weight: np.ndarray
+    steps_per_epoch: int
+    total_steps: int
 
 
-def _all_agree(stop: list[int], step: int, every: int) -> bool:
-    """Whether to stop now: all processes must, after the same step, if any was told to."""
-    if jax.process_count() == 1:
-        return bool(stop)
-    return step % every == 0 and bool(multihost_utils.process_allgather(np.array(bool(stop))).any())
+def _lessons(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> Lessons:
+    records = prepared.records("train")
+    rows = inputs.training_rows(config, prepared)
+    steps = len(rows) // config.batch_size
+    if not steps:
+        raise InputError(
+            f"{config.data}: {len(rows)} training images are fewer than one batch of "
+            f"{config.batch_size}; lower config.batch_size"
+            + (" or raise config.train_patients" if config.train_patients < 1 else "")
+        )
+    pos_weight = positive_weights(records[list(labels)].to_numpy()[rows])
+    return Lessons(records, rows, pos_weight, steps, steps * config.epochs)
+
+
+def _batches(
+    config: ConfigDict, prepared: Prepared, labels: tuple[str, ...], lessons: Lessons
+) -> Any:
+    """Return the iterator over this process's share of each batch, for ever."""
+    return iter(
+        train_dataset(
+            prepared,
+            labels=labels,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            rows=lessons.rows,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+    )
+
+
+def _say_if_another_mesh(saved: dict[str, int], now: dict[str, int]) -> None:
+    if saved != now:
+        say(
+            f"the checkpoint was saved on a mesh of {saved}, this is {now}: the run goes on equal "
+            "to rounding, not bit for bit"
+        )
+
+
+def _peak_images(config: ConfigDict, spec: ViTSpec, devices: int) -> float | None:
+    """Images a second of which all devices would be busy at their peak; None if it is unknown."""
+    peak = peak_flops(jax.devices()[0].device_kind, config.dtype)
+    return peak and peak * devices / training_flops(spec, config.image_size)
+
+
+def _names(records: pd.DataFrame, checkpoints: Any) -> Callable[[np.ndarray], str]:
+    def named(rows: np.ndarray) -> str:
+        return (
+            f"(images {', '.join(records['image_id'].iloc[rows])}); the last good checkpoint is "
+            f"that of step {checkpoints.latest_step() or 'none'}; lower config.learning_rate or "
+            "set config.clip_norm, and look at these images"
+        )
+
+    return named

@@ -128,3 +128,8 @@ def test_one_model_equals_the_published_example_of_five_readers(auc, cov2, error
     found = over_trainings([np.array(auc)], covariance, (1,))
     assert found.error == pytest.approx(error, rel=1e-5)
     assert found.freedom == pytest.approx(freedom, rel=1e-5)
+
+
+def test_a_share_of_one_has_an_interval_below_it():
+    found = over_trainings([np.ones(3)], np.full((3, 3), 0.0025), (1,))
+    assert found.high == 1 and found.low == pytest.approx(1 - 1.96 * 0.05, abs=1e-3)
