@@ -12,7 +12,11 @@ from jaxcxr.study.analyses.paired import Measured
 def interval_words(seeds: int, resamples: int) -> str:
     """Say what an interval is of."""
     if seeds == 1:
-        return f"95 % percentile intervals over {resamples:,} redraws of test patients"
+        return (
+            f"95 % percentile intervals over {resamples:,} redraws of test patients, but DeLong's "
+            "with Student's t of the AUC of a label, and of its difference where a class has fewer "
+            "than 20 patients"
+        )
     return (
         f"95 % intervals over test patients and the {seeds} trainings of each model "
         "(Obuchowski-Rockette, Hillis)"

@@ -13,9 +13,9 @@ from jaxcxr.results.predictions import Predictions, read_predictions
 from jaxcxr.results.strata import strata_of
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS
-from jaxcxr.stats import fewest_units, percentile_interval, subgroups
+from jaxcxr.stats import auc_interval, fewest_units, percentile_interval, subgroups
 from jaxcxr.study.analyses.families import AVERAGE
-from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, row_table
+from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, percent, row_table
 from jaxcxr.study.planning.cross_jobs import finished
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Plan
@@ -62,8 +62,9 @@ def subgroups_table(study: Study, plan: Plan) -> Table:
     """Measure every finished run within each sex, age band and view."""
     rows = [row for experiment in finished(study, plan) for row in subgroup_rows(study, experiment)]
     notes = [
-        f"AUC in percent, 95 % percentile intervals over {study.resamples:,} redraws of all "
-        "patients. The gap is the subgroup less all other images whose group is known, in the same "
+        "AUC in percent with 95 % interval: DeLong's with Student's t of a label, percentiles over "
+        f"{study.resamples:,} redraws of all patients of an average and of gaps. The gap is the "
+        "subgroup less all other images whose group is known, in the same "
         f"redraws. An average is over the labels with at least {study.least_patients} patients in "
         "the smaller class of the subgroup, its gap over those with as many on both sides; "
         "they are named in its row. These are many comparisons, without a test: treat a gap "
@@ -102,7 +103,7 @@ def subgroup_rows(study: Study, experiment: Experiment) -> list[SubgroupRow]:
                 rows.append(
                     SubgroupRow(
                         *(*key, attribute, name, label, images, positives, negatives, 1),
-                        *_spread(auc, one, inside),
+                        *_of_label(predictions, group == number, column, options),
                         *_spread(gap, one, np.minimum(inside, others)),
                         int(np.isnan(auc[1:, column]).sum()),
                         _note(positives, negatives, others[column] > 0),
@@ -130,6 +131,16 @@ def _fewest(predictions: Predictions, member: np.ndarray, options: Options) -> n
     return np.array(
         [fewest_units(np.where(member, column, -1), groups) for column in predictions.labels.T]
     )
+
+
+def _of_label(predictions: Predictions, member: np.ndarray, column: int, options: Options) -> Ends:
+    """Give the AUC of one label among the members with DeLong's interval, in percent."""
+    truth = np.where(member, predictions.labels[:, column], -1)
+    if not ((truth == 1).any() and (truth == 0).any()):
+        return NO_ENDS
+    groups = groups_of(predictions, options)
+    found = auc_interval(truth, predictions.scores[:, column], groups, options.level)
+    return percent(found.value), percent(found.low), percent(found.high)
 
 
 def _spread(values: np.ndarray, labels: np.ndarray, fewest: np.ndarray) -> Ends:

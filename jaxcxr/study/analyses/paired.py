@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from jaxcxr.stats import (
     LEAST_UNITS,
+    Influence,
     Interval,
     Trained,
     bootstrap,
     bootstrap_p,
     first_usable,
+    interval_of_auc,
+    interval_of_difference,
     over_trainings,
     percentile_interval,
     pooled_spread,
     trained,
+    units_of_classes,
     wanted,
 )
+from jaxcxr.stats.delong_interval import FEW_UNITS
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 
@@ -103,7 +109,8 @@ class Measured:
     def column(self, metric: str, which: int, label: int | None) -> tuple[Interval, float]:
         """Return the interval and the spread of one label, or of the average (None).
 
-        With several trainings the interval is over these as well. The spread is the standard
+        With several trainings the interval is over these as well; of one training it is DeLong's
+        for the AUC of a label. The spread is the standard
         deviation over redraws; that of the average, as the paper prints it, over all redraws of
         all its labels together: it shows how labels differ.
         """
@@ -117,6 +124,9 @@ class Measured:
                 covariance = np.cov(self._usable(metric, which, labels).T)
                 judged = over_trainings([values], covariance, (1,))
             found = replace(found, low=np.array(judged.low), high=np.array(judged.high))
+        if self.seeds == 1 and metric == "auc" and label is not None:
+            own = interval_of_auc(self._influence(label, which), self._classes[label])
+            found = replace(found, low=np.array(own.low), high=np.array(own.high))
         spread = self._pooled(metric, which, labels)[1] if label is None else float(found.sd)
         return found, spread
 
@@ -143,7 +153,8 @@ class Measured:
     ) -> tuple[Interval, float]:
         """Return AUC of the first model less that of the second, and its two-sided p-value.
 
-        With one training a model it is of these trained models, in paired redraws; with several
+        With one training a model it is of these trained models, in paired redraws, or by DeLong's
+        test with Student's t where a class has too few patients to redraw; with several
         trainings it is of what they were trained from. A label with too few patients for a test
         has an interval and no p.
         """
@@ -158,6 +169,13 @@ class Measured:
             low, high = np.array(judged.low), np.array(judged.high)
             found = Interval(value, value, np.array(judged.error), low, high, np.array(0))
             return found, judged.p if tested else np.nan
+        if label is not None and self.trained.units[label] < FEW_UNITS:
+            by_delong = interval_of_difference(
+                self._influence(label, first, second), self._classes[label]
+            )
+            low, high = np.array(by_delong.low), np.array(by_delong.high)
+            found = Interval(value, value, np.array(by_delong.error), low, high, np.array(0))
+            return found, by_delong.p if tested else np.nan
         drawn = [self._usable("auc", which, labels)[:, 0] for which in (first, second)]
         redraws = drawn[0] - drawn[1]
         found = percentile_interval(value, redraws)
@@ -167,6 +185,21 @@ class Measured:
         """Return the standard deviation over training seeds; NaN with one seed."""
         of_seeds = self.by_seed[metric][which][:, self._labels(label)].mean(axis=1)
         return float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan")
+
+    @cached_property
+    def _classes(self) -> list[tuple[int, int]]:
+        """Patients of each label's positives and negatives."""
+        patients = self.paired.patients
+        # Numbers, since comparing long ids once a label takes time.
+        units = None if patients is None else np.unique(patients, return_inverse=True)[1]
+        return [units_of_classes(column, units) for column in self.paired.labels.T]
+
+    def _influence(self, label: int, *models: int) -> Influence:
+        """Return what patients add to the AUCs of models that were trained once."""
+        whole = self.trained.of_labels[label]
+        if whole is None:
+            raise ValueError(f"{self.paired.label_names[label]} lacks a class")
+        return Influence(whole.auc[list(models)], whole.parts[:, list(models)])
 
     def _labels(self, label: int | None) -> np.ndarray:
         return self.averaged if label is None else np.arange(len(self.averaged)) == label
