@@ -205,7 +205,7 @@ def _comparison_table(statistics: dict[str, Any]) -> Table:
             f"{100 * row['auc']:.1f}",
             f"{100 * row['against_auc']:.1f}",
             percent_with_interval(row | {"value": row["difference"]}, signed=True),
-            _floored(row["p"], comparison["smallest_p"]),
+            _floored(row["p"], None if row.get("test") == "delong-t" else comparison["smallest_p"]),
             p_value(row.get("q")),
             p_value(row.get("delong_p")) + (" (!)" if row.get("disagree") else ""),
             "-" if row["detectable"] is None else f"{100 * row['detectable']:.1f}",
