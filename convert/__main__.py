@@ -28,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("source", help=SOURCE)
     command.add_argument("--out", required=True, type=Path, help="NAME.safetensors")
     command.add_argument("--checkpoint", metavar="NAME", help="the row of `list` that it is")
+    command.add_argument(
+        "--state-dict", metavar="NAME", help="which of several sets of weights, such as model_ema"
+    )
     command.add_argument("--resample", metavar="RULE", help="position-table rule, see `list`")
     command.add_argument(
         "--image-size", type=int, help="resample the position table now (default: keep it)"

@@ -29,8 +29,9 @@ class Checkpoint:
       licence: of the weights.
       source: where they come from.
       note: what a user must know beyond that.
-      signs: keys that begin so are found in files of this checkpoint and of no other like it.
+      signs: keys that begin so are in files of this checkpoint and of few others.
       head_outputs: how many outputs a head in its files has, where that tells it from others.
+      sha256: of its released files, or how it begins, as the names of DINOv3's files tell.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Checkpoint:
     note: str = ""
     signs: tuple[str, ...] = ()
     head_outputs: tuple[int, ...] = ()
+    sha256: tuple[str, ...] = ()
 
     def spec_of(self, family: str) -> ViTSpec:
         """The model as the library of a family of layouts builds it."""
@@ -66,6 +68,17 @@ def _vit(size: str, patch_size: int, native_image_size: int, **facts: Any) -> Vi
     )
 
 
+# Of the files of https://dl.fbaipublicfiles.com, by size and registers.
+_DINOV2_SHA256 = {
+    ("small", 0): "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+    ("small", 4): "f433177089a681826f849f194ece3bb48f4d63fb38d32fc837e3dc7a4e5641fb",
+    ("base", 0): "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
+    ("base", 4): "73182a088cf94833c94b1666d1c99e02fe87e2007bff57b564fb6206e25dba71",
+    ("large", 0): "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+    ("large", 4): "36e4deffbaef061a2576705b0c36f93621e2ae20bf6274694821b0b492551b51",
+}
+
+
 def _dinov2(size: str, registers: int) -> Checkpoint:
     suffix = "_reg4" if registers else ""
     rule = "size_aa" if registers else "dinov2"
@@ -82,16 +95,19 @@ def _dinov2(size: str, registers: int) -> Checkpoint:
         licence="Apache-2.0",
         source="https://github.com/facebookresearch/dinov2",
         note="timm adds the class token's position to the class token" if registers else "",
+        sha256=(_DINOV2_SHA256[size, registers],),
     )
 
 
-def _dinov3(size: str) -> Checkpoint:
+def _dinov3(size: str, sha256: str, data: str = "lvd1689m", **facts: Any) -> Checkpoint:
+    """DINOv3 of a size, trained on web images (lvd1689m) or satellite images (sat493m)."""
+    name = f"dinov3_vit{size[0]}16" + ("" if data == "lvd1689m" else f"_{data}")
     return Checkpoint(
-        name=f"dinov3_vit{size[0]}16",
+        name=name,
         names={
-            "dinov2": f"dinov3_vit{size[0]}16",
-            "timm": f"vit_{size}_patch16_dinov3.lvd1689m",
-            "hf": f"facebook/dinov3-vit{size[0]}16-pretrain-lvd1689m",
+            "dinov2": name,
+            "timm": f"vit_{size}_patch16_dinov3.{data}",
+            "hf": f"facebook/dinov3-vit{size[0]}16-pretrain-{data}",
         },
         spec=_vit(
             size,
@@ -103,12 +119,14 @@ def _dinov3(size: str) -> Checkpoint:
             layernorm_epsilon=1e-5,
             rope_periods=rope_periods(64),
             qkv_bias="no_key",
+            **facts,
         ),
         by_family={"timm": {"native_image_size": 256}},
         licence="DINOv3 License (gated; redistribute with the licence)",
         source="https://github.com/facebookresearch/dinov3",
         note="the repository's file rounds the rotary periods to bfloat16, which is read off it; "
         "timm and transformers compute them in float32. timm pools the mean by default",
+        sha256=(sha256,),
     )
 
 
@@ -166,6 +184,7 @@ _MAE = Checkpoint(
     licence="CC-BY-NC-4.0",
     source="https://github.com/facebookresearch/mae",
     pooling="class token or mean of patches",
+    signs=("decoder_",),
 )
 
 _MEDICAL_MAE = Checkpoint(
@@ -203,9 +222,16 @@ CHECKPOINTS = {
         _RAD_DINO,
         _AUGREG,
         _ORIG,
-        _MAE,
         _MEDICAL_MAE,
-        *(_dinov3(size) for size in _SIZES),
+        _MAE,
+        _dinov3("small", "08c60483"),
+        _dinov3("base", "73cec8be"),
+        _dinov3("large", "8aa4cbdd"),
+        _dinov3(
+            *("large", "eadcf0ff", "sat493m"),
+            pixel_mean=(0.430, 0.411, 0.296),
+            pixel_std=(0.213, 0.156, 0.143),
+        ),
         _study("study_dinov2_vitb14", _dinov2("base", 0), "dinov2"),
         _study("study_vit_base_patch16", _AUGREG, "timm"),
     )
@@ -213,14 +239,18 @@ CHECKPOINTS = {
 
 
 def find_checkpoint(name: str) -> Checkpoint | None:
-    """The row of this name, here or in any library; of a DINO of timm also without its tag."""
+    """The row of this name, here or in any library; of a DINO of timm also without its tag.
+
+    Another tag is another checkpoint.
+    """
+    name = name.removeprefix("timm/")
     if name == "vit_base_patch16_224_in21k":  # What timm called it before it had tags.
         return _AUGREG
-    plain = name.split(".")[0].removesuffix("_qkvb")
+    plain, dot, tag = name.partition(".")
+    whole = plain.removesuffix("_qkvb") + dot + tag
     for checkpoint in CHECKPOINTS.values():
-        timm = checkpoint.names.get("timm", "").split(".")[0]
-        if name in (checkpoint.name, *checkpoint.names.values()) or (
-            plain == timm and "_dinov" in timm
-        ):
+        timm = checkpoint.names.get("timm", "")
+        untagged = timm.split(".")[0] if "_dinov" in timm else timm
+        if name in (checkpoint.name, *checkpoint.names.values()) or whole in (timm, untagged):
             return checkpoint
     return None

@@ -20,7 +20,7 @@ def import_(arguments: argparse.Namespace) -> None:
     from jaxcxr.model import write_weights
 
     path, known = locate(arguments.source)
-    with open_source(path) as source:
+    with open_source(path, arguments.state_dict) as source:
         imported = import_checkpoint(
             source,
             name=arguments.source,
@@ -30,6 +30,7 @@ def import_(arguments: argparse.Namespace) -> None:
             keep_head=arguments.keep_head,
             labels=arguments.labels,
             fields=_fields(arguments.set),
+            state_dict=arguments.state_dict,
         )
     write_weights(arguments.out, imported.spec, imported.tensors, imported.provenance)
     for note in imported.notes:
@@ -64,12 +65,14 @@ def _value(text: str) -> object:
 def verify(arguments: argparse.Namespace) -> None:
     """Compare with PyTorch; end with status 1 where a difference is beyond tolerance."""
     from convert.downloads import locate
+    from convert.parity_note import note_parity
     from convert.sources import open_source
     from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
-    from jaxcxr.model import read_header, read_tensors, write_weights
+    from jaxcxr.model import read_header
 
+    provenance = read_header(arguments.file).provenance
     path, _ = locate(arguments.source)
-    with open_source(path) as source:
+    with open_source(path, provenance.get("state_dict")) as source:
         parity = verify(
             arguments.file, source, name=arguments.source, image_size=arguments.image_size
         )
@@ -83,17 +86,29 @@ def verify(arguments: argparse.Namespace) -> None:
         print(f"{row.place:44}{row.absolute:14.2e}{row.relative:14.2e}{row.rms:14.2e}")
     print(f"{'':44}(the 5 worst of {len(parity.gradients)} gradients; all are in the table)")
     table = arguments.out or arguments.file.with_suffix(".parity.json")
-    write_json(table, asdict(parity) | {"passed": parity.first_failure is None})
-    header = read_header(arguments.file)
-    provenance = header.provenance | {"parity": parity.summary()}
-    write_weights(arguments.file, header.spec, read_tensors(arguments.file), provenance)
-    print(f"wrote {table}; the summary is in {arguments.file} too")
+    write_json(table, asdict(parity) | {"passed": parity.passed})
+    beside = note_parity(arguments.file, parity.summary())
+    print(f"wrote {table}; the summary is in {beside} too")
+    if parity.unproved:
+        print(
+            f"not proved: {', '.join(parity.unproved)}; nothing in or beside the source tells "
+            "them: both models have them from the table of checkpoints, or as stated at import"
+        )
     failure = parity.first_failure
+    for contradiction in parity.contradictions:
+        print(f"FAILED: {contradiction}", file=sys.stderr)
+    if parity.contradictions and "stated" not in provenance:
+        print(
+            "it was imported by an earlier version, which kept no note of what --set stated; if "
+            "that is the difference, import it again",
+            file=sys.stderr,
+        )
     if failure is not None:
         print(
             f"FAILED: beyond tolerance first at {failure.place}: relative {failure.relative:.2e}",
             file=sys.stderr,
         )
+    if not parity.passed:
         sys.exit(1)
     print(f"passed: every layer within {TOLERANCE:g}, every gradient within {GRADIENT_TOLERANCE:g}")
 
@@ -112,9 +127,11 @@ def export(arguments: argparse.Namespace) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """Print what a weights file says of itself."""
+    from convert.parity_note import read_parity
     from jaxcxr.model import read_header
 
     header = read_header(arguments.file)
+    header.provenance["parity"] = read_parity(arguments.file)
     numbers = {path: _size(shape) for path, shape in header.shapes.items()}
     print(json.dumps({"spec": header.spec.to_dict(), "provenance": header.provenance}, indent=2))
     print(f"{len(numbers)} tensors, {sum(numbers.values()):,} parameters")

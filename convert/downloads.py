@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from convert.beside import CONFIG, PREPROCESSOR
 from convert.checkpoints import find_checkpoint
 from jaxcxr.errors import InputError
 
@@ -40,6 +42,10 @@ def _from_hub(source: str, repository: str) -> Path:
             f"{source}: downloading needs huggingface_hub; pip install 'jaxcxr[convert]'"
         ) from None
     try:
+        # What says more of the model than its weights do comes with them.
+        for name in (CONFIG, PREPROCESSOR):
+            with suppress(EntryNotFoundError):
+                hf_hub_download(repository, name)
         try:
             return Path(hf_hub_download(repository, "model.safetensors"))
         except EntryNotFoundError:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convert.checkpoints import CHECKPOINTS, Checkpoint, find_checkpoint
+from convert.beside import Beside
+from convert.candidates import SIZES, find_rows
+from convert.checkpoints import Checkpoint
 from convert.layouts import Layout
 from convert.recognise import Dimensions, Named
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec
 from jaxcxr.model.rope import rope_periods
+
+# Fields that no tensor's size tells.
+UNSEEN = ("heads", "layernorm_epsilon", "gelu", "resample_rule", "pixel_mean", "pixel_std")
 
 
 @dataclass(frozen=True)
@@ -21,17 +26,24 @@ class Facts:
     Attributes:
       spec: the model.
       known: the rows of the table that it may be; the facts are those of the first.
+      recognised: by what the first row is this very checkpoint, `name` or `sha256`; empty where
+        only sizes and keys fit it.
       assumed: fields of `spec` that nothing vouches for, or on which `known` disagree.
+      unproved: fields that neither the file, nor what lies beside it, nor its identity tells.
+      notes: what the user should know of that.
     """
 
     spec: ViTSpec
     known: tuple[Checkpoint, ...]
+    recognised: str
     assumed: Mapping[str, Any]
+    unproved: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """The row, where there is only one."""
-        return self.known[0] if len(self.known) == 1 else None
+        """The row, where the file is recognised as it."""
+        return self.known[0] if self.recognised else None
 
 
 def decide(
@@ -40,62 +52,98 @@ def decide(
     dimensions: Dimensions,
     checkpoint: str | None,
     fields: Mapping[str, Any],
+    beside: Beside = Beside(),  # noqa: B008  it cannot be changed
+    sha256: str = "",
 ) -> Facts:
     """Decide the model of a file.
+
+    Of what is said of one field, what the user states goes first, then the file, what lies beside
+    it, and the table of checkpoints; that a later one differs is noted.
 
     Args:
       source: what the user called it.
       named: its keys.
       dimensions: what its shapes say.
-      checkpoint: the row that the user says it is.
+      checkpoint: the row that it is by its name, or by the user's word.
       fields: fields of `ViTSpec` that the user states.
+      beside: what lies beside the file.
+      sha256: of the file.
 
     Raises:
-      InputError: the checkpoint is not in the table, a field is impossible, or a needed one is
-        neither in the file nor stated.
+      InputError: the checkpoint is not in the table, a field is impossible, a needed one is
+        neither in the file nor stated, or what lies beside the file contradicts it.
     """
     layout = named.layout
-    if checkpoint is not None:
-        row = find_checkpoint(checkpoint)
-        if row is None:
-            raise InputError(
-                f"checkpoint {checkpoint!r} is not in the table; one of {', '.join(CHECKPOINTS)}"
-            )
-        known = [row]
+    _check_sizes(source, dimensions, beside, fields)
+    known, recognised = find_rows(source, named, dimensions, checkpoint, beside, sha256)
+    if recognised and "heads" not in fields:
+        _check_heads(source, known[0], beside)
+    of_beside = {k: v for k, v in beside.fields.items() if k != "rope_periods" or layout.rope}
+    if known:
+        specs = [row.spec_of(layout.family).to_dict() for row in known]
+        of_file = _of_file(layout, dimensions, known[0].spec_of(layout.family))
+        base = specs[0]
+        spec = ViTSpec.from_dict(base | of_beside | of_file | dict(fields))
+        vouched = {*of_file, *of_beside, *fields}
+        doubted = {key for key in base if any(s[key] != base[key] for s in specs)}
+        assumed = {k: v for k, v in spec.to_dict().items() if k in doubted - vouched}
     else:
-        known = candidates(named, dimensions)
-    if not known:
-        return _unknown(source, layout, dimensions, fields)
-    specs = [row.spec_of(layout.family).to_dict() for row in known]
-    of_file = _of_file(layout, dimensions, known[0].spec_of(layout.family))
-    spec = ViTSpec.from_dict(specs[0] | of_file | dict(fields))
-    assumed = {
-        key: value
-        for key, value in spec.to_dict().items()
-        if key not in of_file and key not in fields and any(s[key] != specs[0][key] for s in specs)
-    }
-    return Facts(spec, tuple(known), assumed)
+        spec, assumed = _unknown(source, layout, dimensions, fields, of_beside)
+        base, of_file = spec.to_dict(), {}
+    hidden = [k for k in UNSEEN if layout.rope is False or k != "resample_rule"]
+    told = {*of_beside, *({"heads"} if dimensions.heads else ())}
+    unproved = () if recognised else tuple(k for k in hidden if k not in told)
+    unproved = tuple(k for k in hidden if k in fields or k in unproved)
+    said = _contradictions(spec, base, beside, of_file, fields) if known else []
+    described = _describe(known, recognised, assumed)
+    return Facts(spec, tuple(known), recognised, assumed, unproved, (*described, *said))
 
 
-def candidates(named: Named, dimensions: Dimensions) -> list[Checkpoint]:
-    """The rows of these dimensions and this library, at whatever image size the table is for."""
-    names = ("width", "depth", "mlp_width", "patch_size", "layer_scale", "register_tokens")
-    fitting = [
-        row
-        for row in CHECKPOINTS.values()
-        if named.layout.family in row.names
-        and named.layout.rope == bool(row.spec.rope_periods)
-        and all(getattr(dimensions, n) in (None, getattr(row.spec, n)) for n in names)
-        and (dimensions.labels in row.head_outputs or row.head_outputs in ((), (21843,)))
+def _check_sizes(
+    source: str, dimensions: Dimensions, beside: Beside, fields: Mapping[str, Any]
+) -> None:
+    seen = {name: getattr(dimensions, name) for name in (*SIZES, "heads")}
+    if dimensions.grid and dimensions.patch_size:
+        seen["native_image_size"] = dimensions.grid * dimensions.patch_size
+    wrong = [
+        f"{name} {beside.fields[name]} where its tensors have {size}"
+        for name, size in seen.items()
+        if name not in fields and size is not None and beside.fields.get(name, size) != size
     ]
-    keys = (*named.keys, *named.left_out)
-    sure = [row for row in fitting if _is_sure(row, keys, dimensions.labels)]
-    return sure or fitting
+    if wrong and dimensions.depth:
+        files = " and ".join(sorted(set(beside.files.values())))
+        raise InputError(
+            f"{source}: {files} beside it says {', '.join(wrong)}; if that describes another "
+            "model, put the weights into a folder of their own"
+        )
 
 
-def _is_sure(row: Checkpoint, keys: Iterable[str], labels: int | None) -> bool:
-    marked = bool(row.signs) and any(key.startswith(row.signs) for key in keys)
-    return marked or (row.head_outputs == (21843,) and labels in row.head_outputs)
+def _check_heads(source: str, row: Checkpoint, beside: Beside) -> None:
+    heads = beside.fields.get("heads", row.spec.heads)
+    if heads != row.spec.heads:
+        raise InputError(
+            f"{source}: {beside.files['heads']} beside it says {heads} heads where {row.name} has "
+            f"{row.spec.heads}; state which with --set heads=N, or leave out --checkpoint"
+        )
+
+
+def _contradictions(
+    spec: ViTSpec,
+    base: Mapping[str, Any],
+    beside: Beside,
+    of_file: Mapping[str, Any],
+    fields: Mapping[str, Any],
+) -> list[str]:
+    """Where what lies beside the file is not what is used, or not what the table has."""
+    said, used = [], spec.to_dict()
+    for name in set(beside.fields) - set(of_file):
+        value, ours, table = (_short(v) for v in (beside.fields[name], used[name], base[name]))
+        file = f"{beside.files[name]} beside it says {name} {value}"
+        if value != ours and name in fields:
+            said.append(f"{file}; {ours} is used, as stated")
+        elif value == ours != table:
+            said.append(f"{file}, which is used; the table of checkpoints has {table}")
+    return sorted(said)
 
 
 def _of_file(layout: Layout, dimensions: Dimensions, spec: ViTSpec) -> dict[str, Any]:
@@ -110,15 +158,21 @@ def _of_file(layout: Layout, dimensions: Dimensions, spec: ViTSpec) -> dict[str,
 
 
 def _unknown(
-    source: str, layout: Layout, dimensions: Dimensions, fields: Mapping[str, Any]
-) -> Facts:
+    source: str,
+    layout: Layout,
+    dimensions: Dimensions,
+    fields: Mapping[str, Any],
+    of_beside: Mapping[str, Any],
+) -> tuple[ViTSpec, dict[str, Any]]:
+    """The model of a file that fits no row, and what of it is assumed."""
     width = dimensions.width or 64
-    if "heads" not in fields and dimensions.heads is None and width % 64:
+    stated = dict(of_beside) | dict(fields)
+    if "heads" not in stated and dimensions.heads is None and width % 64:
         raise InputError(
             f"{source}: width {width} is of no known checkpoint and the number of attention heads "
             "cannot be read off the file; state it with --set heads=N"
         )
-    heads = int(fields.get("heads", dimensions.heads or width // 64))
+    heads = int(stated.get("heads", dimensions.heads or width // 64))
     patch_size = dimensions.patch_size or 16
     seen: dict[str, Any] = {
         "patch_size": patch_size,
@@ -132,33 +186,49 @@ def _unknown(
         "position_table": "none" if layout.rope else dimensions.position_table,
         "qkv_bias": dimensions.qkv_bias,
     }
+    of_file = {k for k in seen if k != "heads" or dimensions.heads}
     if layout.rope:
-        seen["rope_periods"] = dimensions.rope_periods or rope_periods(width // heads)
+        seen["rope_periods"] = rope_periods(width // heads)
+        if dimensions.grid is None:
+            of_file.discard("native_image_size")
+    if layout.rope and dimensions.rope_periods:
+        seen["rope_periods"] = dimensions.rope_periods
+        of_file.add("rope_periods")
     assumed = dict(layout.facts)
     if dimensions.register_tokens and not layout.rope:
         assumed["resample_rule"] = "size_aa"
-    spec = ViTSpec.from_dict(seen | assumed | dict(fields))
-    vouched = set(seen) - (set() if dimensions.heads else {"heads"}) | set(fields)
+    told = {k: v for k, v in of_beside.items() if k not in of_file}
+    spec = ViTSpec.from_dict(seen | assumed | told | dict(fields))
+    vouched = (set(seen) - (set() if dimensions.heads else {"heads"})) | set(stated)
     if layout.rope:
         vouched |= {"resample_rule"}
-    return Facts(spec, (), {k: v for k, v in spec.to_dict().items() if k not in vouched})
+    return spec, {k: v for k, v in spec.to_dict().items() if k not in vouched}
 
 
-def notes(facts: Facts) -> list[str]:
-    """What the user should know of what was decided."""
-    listed = ", ".join(f"{key} {_short(value)}" for key, value in facts.assumed.items())
-    if len(facts.known) > 1:
-        names = ", ".join(row.name for row in facts.known)
-        differ = f", which differ in {', '.join(facts.assumed)}" if facts.assumed else ""
-        assumed = f" ({listed})" if listed else ""
-        return [
-            f"its keys and shapes fit {names}{differ}; the facts of {facts.known[0].name} are "
-            f"used{assumed}; say which it is with --checkpoint NAME"
-        ]
-    if not facts.known:
+def _describe(known: list[Checkpoint], recognised: str, assumed: Mapping[str, Any]) -> list[str]:
+    """What the user should know of what a file was taken for."""
+    listed = ", ".join(f"{key} {_short(value)}" for key, value in assumed.items())
+    if not known:
         return [f"of no known checkpoint; assumed {listed}; change one with --set FIELD=VALUE"]
-    return [f"{facts.known[0].name}: {facts.known[0].note}"] if facts.known[0].note else []
+    first = known[0]
+    note = [f"{first.name}: {first.note}"] if first.note and len(known) == 1 else []
+    if recognised:
+        return note
+    if len(known) == 1:
+        return [
+            f"its keys and shapes fit {first.name}, whose facts are used; that makes it a "
+            "candidate and no more, so no licence is stated; if it is that checkpoint, say so with "
+            f"--checkpoint {first.name}",
+            *note,
+        ]
+    names = ", ".join(row.name for row in known)
+    differ = f", which differ in {', '.join(assumed)}" if assumed else ""
+    values = f" ({listed})" if listed else ""
+    return [
+        f"its keys and shapes fit {names}{differ}; the facts of {first.name} are used{values}; say "
+        "which it is with --checkpoint NAME"
+    ]
 
 
 def _short(value: Any) -> str:
-    return "/".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.facts import Facts, decide, notes
+from convert.beside import Beside, read_beside
+from convert.facts import Facts, decide
 from convert.recognise import Named, measure, read_names, recognise
-from convert.sources import Source
+from convert.sources import Source, averages_beside
 from convert.strict import convert
 from input_pipeline.labels import MIMIC_TRANSFER, TRAINED
 from jaxcxr import __version__
@@ -46,20 +47,22 @@ def import_checkpoint(
     keep_head: bool = False,
     labels: str | None = None,
     fields: Mapping[str, Any] | None = None,
+    state_dict: str | None = None,
 ) -> Imported:
     """Convert an open source.
 
     Args:
       source: the file.
       name: what the user called it, for messages and provenance.
-      checkpoint: the row of the table of checkpoints whose facts hold; found from the shapes if
-        not given.
+      checkpoint: the row of the table of checkpoints that it is; without it, shapes and what
+        lies beside the file give candidates.
       rule: how the position table will be resampled, in place of the row's own rule.
       image_size: resample the position table to images of this side now; native size if None.
       keep_head: keep the file's classification head.
       labels: the names of the kept head's outputs, separated by commas; or `study:DATASET` for
         the list of the study's model of that dataset which is as long as the head.
       fields: facts of the model that replace those of the table, by field of `ViTSpec`.
+      state_dict: which of several sets of weights the source was opened at, for provenance.
 
     Raises:
       InputError: the keys are of no known layout, or the tensors are not exactly those of the
@@ -68,13 +71,16 @@ def import_checkpoint(
     whole = recognise(name, source.tensors)
     dimensions = measure(whole, source.tensors)
     stated = dict(fields or {}) | ({} if rule is None else {"resample_rule": rule})
-    facts = decide(name, whole, dimensions, checkpoint, stated)
+    beside = read_beside(source.path)
+    facts = decide(name, whole, dimensions, checkpoint, stated, beside, source.sha256)
     named = read_names(whole.layout, source.tensors, keep_head=keep_head)
     num_labels = dimensions.labels if keep_head else None
     _check_head(name, named, keep_head, num_labels, labels)
     label_names = None if labels is None else _label_names(name, labels, num_labels)
     tensors = convert(name, named, source.tensors, facts.spec, num_labels)
     provenance = _provenance(name, source, named, facts, label_names)
+    provenance |= {"named": checkpoint, "stated": stated, "beside": dict(beside.files)}
+    provenance["state_dict"] = state_dict
     spec = facts.spec
     if image_size is not None and _resamples(spec, image_size):
         provenance["resampled"] = {"from": spec.native_image_size, "to": image_size}
@@ -85,10 +91,19 @@ def import_checkpoint(
             spec.position_table == "class_and_patches",
         )
         spec = replace(spec, native_image_size=image_size)
-    said = notes(facts)
+    said = [*facts.notes, *_outputs(beside, num_labels, label_names)]
+    if averages := averages_beside(source.path):
+        said.append(f"beside it lie weights called EMA or not, unlike it: {', '.join(averages)}")
     if named.left_out:
         said.append(f"left out: {', '.join(sorted(named.left_out))}")
     return Imported(spec, tensors, provenance, tuple(said))
+
+
+def _outputs(beside: Beside, num_labels: int | None, labels: list[str] | None) -> list[str]:
+    """What lies beside the file says of its head's outputs, where that is not what was stated."""
+    if num_labels is None or list(beside.labels) in ([], labels):
+        return []
+    return [f"config.json beside it calls the outputs of its head {', '.join(beside.labels)}"]
 
 
 def _resamples(spec: ViTSpec, image_size: int) -> bool:
@@ -143,8 +158,10 @@ def _provenance(
         "source": name,
         "source_sha256": source.sha256,
         "checkpoint": checkpoint.name if checkpoint else None,
+        "recognised": facts.recognised or None,
         "candidates": [row.name for row in facts.known] if not checkpoint else [],
         "assumed": dict(facts.assumed),
+        "unproved": list(facts.unproved),
         "licence": checkpoint.licence if checkpoint else None,
         "origin": checkpoint.source if checkpoint else None,
         "layout": named.layout.name,

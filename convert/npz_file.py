@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from convert.sources import Tensor
+from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 # Trained weights hardly compress. An archive that claims to grow more than this is a bomb.

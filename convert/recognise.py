@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from convert.layouts import LAYOUTS, Layout, Row
-from convert.sources import Tensor
+from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 ROPE_PERIODS = "extra/rope_periods"
@@ -51,7 +51,10 @@ def recognise(source: str, names: Iterable[str]) -> Named:
         )
     twice = [f"{a} and {b}" for a, b in _collisions(best.layout, names)]
     if twice:
-        raise InputError(f"{source}: two keys mean one parameter: {'; '.join(twice)}; keep one")
+        raise InputError(
+            f"{source}: two keys mean one parameter: {'; '.join(twice)}; keep one, or choose with "
+            "--state-dict the word that the names of one set begin with"
+        )
     return best
 
 

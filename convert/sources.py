@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
+from convert.npz_file import npz_tensors
+from convert.state_dicts import under_prefix
+from convert.tensor import Tensor
+from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
 from jaxcxr.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor still in its file.
-
-    Attributes:
-      shape: its shape.
-      dtype: its dtype's name, such as `float32` or `bfloat16`.
-      read: reads it.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    read: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -52,8 +40,13 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, state_dict: str | None = None) -> Iterator[Source]:
     """Open a checkpoint file; its tensors can be read inside the block.
+
+    Args:
+      path: a file, the index of a sharded one, or a folder of transformers.
+      state_dict: which of several sets of weights, by the name under which they are nested, or
+        the word that their names begin with.
 
     Raises:
       InputError: there is no such file, it is damaged, of no known kind, or holds something that
@@ -68,7 +61,7 @@ def open_source(path: Path) -> Iterator[Source]:
     files = _shards(path) if path.name.endswith(".index.json") else [path]
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors |= _tensors(file)
+        tensors |= _tensors(file, state_dict)
     yield Source(path, _sha256(files), unstack(tensors))
 
 
@@ -97,10 +90,25 @@ def _file_of(folder: Path) -> Path:
     """The checkpoint in a folder as transformers saves one."""
     for name in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
         if (folder / name).is_file():
+            if averages := averages_beside(folder / name):
+                raise InputError(
+                    f"{folder}: {name} and beside it {', '.join(averages)}, by its name an average "
+                    "(EMA) of the weights; name the file that you mean"
+                )
             return folder / name
     raise InputError(
         f"{folder}: a folder without model.safetensors or pytorch_model.bin; name the file itself"
     )
+
+
+def averages_beside(path: Path) -> list[str]:
+    """The checkpoint files beside another that are called EMA where it is not, or the reverse."""
+
+    def is_average(name: str) -> bool:
+        return "ema" in re.split(r"[^a-z]+", name.lower())
+
+    files = (file.name for file in path.parent.iterdir() if file.name.endswith(SUFFIXES))
+    return sorted(name for name in files if is_average(name) != is_average(path.name))
 
 
 def _shards(index: Path) -> list[Path]:
@@ -118,19 +126,17 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _tensors(path: Path, state_dict: str | None) -> dict[str, Tensor]:
     """Tell the container by its first bytes, whatever the file is called."""
-    from convert.npz_file import npz_tensors
-    from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
-
     with path.open("rb") as file:
         start = file.read(64)
-    if start.startswith(b"PK\x03\x04"):
-        return torch_tensors(path) if is_torch_zip(path) else npz_tensors(path)
+    if start.startswith(b"PK\x03\x04") and is_torch_zip(path):
+        return torch_tensors(path, state_dict)
     if is_legacy(start):
-        return legacy_tensors(path)
-    if start[8:9] == b"{":
-        return _safetensors(path)
+        return legacy_tensors(path, state_dict)
+    if start.startswith(b"PK\x03\x04") or start[8:9] == b"{":
+        tensors = npz_tensors(path) if start.startswith(b"PK") else _safetensors(path)
+        return tensors if state_dict is None else under_prefix(path, tensors, state_dict)
     raise InputError(
         f"{path}: not a checkpoint (neither safetensors, nor a zip of torch.save or NumPy, nor an "
         "old torch.save file); check what was downloaded"

@@ -9,7 +9,7 @@ import numpy as np
 
 from convert.layouts import Layout, Row
 from convert.recognise import Named
-from convert.sources import Tensor
+from convert.tensor import Tensor
 from convert.transforms import TRANSFORMS
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec

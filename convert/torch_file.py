@@ -12,18 +12,16 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import ml_dtypes  # noqa: F401  registers bfloat16 with NumPy
 import numpy as np
 
 from convert.restricted_pickle import LARGEST_PICKLE, View, load_pickle
-from convert.sources import Tensor
+from convert.state_dicts import choose
+from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-# Where training scripts nest the model's parameters.
-NESTS = ("model", "state_dict", "teacher", "model_state_dict", "module", "net")
 
 
 def is_torch_zip(path: Path) -> bool:
@@ -43,8 +41,13 @@ def is_torch_zip(path: Path) -> bool:
     return any(name.endswith("/data.pkl") for name in names)
 
 
-def torch_tensors(path: Path) -> dict[str, Tensor]:
-    """Describe every tensor of the model's state_dict in a zip archive of torch."""
+def torch_tensors(path: Path, state_dict: str | None = None) -> dict[str, Tensor]:
+    """Describe every tensor of the model's state_dict in a zip archive of torch.
+
+    Args:
+      path: the archive.
+      state_dict: which of several it is.
+    """
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         root = _checked_root(path, entries)
@@ -61,7 +64,7 @@ def torch_tensors(path: Path) -> dict[str, Tensor]:
 
     start = f"{root}data/"
     sizes = {n.removeprefix(start): e.file_size for n, e in entries.items() if n.startswith(start)}
-    return _describe(path, state, sizes, read)
+    return _describe(path, choose(path, state, state_dict), sizes, read)
 
 
 def _checked_root(path: Path, entries: Mapping[str, zipfile.ZipInfo]) -> str:
@@ -85,7 +88,7 @@ def is_legacy(start: bytes) -> bool:
     return start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
 
 
-def legacy_tensors(path: Path) -> dict[str, Tensor]:
+def legacy_tensors(path: Path, state_dict: str | None = None) -> dict[str, Tensor]:
     """Describe every tensor of a file that `torch.save` wrote before torch 1.6.
 
     It is a stream: three small pickles (magic number, protocol, machine), the state_dict, the
@@ -117,30 +120,13 @@ def legacy_tensors(path: Path) -> dict[str, Tensor]:
             file.seek(starts[key])
             return file.read(sizes[key])
 
-    return _describe(path, state, sizes, read)
-
-
-def _views(state: Any) -> dict[str, View]:
-    """The model's parameters, wherever the training script nested them."""
-    while isinstance(state, dict):
-        views = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, View)}
-        nests = [nest for nest in NESTS if isinstance(state.get(nest), dict)]
-        if views or not nests:
-            return views
-        state = state[nests[0]]
-    return {}
+    return _describe(path, choose(path, state, state_dict), sizes, read)
 
 
 def _describe(
-    path: Path, state: Any, sizes: Mapping[str, int], read: Callable[[str], bytes]
+    path: Path, views: Mapping[str, View], sizes: Mapping[str, int], read: Callable[[str], bytes]
 ) -> dict[str, Tensor]:
     """Check that every view lies inside its storage; `sizes` are the storages' real bytes."""
-    views = _views(state)
-    if not views:
-        raise InputError(
-            f"{path}: no state_dict in it (looked at the top and under {', '.join(NESTS)}); "
-            "save the model's state_dict()"
-        )
     # Views of one storage tend to follow one another, so the last storage is kept.
     read_storage = lru_cache(maxsize=1)(read)
     for name, view in views.items():

@@ -20,17 +20,30 @@ from jaxcxr.model import ViTSpec
 
 
 def build_hf(
-    state: Mapping[str, torch.Tensor], spec: ViTSpec, layout: Layout, library_rule: str
+    state: Mapping[str, torch.Tensor],
+    spec: ViTSpec,
+    layout: Layout,
+    library_rule: str,
+    config: Mapping[str, Any] | None = None,
 ) -> Reference:
-    """The model of transformers, read by its own `from_pretrained` from a file of these keys."""
-    name = CLASSES[model_type(spec, layout)][0]
+    """The model of transformers, read by its own `from_pretrained` from a file of these keys.
+
+    It is built from the source's own configuration where that is of this kind of model, so that
+    no reading of ours comes between.
+    """
+    kind_name = model_type(spec, layout)
+    name = CLASSES[kind_name][0]
+    described = hf_config(spec, layout, None)
+    if config is not None and config.get("model_type") == kind_name:
+        size = {"image_size": spec.native_image_size}  # of the table, which may be resampled
+        described = {**config, **size, "architectures": [name], "dtype": "float32"}
     kind = getattr(transformers, name)
     options: dict[str, Any] = {"attn_implementation": "eager"}
     if layout.name == "hf_vit":
         options["add_pooling_layer"] = "pooler.dense.weight" in state
     transformers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
-        write_json(Path(folder) / "config.json", hf_config(spec, layout, None))
+        write_json(Path(folder) / "config.json", described)
         save_file(dict(state), Path(folder) / "model.safetensors", metadata={"format": "pt"})
         model, info = kind.from_pretrained(folder, output_loading_info=True, **options)
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
@@ -44,8 +57,14 @@ def build_hf(
         patches = model.embeddings.patch_embeddings
         _resample_by(model.embeddings, spec, library_rule)
     forward = _Tokens(model, interpolate=layout.name == "hf_vit")
-    described = f"transformers {transformers.__version__} {name}"
-    return Reference(described, forward.eval(), patches, blocks, norm, layout.name)
+    return Reference(
+        f"transformers {transformers.__version__} {name}",
+        forward.eval(),
+        patches,
+        blocks,
+        norm,
+        layout.name,
+    )
 
 
 class _Tokens(torch.nn.Module):

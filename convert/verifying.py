@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import ml_dtypes  # noqa: F401  registers bfloat16 with NumPy
 import numpy as np
 
+from convert.beside import Beside, read_beside
+from convert.facts import Facts, decide
 from convert.layouts import LAYOUTS
-from convert.recognise import Named, read_names, recognise
+from convert.recognise import Named, measure, read_names, recognise
+from convert.reference import build_reference
 from convert.sources import Source
 from convert.strict import wanted_rows
 from convert.transforms import TRANSFORMS
@@ -54,6 +57,8 @@ class Parity:
       resample_at: `load` or `forward`.
       forward: differences at each stage, in order.
       gradients: of a weighted binary cross-entropy, for every parameter.
+      contradictions: facts of the weights file that are not those of its source.
+      unproved: facts on which the reference rests too, so that it cannot prove them.
     """
 
     reference: str
@@ -62,6 +67,13 @@ class Parity:
     resample_at: str
     forward: tuple[Difference, ...]
     gradients: tuple[Difference, ...]
+    contradictions: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every difference is within tolerance, and no fact contradicts the source."""
+        return self.first_failure is None and not self.contradictions
 
     @property
     def first_failure(self) -> Difference | None:
@@ -76,17 +88,21 @@ class Parity:
         return None
 
     def summary(self) -> dict[str, Any]:
-        """What goes into the provenance of the weights file."""
+        """What goes into the provenance beside the weights file."""
         kept = asdict(self)
         for name in ("forward", "gradients"):
             worst = max(getattr(self, name), key=lambda d: d.relative)
             kept[name] = {"worst": worst.place, "relative": worst.relative}
-        kept["passed"] = self.first_failure is None
+        kept["passed"] = self.passed
         return kept
 
 
 def verify(weights_file: Path, source: Source, *, name: str, image_size: int | None) -> Parity:
     """Run both models on the same images and compare them.
+
+    The PyTorch model has the facts of the source: of the file, of what lies beside it, and where
+    both are silent of the table and of what was stated at import. The weights file's own are
+    compared with them.
 
     Args:
       weights_file: ours.
@@ -107,10 +123,15 @@ def verify(weights_file: Path, source: Source, *, name: str, image_size: int | N
     named = recognise(name, source.tensors)
     resampled = header.provenance.get("resampled")
     spec = header.spec
+    beside = read_beside(source.path)
+    facts = _facts(name, named, source, header.provenance, beside)
     size = image_size or (spec.native_image_size if resampled else _default_size(spec))
     at = "load" if resampled or named.layout.family == "timm" else "forward"
     original = replace(spec, native_image_size=resampled["from"]) if resampled else spec
-    reference, head = _reference(named, source, original, size, at, "head/bias" in header.shapes)
+    config = None if header.provenance.get("stated") else beside.config
+    reference, head = build_reference(
+        named, source, facts.spec, size, at, "head/bias" in header.shapes, config
+    )
 
     num_labels = None if head else LABELS
     model = load(weights_file, image_size=size, resample_at=at, num_labels=num_labels)
@@ -131,7 +152,7 @@ def verify(weights_file: Path, source: Source, *, name: str, image_size: int | N
     forward = [
         _difference(stage, ours[stage], theirs.stages[stage]) for stage in (*stages, "logits")
     ]
-    carried = _carry_gradients(theirs.gradients, reference.layout, model.spec, gradients)
+    carried = _carry_gradients(theirs.gradients, reference.layout, facts.spec, gradients)
     return Parity(
         reference.name,
         size,
@@ -139,60 +160,29 @@ def verify(weights_file: Path, source: Source, *, name: str, image_size: int | N
         at,
         tuple(forward),
         tuple(_difference(f"gradient of {k}", gradients[k], carried[k]) for k in gradients),
+        tuple(_contradictions(original, facts.spec)),
+        facts.unproved,
     )
+
+
+def _facts(
+    name: str, named: Named, source: Source, provenance: Mapping[str, Any], beside: Beside
+) -> Facts:
+    """The model of the source, decided anew."""
+    # Files of earlier versions do not say what was stated by hand, but for the rule.
+    stated = provenance.get("stated", {"resample_rule": provenance["resample_rule"]})
+    checkpoint = provenance.get("named", provenance.get("checkpoint"))
+    dimensions = measure(named, source.tensors)
+    return decide(name, named, dimensions, checkpoint, stated, beside, source.sha256)
+
+
+def _contradictions(ours: ViTSpec, theirs: ViTSpec) -> list[str]:
+    used, told = ours.to_dict(), theirs.to_dict()
+    return [f"{k} is {used[k]}, in the source {told[k]}" for k in used if used[k] != told[k]]
 
 
 def _default_size(spec: ViTSpec) -> int:
     return max(round(224 / spec.patch_size), 1) * spec.patch_size
-
-
-def _reference(
-    named: Named, source: Source, spec: ViTSpec, size: int, at: str, with_head: bool
-) -> tuple[Any, dict[str, np.ndarray] | None]:
-    """The PyTorch model of the source, and its head as it stands in the source."""
-    from convert.torch_pair import prepare_torch
-
-    prepare_torch()
-    import torch
-
-    from convert import torch_models as models
-
-    layout = named.layout
-    backbone = read_names(layout, source.tensors, keep_head=False)
-    head = _head_of(named, source, spec) if with_head else None
-    if layout.name == "google":
-        return models.build_google(str(source.path), spec, size), head
-    state = {
-        key: torch.from_numpy(np.array(source.tensors[name].read(), np.float32))
-        for key, name in backbone.keys.items()
-    }
-    if layout.rope and layout.family != "hf":
-        return models.build_timm_dinov3(state, spec, size), head
-    rule = "size_aa" if spec.register_tokens else layout.facts.get("resample_rule", "size")
-    if layout.name == "timm" and spec.resample_rule == rule:
-        return models.build_timm(state, spec, size), head
-    if at == "load":
-        table = next((k for k in state if k.endswith(("pos_embed", "position_embeddings"))), None)
-        if table is not None:
-            class_rows = int(spec.position_table == "class_and_patches")
-            grid = spec.grid(size)
-            state[table] = models.resample(state[table], spec.resample_rule, grid, class_rows)
-            spec = replace(spec, native_image_size=size)
-    if layout.family == "hf":
-        from convert.torch_hf import build_hf
-
-        return build_hf(state, spec, layout, rule), head
-    other = "timm keys, positions by PyTorch" if layout.name == "timm" else ""
-    return models.build_repository(state, spec, size, other), head
-
-
-def _head_of(named: Named, source: Source, spec: ViTSpec) -> dict[str, np.ndarray]:
-    head = {}
-    for key, (row, _) in named.rows.items():
-        if row.ours in ("head/kernel", "head/bias"):
-            read = source.tensors[named.keys[key]].read()
-            head[row.ours[5:]] = TRANSFORMS[row.transform].to_ours([read], spec.heads)
-    return head
 
 
 def _run_ours(

@@ -10,24 +10,17 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from input_pipeline.image_errors import UnreadableImageError, check_size
+from input_pipeline.jpeg import START, check_jpeg
+
 PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8\xff"
-# JPEG markers that start a frame: C0 to CF but for the tables C4, C8 and CC.
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-MAX_PIXELS = 2**26  # 67 million: larger than any radiograph, smaller than a process's memory
 
 cv2.utils.logging.setLogLevel(0)  # the reason is in the exception
-
-
-class UnreadableImageError(Exception):
-    """The file is no whole image; the message says why."""
 
 
 def read_file(raw_dir: Path, image_path: str) -> bytes:
@@ -74,82 +67,64 @@ def decode_full_depth(content: bytes) -> np.ndarray:
     return _gray(content, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuse an image that would not fit in memory, or has no pixels.
+def check_decodes(content: bytes) -> None:
+    """Let OpenCV decode a JPEG, only to hear whether it finds damage.
 
     Raises:
-      UnreadableImageError: it is so.
+      UnreadableImageError: it does.
     """
-    if width * height > MAX_PIXELS:
-        raise UnreadableImageError(f"too large: {width} x {height} pixels")
-    if not width * height:
-        raise UnreadableImageError("no pixels")
-
-
-def check_jpeg(content: bytes) -> None:
-    """Check a JPEG's size and that it goes on to its end marker.
-
-    Raises:
-      UnreadableImageError: it is too large, or truncated.
-    """
-    place = 2
-    while place + 9 <= len(content) and content[place] == 0xFF:
-        marker = content[place + 1]
-        if marker == 0xFF:  # a fill byte
-            place += 1
-            continue
-        if marker in FRAMES:
-            height, width = (int.from_bytes(content[place + i : place + i + 2]) for i in (5, 7))
-            check_size(width, height)
-            break
-        place += 2 + int.from_bytes(content[place + 2 : place + 4])
-    else:
-        raise UnreadableImageError("damaged JPEG: no frame header")
-    # Some writers pad a JPEG after its end marker.
-    if b"\xff\xd9" not in content[-1024:]:
-        raise UnreadableImageError("truncated JPEG: no end marker")
+    _decode(content, cv2.IMREAD_UNCHANGED)
 
 
 def _gray(content: bytes, flags: int) -> np.ndarray:
     if content.startswith(PNG):
         _check_png(content)
-    elif content.startswith(JPEG):
+    elif content.startswith(START):
         check_jpeg(content)
     else:
         raise UnreadableImageError("neither PNG, JPEG nor DICOM")
-    try:
-        with _complaints() as complaints:
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error as error:
-        raise UnreadableImageError(f"cannot be decoded: {error.err}") from None
-    if image is None:
-        raise UnreadableImageError("; ".join(["cannot be decoded", *complaints]))
-    if damage := [line for line in complaints if "JPEG" in line]:
-        raise UnreadableImageError(f"damaged JPEG: {damage[0]}")
+    image = _decode(content, flags)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Hear what libpng and libjpeg say of a file: OpenCV lets them write it to standard error.
+def _decode(content: bytes, flags: int) -> np.ndarray:
+    """Decode, and take any message about a JPEG for damage: it has no checksum.
 
-    Of damage inside a JPEG, for which it has no checksum, that is the only sign.
+    What libpng says of a PNG that it decodes is about its colour profile and the like.
     """
-    lines: list[str] = []
+    image, complaints = _listen(content, flags)
+    if complaints:
+        # Another thread may have written them, so only what is said again counts.
+        again = _listen(content, flags)[1]
+        for line in complaints:
+            if line not in again:
+                print(line, file=sys.stderr)
+        complaints = [line for line in complaints if line in again]
+    if image is None:
+        raise UnreadableImageError("; ".join(["cannot be decoded", *complaints]))
+    if complaints and not content.startswith(PNG):
+        raise UnreadableImageError(f"damaged JPEG: {complaints[0]}")
+    return image
+
+
+def _listen(content: bytes, flags: int) -> tuple[np.ndarray | None, list[str]]:
+    """The image, and the lines that appear on standard error meanwhile.
+
+    OpenCV lets libpng and libjpeg write what they think of a file there.
+    """
     with tempfile.TemporaryFile() as heard:
         stderr = os.dup(2)
         os.dup2(heard.fileno(), 2)
         try:
-            yield lines
+            image, error = cv2.imdecode(np.frombuffer(content, np.uint8), flags), ""
+        except cv2.error as failure:
+            image, error = None, failure.err
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            heard.seek(0)
-            for line in heard.read().decode(errors="replace").splitlines():
-                if "JPEG" in line or line.startswith("libpng"):
-                    lines.append(line)
-                else:  # another thread's
-                    print(line, file=sys.stderr)
+        heard.seek(0)
+        lines = heard.read().decode(errors="replace").splitlines()
+    return image, [line for line in (error, *lines) if line.strip()]
 
 
 def _check_png(content: bytes) -> None:

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from input_pipeline import dicom
-from input_pipeline.decode import UnreadableImageError, decode_full_depth, decode_high_byte
+from input_pipeline.decode import decode_full_depth, decode_high_byte
+from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.spline import resize
 
 Recipe = Callable[[bytes, int], np.ndarray]

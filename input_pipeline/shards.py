@@ -18,6 +18,7 @@ import pandas as pd
 from input_pipeline import decode
 from input_pipeline.builder import PROGRESS, shard_name, write_shard
 from input_pipeline.cohort import Cohort
+from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.recipes import RECIPES
 from input_pipeline.splits import SPLITS
 from jaxcxr.files import write_json
@@ -104,7 +105,7 @@ def _examples(
         try:
             content = decode.read_file(shard.raw_dir, str(row.image_path))
             image = RECIPES[shard.recipe](content, shard.size)
-        except decode.UnreadableImageError as error:
+        except UnreadableImageError as error:
             rejects[str(row.image_id)] = str(error)
         else:
             texts = ("image_id", "patient_id", "study_id", "view", "sex")

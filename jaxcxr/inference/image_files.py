@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline.decode import UnreadableImageError, read_file
+from input_pipeline.decode import read_file
+from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path

@@ -2,8 +2,9 @@
 
 `NAME.safetensors` holds the tensors, and in its metadata, as JSON under the key `jaxcxr`, the
 model's `spec` and the `provenance` of the weights. `NAME.json` beside it repeats that metadata for
-people. Tensors under `extra/` belong to the source checkpoint but not to the model (DINOv2's
-`mask_token`); they are kept so that nothing is lost on the way back.
+people, and holds what is measured later, for the file itself is never changed. Tensors under
+`extra/` belong to the source checkpoint but not to the model (DINOv2's `mask_token`); they are kept
+so that nothing is lost on the way back.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _refitted_table(statistics: dict[str, Any]) -> Table:
         "(flattering: do not use as an operating point)",
         f"{interval_words(statistics, 'percentile')}; threshold by Youden's J on this split and in "
         "every redraw; these intervals cover what the chosen threshold has in other images in "
-        "about 6 of 10 cases only",
+        "3 to 7 of 10 cases only where positives are few",
         ("Label",),
         ("AUC, redraws", *(SHORT[name] for name in names)),
     )

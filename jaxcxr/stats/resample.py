@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxcxr.stats.arrays import group_codes
 from jaxcxr.stats.cores import cores
+from jaxcxr.stats.usable import units_of_labels
 
 _MAX_BLOCK_BYTES = 256 * 2**20
 
@@ -107,5 +108,4 @@ def fewest_units(labels: np.ndarray, groups: np.ndarray | None = None) -> int:
 
     With one only, redraws know no spread: it is in a redraw, or the redraw is unusable.
     """
-    drawn = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    return min(len(np.unique(drawn[labels == kind])) for kind in (1, 0))
+    return int(units_of_labels(np.asarray(labels)[:, None], groups)[0])

@@ -12,6 +12,7 @@ from jaxcxr.files import write_json
 from jaxcxr.results.table_files import Table, write_table
 from jaxcxr.study.analyses.captions import (
     average_words,
+    drawn_words,
     floor_words,
     interval_words,
     scope_words,
@@ -137,6 +138,7 @@ def _metric_table(
         + "; the paper redrew images. The sd of an average is over labels and redraws, as in the "
         "paper. The difference is our mean of redraws less the paper's.",
         average_words(comparisons),
+        *drawn_words(comparisons),
     ]
     if any(row.label == ALL_LABELS for row in rows):
         notes.append(

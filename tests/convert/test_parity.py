@@ -185,7 +185,9 @@ def test_trained_dinov2_small_equals_timm(tmp_path, shared_data, size):
 
     file = shared_data / "dinov2_small" / "model.safetensors"
     imported = _import(file, tmp_path / "w.safetensors", rule="size_aa")
-    assert imported.provenance["checkpoint"] == "dinov2_vits14"
+    # Its shapes are those of that checkpoint, which makes it a candidate and no more.
+    assert imported.provenance["candidates"] == ["dinov2_vits14"]
+    assert imported.provenance["checkpoint"] is imported.provenance["licence"] is None
     state = load_file(file)
     renamed = {}
     for key, value in state.items():

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from dicom_files import LEVELS, lut, save
 from pydicom import dcmread
-from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -19,37 +19,6 @@ from pydicom.uid import (
 from input_pipeline import dicom
 from input_pipeline.decode import UnreadableImageError
 from input_pipeline.recipes import RECIPES, faithful, paper
-
-Y, X = np.mgrid[0:60, 0:48]
-LEVELS = ((X * 70 + Y * 11) % 4096).astype(np.uint16)
-
-
-def save(pixels=LEVELS, syntax=ExplicitVRLittleEndian, **elements):
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = UID(syntax)
-    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3"
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
-    data.PhotometricInterpretation, data.SamplesPerPixel = "MONOCHROME2", 1
-    data.Rows, data.Columns = pixels.shape[:2]
-    bits = pixels.itemsize * 8
-    data.BitsAllocated, data.BitsStored, data.HighBit = bits, min(bits, 12), min(bits, 12) - 1
-    data.PixelRepresentation = int(pixels.dtype.kind == "i")
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
-    data.PixelData = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
-    data["PixelData"].VR = "OW"
-    for name, value in elements.items():
-        if value is None:
-            delattr(data, name)
-        else:
-            setattr(data, name, value)
-    if data.file_meta.TransferSyntaxUID.is_encapsulated:
-        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        data.compress(UID(syntax), generate_instance_uid=False)
-    file = io.BytesIO()
-    data.save_as(file, enforce_file_format=True)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -93,15 +62,6 @@ def test_a_window_clips_by_the_standards_formula():
     sigmoid = dicom.shown(save(WindowCenter="1000", WindowWidth="800", VOILUTFunction="SIGMOID"))
     wanted = 4095 / (1 + np.exp(-4 * (LEVELS - 1000.0) / 800))
     np.testing.assert_allclose(sigmoid, wanted, atol=1e-2)
-
-
-def lut(values, first):
-    item = Dataset()
-    item.LUTDescriptor = [len(values), first, 16]
-    item["LUTDescriptor"].VR = "US"
-    item.LUTData = np.asarray(values, "<u2").tobytes()
-    item["LUTData"].VR = "OW"
-    return item
 
 
 def test_a_voi_lut_goes_before_a_window():

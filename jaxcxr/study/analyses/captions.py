@@ -41,6 +41,19 @@ def floor_words(rows: Sequence[Any], seeds: int, resamples: int) -> list[str]:
     return [f"p = {smallest:.2g} is the smallest that {resamples:,} redraws can give."]
 
 
+def drawn_words(comparisons: Sequence[Measured]) -> list[str]:
+    """Say how many redraws were drawn where some lacked a class of a label."""
+    more = [one for one in comparisons if one.drawn > one.resamples]
+    if not more:
+        return []
+    counts = "; ".join(
+        f"{one.drawn:,} for {one.resamples:,} usable ones on {_where(one)}" for one in more
+    )
+    return [
+        f"Some redraws lacked a class of a label and others were drawn in their place: {counts}."
+    ]
+
+
 def average_words(comparisons: Sequence[Measured]) -> str:
     """Say which labels the averages are over, dataset by dataset."""
     least = comparisons[0].least_patients

@@ -92,6 +92,11 @@ class Measured:
         return self.paired.scores.shape[1]
 
     @property
+    def drawn(self) -> int:
+        """Redraws drawn until `resamples` were usable for every number."""
+        return next(iter(self.replicates.values())).shape[2]
+
+    @property
     def estimable(self) -> np.ndarray:
         """`[labels]` bool: whether the label has both classes among the test images."""
         return self.trained.units > 0

@@ -14,7 +14,7 @@ from input_pipeline import paper
 from input_pipeline.labels import DATASETS, MIMIC_TRANSFER, PAPER_DATASETS
 from jaxcxr.results.table_files import Table, tex, write_table
 from jaxcxr.stats import compare, compare_trainings, trained
-from jaxcxr.study.analyses.captions import average_words
+from jaxcxr.study.analyses.captions import average_words, drawn_words
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
 from jaxcxr.study.analyses.families import AVERAGE, family_words
 from jaxcxr.study.analyses.figures import roc_points, write_figures
@@ -138,6 +138,9 @@ def test_labels_of_few_patients_are_in_no_average_and_no_family():
     assert tests[0].low is not None and tests[0].p is tests[0].adjusted_p is None
     assert [row.label for row in tests[-2:]] == [AVERAGE, ALL_LABELS]
     assert tests[-1].difference is not None and tests[-1].low is tests[-1].p is None
+    assert measured.drawn > measured.resamples == REDRAWS
+    (words,) = drawn_words([measured])
+    assert f"{measured.drawn} for {REDRAWS} usable ones on UKA-CXR (paper)" in words
     words = average_words([measured])
     assert "at least 10 patients" in words and f"too few patients: {one.label_names[0]})" in words
 
