@@ -12,6 +12,7 @@ from jaxcxr.results.predictions import Predictions
 from jaxcxr.results.summaries import interval_of, number, summary_of_column
 
 SCALINGS = ("temperature", "platt")
+BINS = 10  # of ECE and of the reliability plot
 DISTANCES = ("ici", "e50", "e90", "e_max")
 
 
@@ -47,18 +48,20 @@ def _calibration(
 ) -> list[dict[str, Any]]:
     from jaxcxr.stats import calibration
 
-    found = calibration(predictions.labels, probabilities, **redraw_settings(predictions, options))
+    # Of the redraws only the Brier score is used, which knows no bins.
+    settings = redraw_settings(predictions, options)
+    brier = calibration(predictions.labels, probabilities, bins=1, **settings).brier
     groups = groups_of(predictions, options)
     entries = []
     for column, truth in enumerate(predictions.labels.T):
         probability = probabilities[:, column]
         entry: dict[str, Any] = {
-            "brier": summary_of_column(found.brier[:, column], options),
+            "brier": summary_of_column(brier[:, column], options),
             "ece": _ece(truth, probability, groups, options),
             **_recalibration(truth, probability, groups, options, with_curve=with_curves),
         }
         if with_curves:
-            entry["bins"] = _bins(truth, probability, found.predicted[0, column], groups, options)
+            entry["bins"] = _bins(truth, probability, groups, options)
         entries.append(entry)
     return entries
 
@@ -69,7 +72,7 @@ def _ece(
     """Give ECE beside what chance makes of it; no interval, for redraws only add to it."""
     from jaxcxr.stats import noise_floor
 
-    found = noise_floor(truth, probability, groups, seed=options.seed)
+    found = noise_floor(truth, probability, groups, bins=BINS, seed=options.seed)
     names = ("floor", "floor_high", "debiased")
     return {
         "value": number(found.ece),
@@ -106,22 +109,18 @@ def _recalibration(
 
 
 def _bins(
-    truth: np.ndarray,
-    probability: np.ndarray,
-    predicted: np.ndarray,
-    groups: np.ndarray | None,
-    options: Options,
+    truth: np.ndarray, probability: np.ndarray, groups: np.ndarray | None, options: Options
 ) -> list[dict[str, Any]]:
     """Give each bin's share of positives with Wilson's interval on the effective number."""
     from jaxcxr.stats import proportion
 
-    number_of_bins = len(predicted)
-    bin_of = np.minimum((probability * number_of_bins).astype(int), number_of_bins - 1)
+    bin_of = np.minimum((probability * BINS).astype(int), BINS - 1)
     entries = []
-    for bin_, mean in enumerate(predicted):
+    for bin_ in range(BINS):
         inside = (bin_of == bin_) & (truth >= 0)
         own = None if groups is None else groups[inside]
         found = proportion(truth[inside] == 1, own, options.level)
+        mean = probability[inside].mean() if inside.any() else np.nan
         entry = {"images": found.number, "predicted": number(mean)}
         entries.append(entry | {"observed": number(found.value)} | _ends(found))
     return entries

@@ -88,8 +88,8 @@ class Options:
 
 
 def groups_of(predictions: Predictions, options: Options) -> np.ndarray | None:
-    """Patients to redraw, or None to redraw images."""
-    patients = predictions.patients
+    """Numbers of the patients to redraw, `[images]`, or None to redraw images."""
+    patients = predictions.patient_codes
     if options.paper or options.unit == "image" or (options.unit == "auto" and patients is None):
         return None
     if patients is None:

@@ -36,7 +36,13 @@ def operating_points(
       options: of the evaluation.
     """
     thresholds = {rule: _chosen(validation, rule, options) for rule in RULES}
-    redrawn = {rule: _redrawn(predictions, found, options) for rule, found in thresholds.items()}
+    redrawn: dict[str, list[dict[str, dict[str, float | None]]]] = {
+        rule: _redrawn(predictions, found, options)
+        # Wilson's intervals need no redraws; those of Youden's point also had a mean and sd.
+        if rule == "youden" or options.interval != "delong"
+        else [{} for _ in found]
+        for rule, found in thresholds.items()
+    }
     groups = groups_of(predictions, options)
     return [
         {
