@@ -10,19 +10,17 @@ import numpy as np
 
 from jaxcxr.stats import (
     LEAST_UNITS,
-    Influence,
     Interval,
     Trained,
+    auc_difference,
+    auc_interval,
     bootstrap,
     bootstrap_p,
     first_usable,
-    interval_of_auc,
-    interval_of_difference,
     over_trainings,
     percentile_interval,
     pooled_spread,
     trained,
-    units_of_classes,
     wanted,
 )
 from jaxcxr.stats.delong_interval import FEW_UNITS
@@ -129,8 +127,9 @@ class Measured:
                 covariance = np.cov(self._usable(metric, which, labels).T)
                 judged = over_trainings([values], covariance, (1,))
             found = replace(found, low=np.array(judged.low), high=np.array(judged.high))
-        if self.seeds == 1 and metric == "auc" and label is not None:
-            own = interval_of_auc(self._influence(label, which), self._classes[label])
+        if self.seeds == 1 and metric == "auc" and label is not None and self.estimable[label]:
+            truth, scores = self._of_label(label, which)
+            own = auc_interval(truth, scores[0], self._units)
             found = replace(found, low=np.array(own.low), high=np.array(own.high))
         spread = self._pooled(metric, which, labels)[1] if label is None else float(found.sd)
         return found, spread
@@ -175,9 +174,7 @@ class Measured:
             found = Interval(value, value, np.array(judged.error), low, high, np.array(0))
             return found, judged.p if tested else np.nan
         if label is not None and self.trained.units[label] < FEW_UNITS:
-            by_delong = interval_of_difference(
-                self._influence(label, first, second), self._classes[label]
-            )
+            by_delong = auc_difference(*self._of_label(label, first, second), self._units)
             low, high = np.array(by_delong.low), np.array(by_delong.high)
             found = Interval(value, value, np.array(by_delong.error), low, high, np.array(0))
             return found, by_delong.p if tested else np.nan
@@ -192,19 +189,14 @@ class Measured:
         return float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan")
 
     @cached_property
-    def _classes(self) -> list[tuple[int, int]]:
-        """Patients of each label's positives and negatives."""
+    def _units(self) -> np.ndarray | None:
+        """Number of each image's patient, since comparing long ids once a label takes time."""
         patients = self.paired.patients
-        # Numbers, since comparing long ids once a label takes time.
-        units = None if patients is None else np.unique(patients, return_inverse=True)[1]
-        return [units_of_classes(column, units) for column in self.paired.labels.T]
+        return None if patients is None else np.unique(patients, return_inverse=True)[1]
 
-    def _influence(self, label: int, *models: int) -> Influence:
-        """Return what patients add to the AUCs of models that were trained once."""
-        whole = self.trained.of_labels[label]
-        if whole is None:
-            raise ValueError(f"{self.paired.label_names[label]} lacks a class")
-        return Influence(whole.auc[list(models)], whole.parts[:, list(models)])
+    def _of_label(self, label: int, *models: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels `[images]` and scores `[models, images]` of models trained once."""
+        return self.paired.labels[:, label], self.paired.scores[list(models), 0, :, label]
 
     def _labels(self, label: int | None) -> np.ndarray:
         return self.averaged if label is None else np.arange(len(self.averaged)) == label
