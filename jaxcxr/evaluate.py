@@ -138,6 +138,7 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
         "predictions": str(everything.path),
         "predictions_sha256": sha256(everything.path),
         "origin": everything.origin,
+        "notes": list(everything.notes),
         **describe(reported, options),
         "validation": None,
     }
