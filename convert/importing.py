@@ -69,7 +69,7 @@ def import_checkpoint(
         model: every missing, extra, misshapen and non-finite one is listed.
     """
     whole = recognise(name, source.tensors)
-    dimensions = measure(whole, source.tensors)
+    dimensions = measure(str(source.path), whole, source.tensors)
     stated = dict(fields or {}) | ({} if rule is None else {"resample_rule": rule})
     beside = read_beside(source.path)
     facts = decide(name, whole, dimensions, checkpoint, stated, beside, source.sha256)

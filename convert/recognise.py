@@ -119,8 +119,12 @@ class Dimensions:
     rope_periods: tuple[float, ...]
 
 
-def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
-    """Read dimensions off the tensors' sizes, by majority where many blocks tell the same."""
+def measure(source: str, named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
+    """Read dimensions off the tensors' sizes, by majority where many blocks tell the same.
+
+    Raises:
+      InputError: blocks of most numbers are missing.
+    """
     sizes: dict[str, list[int]] = {}
     heads: list[int] = []
     for normal, (row, _) in named.rows.items():
@@ -135,7 +139,13 @@ def measure(named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
     periods = next(
         (tensors[named.keys[k]] for k, (r, _) in named.rows.items() if r.ours == ROPE_PERIODS), None
     )
-    depth = 1 + max((n for _, n in named.rows.values() if n is not None), default=-1)
+    numbers = {n for _, n in named.rows.values() if n is not None}
+    depth = 1 + max(numbers, default=-1)
+    if depth > 2 * len(numbers):
+        raise InputError(
+            f"{source}: has {len(numbers)} blocks, and among them one of number {depth - 1}; "
+            "damaged, or a part of a checkpoint"
+        )
     width = _majority(sizes.get("blocks/{n}/norm1/scale", []) + sizes.get("norm/scale", []))
     patch_area = _ratio(sizes.get("patch_embedding/kernel"), width and 3 * width)
     rows = _ratio(sizes.get("position_table"), width)

@@ -22,6 +22,8 @@ from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_te
 from jaxcxr.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
+# Far above any model and its optimizer's state, and no time to go through.
+MOST_TENSORS, MOST_BLOCKS = 20_000, 256
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,19 @@ def open_source(path: Path, state_dict: str | None = None) -> Iterator[Source]:
     tensors: dict[str, Tensor] = {}
     for file in files:
         tensors |= _tensors(file, state_dict)
-    yield Source(path, _sha256(files), unstack(tensors))
+    _check_count(path, len(tensors), MOST_TENSORS, "tensors")
+    yield Source(path, _sha256(files), unstack(path, tensors))
 
 
-def unstack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _check_count(path: Path, count: int, most: int, what: str) -> None:
+    if count > most:
+        raise InputError(
+            f"{path}: {count:,} {what}, where a vision transformer has at most {most:,}; not a "
+            "checkpoint of one, or damaged"
+        )
+
+
+def unstack(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give each block its own tensors where all blocks are stacked along a first axis.
 
     So `encoderblock/X` `[depth, ...]` of big_vision becomes `encoderblock_0/X`, ....
@@ -76,6 +87,7 @@ def unstack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not found or not tensor.shape:
             single[name] = tensor
             continue
+        _check_count(path, tensor.shape[0], MOST_BLOCKS, "blocks")
         read = lru_cache(maxsize=1)(tensor.read)
         for n in range(tensor.shape[0]):
             single[f"{before}encoderblock_{n}/{after}"] = Tensor(
@@ -148,6 +160,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
     try:
         file = safe_open(path, framework="numpy")
+        _check_count(path, len(file.keys()), MOST_TENSORS, "tensors")
         described = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convert.restricted_pickle import View
+from convert.pickle_reader import View
 from jaxcxr.errors import InputError
 
 # Where training scripts nest the model's parameters.
@@ -73,8 +73,18 @@ def under_prefix(path: Path, names: Mapping[str, Any], wanted: str) -> dict[str,
     return chosen
 
 
-def _sets(state: Any, name: str = "", depth: int = 0) -> dict[str, dict[str, View]]:
-    """Every dictionary or list of tensors, by where it is; those of an optimiser left out."""
+def _sets(
+    state: Any, name: str = "", depth: int = 0, seen: set[int] | None = None
+) -> dict[str, dict[str, View]]:
+    """Every dictionary or list of tensors, by where it is; those of an optimiser left out.
+
+    What stands in several places is looked at in the first: a few dictionaries that hold each
+    other many times would else take for ever.
+    """
+    seen = set() if seen is None else seen
+    if id(state) in seen:
+        return {}
+    seen.add(id(state))
     if isinstance(state, list | tuple):
         state = {str(n): value for n, value in enumerate(state) if isinstance(value, View)}
     if not isinstance(state, dict) or depth > DEEPEST:
@@ -83,7 +93,7 @@ def _sets(state: Any, name: str = "", depth: int = 0) -> dict[str, dict[str, Vie
     found = {name or TOP: views} if views else {}
     for key, value in state.items():
         if isinstance(key, str) and not key.startswith("optim"):
-            found |= _sets(value, f"{name}.{key}" if name else key, depth + 1)
+            found |= _sets(value, f"{name}.{key}" if name else key, depth + 1, seen)
     return found
 
 

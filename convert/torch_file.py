@@ -16,7 +16,7 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401  registers bfloat16 with NumPy
 import numpy as np
 
-from convert.restricted_pickle import LARGEST_PICKLE, View, load_pickle
+from convert.pickle_reader import LARGEST_PICKLE, View, load_pickle
 from convert.state_dicts import choose
 from convert.tensor import Tensor
 from jaxcxr.errors import InputError

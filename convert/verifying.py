@@ -172,7 +172,7 @@ def _facts(
     # Files of earlier versions do not say what was stated by hand, but for the rule.
     stated = provenance.get("stated", {"resample_rule": provenance["resample_rule"]})
     checkpoint = provenance.get("named", provenance.get("checkpoint"))
-    dimensions = measure(named, source.tensors)
+    dimensions = measure(str(source.path), named, source.tensors)
     return decide(name, named, dimensions, checkpoint, stated, beside, source.sha256)
 
 

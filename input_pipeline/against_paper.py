@@ -137,7 +137,8 @@ def _table1_value(cohort: Cohort, row: str) -> str:
         case "Radiographs, test":
             return f"{int(test.sum()):,}"
         case "Patients":
-            return f"{records['patient_id'].nunique():,}"
+            named = records["patient_id"][records["patient_id"].ne("")]
+            return "N/A" if named.empty else f"{named.nunique():,}"
         case "Age, median [years]":
             return f"{ages.median():.0f}"
         case "Age, mean ± sd [years]":

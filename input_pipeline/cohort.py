@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from input_pipeline import splits
-from input_pipeline.datasets.release import Release
+from input_pipeline import ids, splits
+from input_pipeline.datasets.release import ROW_COLUMNS, Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from jaxcxr.errors import InputError
@@ -32,11 +32,13 @@ class Cohort:
         label_rules: `paper` or `curated`.
         labels: the paper's names (Table 3), in the study's order.
         records: sorted by `image_id` (unique); `image_path` (POSIX, relative to the raw folder),
-            `patient_id`, `study_id`, `view`, `age` (years, NaN unknown), `sex` (`F`, `M`, empty),
-            `official_split`, `split`, then one int8 column a label: 1, 0, or -1 for unknown.
+            `patient_id` (blank where the release names no patients), `study_id`, `view`, `age`
+            (years, NaN unknown), `sex` (`F`, `M`, empty), `official_split`, `split`, then one int8
+            column a label: 1, 0, or -1 for unknown.
         funnel: `{"step", "images", "patients"}` from the first table to the cohort.
         settings: what else decided: label files and their hashes, split rule, shares, seed, list,
-            policy for uncertain labels.
+            policy for uncertain labels; how the tables' identifiers matched (`joins`), and what
+            was taken for unknown (`notes`).
         findings: every finding the publisher's labels give, by finding id, on `records`' index.
     """
 
@@ -50,12 +52,22 @@ class Cohort:
 
 
 def read_release(dataset: str, raw_dir: str | Path, rule: LabelRule) -> Release:
-    """Read a release's label tables with the dataset's reader, and refuse repeated images."""
+    """Read a release's label tables with the dataset's reader, and refuse repeated images.
+
+    Raises:
+        InputError: if a table is damaged, an image is in twice, or an identifier spelled in two
+            ways.
+    """
     if dataset not in DATASETS:
         raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
     reader = importlib.import_module(f"input_pipeline.datasets.{dataset}")
     release: Release = reader.read(Path(raw_dir), rule)
-    splits.guard(release.rows)
+    rows = release.rows
+    splits.guard(rows)
+    for column in ("image_id", "patient_id", "study_id"):
+        # Tables that are each sound may spell one thing in two ways.
+        where = f"{raw_dir}, {column} over all tables"
+        ids.refuse_alike(rows[column], where, named=rows["image_id"], row=None)
     return release
 
 
@@ -97,22 +109,32 @@ def load_cohort(
     kept = release.kept()
     order = release.rows.loc[kept, "image_id"].sort_values(kind="stable").index
     records = release.rows.loc[order].reset_index(drop=True)
+    records = records.astype({column: "str" for column in ROW_COLUMNS if column != "age"})
     labelled = release.findings.loc[order].reset_index(drop=True)
     if records.empty:
         raise InputError(f"no image of {raw_dir} is left; the funnel is {_funnel(release)}")
     chosen = "list" if split_list else split or STUDY_SPLIT.get(dataset, "patient")
     if chosen == "official" and not release.lists:
         chosen = "patient"
+    joined = release.joins
     if split_list:
-        records["split"] = splits.from_list(records, Path(split_list))
+        records["split"], listed = splits.from_list(records, Path(split_list))
+        joined = (*joined, listed)
     else:
         records["split"] = splits.assign(
-            records, chosen, test_share=test_share, validation_share=validation_share, seed=seed
+            records,
+            chosen,
+            test_share=test_share,
+            validation_share=validation_share,
+            seed=seed,
+            held_out=release.held_out,
         )
     splits.guard(records)
+    splits.guard_held_out(records, release.held_out)
+    splits.guard_studies(records)
     _refuse_empty_splits(records, chosen, validation_share)
-    ids = label_set(dataset, findings)
-    for finding in ids:
+    wanted = label_set(dataset, findings)
+    for finding in wanted:
         records[NAMES[finding]] = labelled[finding]
     settings = {
         "tables": _hashes(Path(raw_dir), release),
@@ -123,14 +145,17 @@ def load_cohort(
         "split_list": sha256(Path(split_list)) if split_list else None,
         "uncertain": uncertain if label_rules == "curated" else None,
         "label_set": findings,
+        "joins": [one.counts() for one in joined],
+        "notes": list(release.notes),
     }
-    labels = tuple(NAMES[finding] for finding in ids)
+    labels = tuple(NAMES[finding] for finding in wanted)
     return Cohort(dataset, label_rules, labels, records, _funnel(release), settings, labelled)
 
 
 def cohort_json(cohort: Cohort) -> dict[str, Any]:
     """The cohort as plain data: funnel, then images, patients and positives a split."""
-    patients = cohort.records.groupby("split")["patient_id"].nunique().to_dict()
+    named = cohort.records[cohort.records["patient_id"].ne("")]
+    patients = named.groupby("split")["patient_id"].nunique().to_dict()
     unknown = _counts(cohort, UNKNOWN)
     return {
         "dataset": cohort.dataset,
@@ -173,7 +198,12 @@ def _funnel(release: Release) -> list[dict[str, Any]]:
 
 
 def _step(reason: str, rows: pd.DataFrame) -> dict[str, Any]:
-    return {"step": reason, "images": len(rows), "patients": int(rows["patient_id"].nunique())}
+    patients = rows["patient_id"][rows["patient_id"].ne("")]
+    return {
+        "step": reason,
+        "images": len(rows),
+        "patients": int(patients.nunique()) if len(patients) or rows.empty else None,
+    }
 
 
 def _refuse_empty_splits(records: pd.DataFrame, rule: str, validation_share: float) -> None:
@@ -186,6 +216,11 @@ def _refuse_empty_splits(records: pd.DataFrame, rule: str, validation_share: flo
             "list": "complete the list",
         }
         raise InputError(
-            f"no image falls into {' and '.join(absent)} of {records['patient_id'].nunique()} "
-            f"patients; {way_out[rule]}"
+            f"no image falls into {' and '.join(absent)} of {_units(records)}; {way_out[rule]}"
         )
+
+
+def _units(records: pd.DataFrame) -> str:
+    """What a split by patient deals out: patients, or images where the release names none."""
+    units = ids.units(records["patient_id"], records["image_id"]).nunique()
+    return f"{units:,} {'patients' if records['patient_id'].ne('').any() else 'images'}"

@@ -20,6 +20,7 @@ import pandas as pd
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from input_pipeline.builder import PROGRESS, shard_name
+from input_pipeline.ids import named_patients
 from jaxcxr.errors import InputError
 
 Batch = dict[str, np.ndarray]
@@ -47,7 +48,10 @@ class Prepared:
 
     @cached_property
     def _records(self) -> pd.DataFrame:
-        return pd.read_parquet(self.path / "records.parquet")
+        records = pd.read_parquet(self.path / "records.parquet")
+        # Once the images of a release that names no patients were called patients.
+        patients = named_patients(records["patient_id"], records["image_id"])
+        return records.assign(patient_id=patients)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -115,6 +119,14 @@ class _Images:
                 f"{images} in records.parquet; prepare again"
             )
         self._size, self._columns = prepared.image_size, prepared.columns(labels)
+        records = prepared.records(split)
+        self._path, self._ids = prepared.path, records["image_id"].to_numpy()
+        if not set(prepared.labels) <= set(records.columns):
+            raise InputError(
+                f"{prepared.path}: cohort.json names labels that records.parquet has not; "
+                "prepare again"
+            )
+        self._truth = records[list(prepared.labels)].to_numpy(np.int8)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -130,14 +142,24 @@ class _Images:
             feature = example.features.feature
             flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
             images[place] = flat.reshape(self._size, self._size)
-            stored = np.asarray(feature["labels"].int64_list.value)
-            truth[place] = stored[self._columns]
+            self._prove(int(row), feature)
+            truth[place] = self._truth[row, self._columns]
         return {
             "image": images,
             "labels": (truth == 1).astype(np.float32),
             "mask": (truth >= 0).astype(np.float32),
             "index": np.asarray(rows, np.int32),
         }
+
+    def _prove(self, row: int, feature: Any) -> None:
+        """Stop unless a row of the shards is the same row of the records: image, and labels."""
+        image = feature["image_id"].bytes_list.value[0].decode()
+        labels = np.asarray(feature["labels"].int64_list.value)
+        if image != self._ids[row] or not np.array_equal(labels, self._truth[row]):
+            raise InputError(
+                f"{self._path}: image {image} of the shards is row {row} of its split, where "
+                f"records.parquet has {self._ids[row]} or other labels; prepare again"
+            )
 
 
 def _shards(prepared: Prepared, split: str) -> list[str]:

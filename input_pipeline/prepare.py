@@ -34,6 +34,7 @@ from jaxcxr.files import atomic_path, write_json
 
 COLUMNS = ["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]
 SIZES = range(16, 2049)
+LOOKED_FOR, MANY = 1000, 0.1  # images, about; share of them that no few lost files explain
 TEXT_BYTES = 1024  # of one record beside its image, at most
 TEMPORARY = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `atomic_path` gives
 
@@ -74,6 +75,7 @@ def prepare(
         _begin(out_dir, settings, shards)
         if not (out_dir / "cohort.json").exists():
             todo = [shard for shard in shards if not shard.done]
+            _check_images(raw_dir, todo, max_rejects)
             _check_space(out_dir, sum(len(shard.records) for shard in todo), size)
             (write or partial(write_shards, workers=workers))(todo)
             _finish(cohort, out_dir, settings, shards, max_rejects)
@@ -160,6 +162,18 @@ def _compare(path: Path, settings: dict[str, Any]) -> None:
         raise InputError(
             f"{path.parent}: holds another preparation ({'; '.join(differing)}); use another "
             "--out-dir or remove this one"
+        )
+
+
+def _check_images(raw_dir: Path, todo: list[Shard], max_rejects: float) -> None:
+    """Look for some of the images, so that a wrong folder is told before the pass over them all."""
+    paths = [path for shard in todo for path in shard.records["image_path"]]
+    some = paths[:: max(1, len(paths) // LOOKED_FOR)]
+    absent = [path for path in some if not (raw_dir / path).exists()]
+    if len(absent) > max(max_rejects, MANY) * len(some):
+        raise InputError(
+            f"{len(absent)} of {len(some)} images looked for are not in {raw_dir}, the first is "
+            f"{absent[0]}; give the folder that holds tables and images, with all of it unpacked"
         )
 
 

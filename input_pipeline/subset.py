@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from input_pipeline.ids import units
 from input_pipeline.splits import fraction
 
 
@@ -23,13 +24,12 @@ def patient_subset(records: pd.DataFrame, share: float, seed: int) -> np.ndarray
     """
     if share >= 1:
         return np.arange(len(records))
-    units = training_units(records)
-    drawn = {unit: fraction(unit, f"train_patients:{seed}") < share for unit in set(units)}
-    return np.flatnonzero([drawn[unit] for unit in units])
+    whose = training_units(records)
+    drawn = {unit: fraction(unit, f"train_patients:{seed}") < share for unit in set(whose)}
+    return np.flatnonzero([drawn[unit] for unit in whose])
 
 
 def training_units(records: pd.DataFrame) -> list[str]:
     """Return the patient of each image, or the image itself where no patient is named."""
     patients = records["patient_id"].fillna("").astype(str)
-    pairs = zip(patients, records["image_id"].astype(str), strict=True)
-    return [patient or image for patient, image in pairs]
+    return list(units(patients, records["image_id"].astype(str)))

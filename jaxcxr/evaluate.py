@@ -108,6 +108,8 @@ def _of_trainings(
 
     if options.paper:
         raise InputError("--paper is of one training, as the study's numbers are: give one file")
+    if options.interval == "bca":
+        raise InputError("--interval bca is of one training: give one file, or another interval")
     return {
         "jaxcxr": __version__,
         "trainings": [
@@ -138,6 +140,7 @@ def _statistics(everything: Predictions, reported: Predictions, options: Any) ->
         "predictions": str(everything.path),
         "predictions_sha256": sha256(everything.path),
         "origin": everything.origin,
+        "notes": list(everything.notes),
         **describe(reported, options),
         "validation": None,
     }

@@ -49,6 +49,7 @@ def run(parsed: argparse.Namespace) -> None:
     from rich.console import Console
 
     from input_pipeline.cohort import load_cohort
+    from input_pipeline.commands.report import joins_and_notes
     from input_pipeline.prepare import prepare
 
     cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
@@ -62,6 +63,8 @@ def run(parsed: argparse.Namespace) -> None:
         max_rejects=parsed.max_rejects,
         write=None if parsed.beam_options is None else _beam_writer(parsed.beam_options),
     )
+    for line in joins_and_notes(cohort):
+        print(line)
     written = json.loads((parsed.out_dir / "cohort.json").read_text(encoding="utf-8"))
     counts = ", ".join(f"{split} {n:,}" for split, n in written["prepared"].items())
     Console(highlight=False).print(

@@ -40,10 +40,13 @@ def show(console: Console, cohort: Cohort) -> None:
     """The funnel, the labels of each split, and the paper's tables beside ours."""
     from input_pipeline import against_paper
 
-    shown = {k: v for k, v in cohort.settings.items() if v is not None and k != "tables"}
+    told_below = ("tables", "joins", "notes")
+    shown = {k: v for k, v in cohort.settings.items() if v is not None and k not in told_below}
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
     console.print(f"{cohort.dataset}: {cohort.label_rules} label rules, {settings}")
     console.print(table("Funnel", _funnel(cohort)))
+    for line in joins_and_notes(cohort):
+        console.print(Text(line))
     console.print(table("Positives", _positives(cohort)))
     third = against_paper.table3(cohort)
     odd = ", ".join(third.loc[third["ours"] != third["paper"], "label"])
@@ -68,6 +71,15 @@ def show(console: Console, cohort: Cohort) -> None:
         console.print(table(title, rows.drop(columns="explanation").assign(note=numbers)))
     for why, number in notes.items():
         console.print(Text(f"[{number}] {why}"))
+
+
+def joins_and_notes(cohort: Cohort) -> list[str]:
+    """How much of either side each join matched, and what was taken for unknown."""
+    return [
+        f"{one['name']}: {one['left']:,} here of which {one['left_alone']:,} have no partner, "
+        f"{one['right']:,} there of which {one['right_alone']:,} have none"
+        for one in cohort.settings.get("joins", [])
+    ] + [f"{note}." for note in cohort.settings.get("notes", [])]
 
 
 def _note(notes: dict[str, int], why: str) -> str:

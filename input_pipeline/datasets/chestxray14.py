@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from input_pipeline import codes, ids, joins
 from input_pipeline.datasets import tables
-from input_pipeline.datasets.release import Release
+from input_pipeline.datasets.release import ROW_COLUMNS, Release
 from input_pipeline.label_rule import LabelRule
 from jaxcxr.errors import InputError
 
@@ -23,8 +24,11 @@ COLUMNS = (
     "Follow-up #",
     "Patient ID",
     "Patient Age",
+    ("Patient Gender", "Patient Sex"),
     "View Position",
 )
+VIEWS = {"pa": "PA", "ap": "AP"}
+NAME = r"(?P<patient>\d+)_\d+\.[A-Za-z]+"  # of an image: the patient and a running number
 LISTS = {"train": "train_val_list.txt", "test": "test_list.txt"}
 FINDINGS = {
     "Atelectasis": "atelectasis",
@@ -43,7 +47,6 @@ FINDINGS = {
     "Pneumonia": "pneumonia",
     "Pneumothorax": "pneumothorax",
 }
-AGE_UNITS = {"Y": 1.0, "M": 1 / 12, "D": 1 / 365.25}
 
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
@@ -51,13 +54,18 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     path = tables.require(raw_dir, TABLES)
     table = tables.read(path, COLUMNS)
     findings = _findings(path, table["Finding Labels"])
+    ages = codes.ages(table["Patient Age"], str(path), "Patient Age")
+    rows = _rows(raw_dir, path, table).assign(age=ages.years)
+    rows["official_split"], joined = _official(raw_dir, path, rows["image_id"])
     return Release(
-        rows=_rows(raw_dir, path, table),
+        rows=rows[list(ROW_COLUMNS)],
         findings=findings,
-        steps=[("frontal (the release holds no other view)", table["View Position"].ne(""))],
+        steps=[("frontal (the release holds no other view)", rows["view"].ne(""))],
         evidence=lambda finding: table["Finding Labels"].where(findings[finding] == 1, ""),
         sources=(path, *_lists(raw_dir).values()),
         lists=" and ".join(LISTS.values()),
+        joins=joined,
+        notes=tuple(filter(None, [ages.note])),
     )
 
 
@@ -76,31 +84,25 @@ def _findings(path: Path, cells: pd.Series) -> pd.DataFrame:
 
 
 def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    sex_column = next((name for name in table if name in ("Patient Gender", "Patient Sex")), None)
-    if sex_column is None:
-        raise InputError(f"{path} lacks the column Patient Gender (or Patient Sex)")
     names = tables.file_names(path, "Image Index", table["Image Index"])
-    patients = tables.identifiers(path, "Patient ID", table["Patient ID"])
+    patients = tables.identifiers(path, "Patient ID", table["Patient ID"], images=names)
+    inside = names.str.extract(f"^{NAME}$")["patient"]
+    other = inside.isna() | ids.keys(inside.fillna("")).ne(ids.keys(patients))
+    tables.refuse(path, "Image Index", names, other, "the name of an image of the row's Patient ID")
+    patients = patients.str.replace(r"^0+(?=\d)", "", regex=True)
+    visits = tables.identifiers(path, "Follow-up #", table["Follow-up #"], images=names)
+    views = codes.translate(table["View Position"], VIEWS)
+    codes.refuse_unknown(table["View Position"], views, str(path), "View Position", "PA or AP")
     return pd.DataFrame(
         {
             "image_id": names,
             "image_path": _image_paths(raw_dir, names),
             "patient_id": patients,
-            "study_id": patients + "_" + table["Follow-up #"],
-            "view": table["View Position"],
-            "age": _ages(path, table["Patient Age"]),
-            "sex": tables.sexes(table[sex_column]),
-            "official_split": _official(raw_dir, names),
+            "study_id": patients + "_" + visits,
+            "view": views,
+            "sex": codes.sexes(table["Patient Gender"], str(path), "Patient Gender"),
         }
     )
-
-
-def _ages(path: Path, cells: pd.Series) -> pd.Series:
-    """Years: `58`, or `058Y`, `011M`, `003D` as in the oldest copies."""
-    unit = cells.str[-1:].str.upper()
-    with_unit = unit.isin(list(AGE_UNITS))
-    count = tables.numbers(path, "Patient Age", cells.where(~with_unit, cells.str[:-1]))
-    return tables.plausible_ages(count * unit.map(AGE_UNITS).where(with_unit, 1.0))
 
 
 def _lists(raw_dir: Path) -> dict[str, Path]:
@@ -108,15 +110,33 @@ def _lists(raw_dir: Path) -> dict[str, Path]:
     return {split: path for split, path in found.items() if path is not None}
 
 
-def _official(raw_dir: Path, names: pd.Series) -> pd.Series:
+def _official(
+    raw_dir: Path, path: Path, names: pd.Series
+) -> tuple[pd.Series, tuple[joins.Joined, ...]]:
     """`train`, `test`, or empty for images on neither list or where there are no lists."""
-    split = pd.Series("", index=names.index)
-    for name, path in _lists(raw_dir).items():
-        listed = names.isin(_lines(path))
-        if (twice := listed & split.ne("")).any():
-            raise InputError(f"image {names[twice].iloc[0]} is on both official lists; see {path}")
-        split[listed] = name
-    return split
+    lists = _lists(raw_dir)
+    if not lists:
+        return pd.Series("", index=names.index), ()
+    listed = [(line, split) for split, list_ in lists.items() for line in _lines(list_)]
+    lines = pd.Series([line for line, _ in listed], dtype=object)
+    split = [split for _, split in listed]
+    where = " and ".join(str(list_) for list_ in lists.values())
+    places = pd.DataFrame({"line": lines, "key": ids.keys(lines), "split": split})
+    both = places.groupby("key")["split"].transform("nunique").gt(1)
+    if both.any():
+        raise InputError(f"image {lines[both].iloc[0]} is on both official lists; see {where}")
+    ids.refuse_alike(lines, where, named=lines, row=None)
+    once = places.drop_duplicates("key").reset_index(drop=True)
+    joined = joins.join(
+        joins.Side(names, f"{path} column Image Index"),
+        joins.Side(once["line"], where, row=1),
+        "images and official lists",
+        # A list may be cut to fewer images than the table's: who asks for it is told so.
+        share=None,
+    )
+    if joined.left_alone and joined.right_alone and not joined.matched.any():
+        raise InputError(f"no image of {path} is on {where}; they are not of one release")
+    return joined.take(once["split"], "", names.index), (joined,)
 
 
 def _lines(path: Path) -> list[str]:

@@ -33,6 +33,8 @@ FINDINGS = {
     "Support Devices": "support_devices",
 }
 COLUMNS = tuple(FINDINGS)
+# Lung Opacity has another name in CheXlocalize.
+HEADINGS = tuple((name, "Airspace Opacity") if name == "Lung Opacity" else name for name in COLUMNS)
 _REPLACEMENT = {"ignore": UNKNOWN, "zeros": 0, "ones": 1, "drop": UNKNOWN}
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from input_pipeline import codes, joins
 from input_pipeline.datasets import chexpert_labels, tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
-from jaxcxr.errors import InputError
 
 VERSIONS = ("2.1.0", "2.0.0")
 IDS = ("dicom_id", "subject_id", "study_id")
 FRONTAL = ("PA", "AP")
+FILES = ("IMAGE_FILENAMES", "IMAGE_FILENAMES.txt")
 SPLITS = {"train": "train", "validate": "validation", "test": "test"}
 # Read in the authors' code; the size of the study's cohort agrees with it.
 DROPPED_BY_STUDY = (
@@ -32,25 +33,24 @@ DROPPED_BY_STUDY = (
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
     metadata_path = _part(raw_dir, "metadata")
-    metadata = tables.read(metadata_path, [*IDS, "ViewPosition"])
-    for column in IDS:
-        odd = ~metadata[column].str.fullmatch(r"[0-9A-Za-z-]+" if column == "dicom_id" else r"\d+")
-        tables.refuse(metadata_path, column, metadata[column], odd, "an identifier of MIMIC-CXR")
-    marks, labelled = _marks(raw_dir, metadata)
-    steps = [
-        (f"frontal (ViewPosition {' or '.join(FRONTAL)})", metadata["ViewPosition"].isin(FRONTAL))
-    ]
+    metadata = _identified(metadata_path, tables.read(metadata_path, [*IDS, "ViewPosition"]))
+    marks, labels = _marks(raw_dir, metadata, str(metadata_path))
+    official, split = _official(raw_dir, metadata, str(metadata_path))
+    rows = _rows(raw_dir, metadata_path, metadata).assign(official_split=official)
+    steps = [(f"frontal (ViewPosition {' or '.join(FRONTAL)})", rows["view"].isin(FRONTAL))]
     if rule.name == "curated":
-        steps.append(("the study has labels", labelled))
+        steps.append(("the study has labels", pd.Series(labels.matched, index=rows.index)))
     if (step := chexpert_labels.certain(marks, rule, DROPPED_BY_STUDY)) is not None:
         steps.append(step)
     return Release(
-        rows=_rows(raw_dir, metadata_path, metadata),
+        rows=rows,
         findings=chexpert_labels.findings(marks, rule),
         steps=steps,
         evidence=lambda finding: chexpert_labels.evidence(marks, finding),
         sources=(metadata_path, _part(raw_dir, "chexpert"), *filter(None, [_split(raw_dir)])),
         lists="mimic-cxr-2.x.0-split.csv",
+        joins=(labels, *split, *_named(raw_dir, rows)),
+        notes=_unknown_views(rows["view"]),
     )
 
 
@@ -62,15 +62,37 @@ def _split(raw_dir: Path) -> Path | None:
     return tables.find(raw_dir, [f"mimic-cxr-{version}-split.csv" for version in VERSIONS])
 
 
-def _marks(raw_dir: Path, metadata: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Each image's marks, those of its study, and whether its study has any row of labels."""
+def _identified(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its identifiers checked, those of patients named by their image."""
+    checked = {}
+    for column in table.columns.intersection(list(IDS)):
+        images = table["dicom_id"] if "dicom_id" in table else table["study_id"]
+        private = None if column in ("dicom_id", "study_id") else images
+        cells = tables.identifiers(path, column, table[column], images=private)
+        form = r"[0-9A-Za-z-]+" if column == "dicom_id" else r"\d+"
+        odd = ~cells.str.fullmatch(form)
+        tables.refuse(
+            path, column, cells if private is None else images, odd, f"{column} as MIMIC-CXR's"
+        )
+        checked[column] = cells
+    return table.assign(**checked)
+
+
+def _marks(raw_dir: Path, metadata: pd.DataFrame, where: str) -> tuple[pd.DataFrame, joins.Joined]:
+    """Each image's marks, those of its study."""
     path = _part(raw_dir, "chexpert")
     table = tables.read(path, ["subject_id", "study_id", *chexpert_labels.COLUMNS])
-    twice = table["study_id"].duplicated()
-    tables.refuse(path, "study_id", table["study_id"], twice, "each study once")
-    by_study = chexpert_labels.marks(path, table).set_index(table["study_id"])
-    marks = by_study.reindex(metadata["study_id"]).set_index(metadata.index)
-    return marks, metadata["study_id"].isin(by_study.index)
+    table = _identified(path, table)
+    joined = joins.join(
+        joins.Side(metadata["study_id"], f"{where} column study_id"),
+        joins.Side(table["study_id"], f"{path} column study_id"),
+        "studies and labels",
+    )
+    images = metadata["dicom_id"]
+    joins.refuse_others(joined, metadata["subject_id"], table["subject_id"], images, "subject_id")
+    by_study = chexpert_labels.marks(path, table)
+    marks = by_study.apply(lambda cells: joined.take(cells, float("nan"), metadata.index))
+    return marks.set_index(metadata.index), joined
 
 
 def _rows(raw_dir: Path, path: Path, metadata: pd.DataFrame) -> pd.DataFrame:
@@ -83,21 +105,59 @@ def _rows(raw_dir: Path, path: Path, metadata: pd.DataFrame) -> pd.DataFrame:
             "image_path": folders + "/" + images + ".jpg",
             "patient_id": patients,
             "study_id": studies,
-            "view": metadata["ViewPosition"],
+            "view": codes.views(metadata["ViewPosition"]),
             "age": float("nan"),
             "sex": "",
-            "official_split": _official(raw_dir, images),
+            "official_split": "",
         }
     )
 
 
-def _official(raw_dir: Path, images: pd.Series) -> pd.Series:
+def _official(
+    raw_dir: Path, metadata: pd.DataFrame, where: str
+) -> tuple[pd.Series, tuple[joins.Joined, ...]]:
     path = _split(raw_dir)
     if path is None:
-        return pd.Series("", index=images.index)
-    table = tables.read(path, ["dicom_id", "split"])
-    tables.refuse(path, "split", table["split"], ~table["split"].isin(SPLITS), " or ".join(SPLITS))
-    if (twice := table["dicom_id"].duplicated()).any():
-        raise InputError(f"{path} row {tables.row_number(twice)}: an image is listed twice")
-    listed = table["split"].map(SPLITS)
-    return tables.lookup(images, dict(zip(table["dicom_id"], listed, strict=True)))
+        return pd.Series("", index=metadata.index), ()
+    others = ("subject_id", "study_id")
+    table = _identified(path, tables.read(path, ["dicom_id", "split"], others))
+    split = codes.translate(table["split"], SPLITS)
+    known = split.where(split.ne(""), None)
+    codes.refuse_unknown(table["split"], known, str(path), "split", " or ".join(SPLITS))
+    joined = joins.join(
+        joins.Side(metadata["dicom_id"], f"{where} column dicom_id"),
+        joins.Side(table["dicom_id"], f"{path} column dicom_id"),
+        "images and official split",
+    )
+    for column in table.columns.intersection(list(others)):
+        joins.refuse_others(
+            joined, metadata[column], table[column], metadata["dicom_id"], str(column)
+        )
+    return joined.take(split, "", metadata.index), (joined,)
+
+
+def _named(raw_dir: Path, rows: pd.DataFrame) -> tuple[joins.Joined, ...]:
+    """Hold the subject and study of each image against the publisher's list of files, if there."""
+    path = next((raw_dir / name for name in FILES if (raw_dir / name).is_file()), None)
+    if path is None:
+        return ()
+    lines = pd.Series(path.read_text(encoding="utf-8").split(), dtype=object)
+    inside = lines.str.extract(r"(?:^|/)p(\d+)/s(\d+)/([^/]+)\.(?:jpg|dcm)$").fillna("")
+    joined = joins.join(
+        joins.Side(rows["image_id"], "the metadata"),
+        joins.Side(inside[2], str(path), row=1),
+        "images and their files",
+    )
+    for number, column in enumerate(("patient_id", "study_id")):
+        joins.refuse_others(joined, rows[column], inside[number], rows["image_id"], column)
+    return (joined,)
+
+
+def _unknown_views(views: pd.Series) -> tuple[str, ...]:
+    """Words that are no view in the release: said, and not taken for frontal."""
+    odd = views[~views.isin(codes.VIEWS.values()) & views.ne("")].value_counts()
+    return tuple(
+        f"{count:,} images have the ViewPosition {str(name)[:40]!r}, which is not known and not "
+        "taken as frontal"
+        for name, count in odd.head(5).items()
+    )

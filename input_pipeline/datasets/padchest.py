@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from input_pipeline import codes, ids
 from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
@@ -34,6 +35,7 @@ COLUMNS = (
     "Labels",
 )
 FRONTAL = ("PA", "AP", "AP_horizontal")
+VIEWS = {codes.fold(name): name for name in (*FRONTAL, "L", "COSTAL", "EXCLUDE", "UNK")}
 
 # The study: positive where any of these stands anywhere in the lower-cased label terms.
 SUBSTRINGS = {
@@ -134,10 +136,11 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
     path = tables.require(raw_dir, TABLES)
     table = tables.read(path, COLUMNS)
-    labelled = ~tables.blank(table["Labels"])
+    labelled = ~ids.missing(table["Labels"])
     terms = _terms(path, table["Labels"].where(labelled, "[]"))
+    rows, ages = _rows(raw_dir, path, table)
     steps = [
-        (f"frontal (Projection {', '.join(FRONTAL)})", table["Projection"].isin(FRONTAL)),
+        (f"frontal (Projection {', '.join(FRONTAL)})", rows["view"].isin(FRONTAL)),
         ("with labels (Labels not null)", labelled),
     ]
     if rule.name == "curated":
@@ -145,11 +148,12 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         steps.append(("labels say something (not only unchanged, exclude, suboptimal study)", says))
     matches = _substring_matches if rule.name == "paper" else _term_matches
     return Release(
-        rows=_rows(raw_dir, path, table),
+        rows=rows,
         findings=_findings(terms, matches),
         steps=steps,
         evidence=lambda finding: _evidence(terms, finding),
         sources=(path,),
+        notes=tuple(filter(None, [ages.note])),
     )
 
 
@@ -202,23 +206,40 @@ def _evidence(terms: pd.Series, finding: str) -> pd.Series:
     return terms.map(read_by_a_rule)
 
 
-def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, codes.Ages]:
     dates = table["StudyDate_DICOM"]
     year = tables.numbers(path, "StudyDate_DICOM", dates.str[:4])
     birth = tables.numbers(path, "PatientBirth", table["PatientBirth"])
     names = tables.file_names(path, "ImageID", table["ImageID"])
-    return pd.DataFrame(
+    patients = tables.identifiers(path, "PatientID", table["PatientID"], images=names)
+    studies = tables.identifiers(path, "StudyID", table["StudyID"], images=names)
+    _refuse_other_studies(path, names, studies)
+    views = codes.translate(table["Projection"], VIEWS)
+    codes.refuse_unknown(
+        table["Projection"], views, str(path), "Projection", ", ".join(VIEWS.values())
+    )
+    # A year of birth of 0 is no year: six rows of the release have it.
+    ages = codes.plausible(year - birth)
+    rows = pd.DataFrame(
         {
             "image_id": names,
             "image_path": _image_paths(raw_dir, path, table["ImageDir"], names),
-            "patient_id": tables.identifiers(path, "PatientID", table["PatientID"]),
-            "study_id": tables.identifiers(path, "StudyID", table["StudyID"]),
-            "view": table["Projection"],
-            "age": tables.plausible_ages(year - birth),
-            "sex": tables.sexes(table["PatientSex_DICOM"]),
+            "patient_id": patients,
+            "study_id": studies,
+            "view": views,
+            "age": ages.years,
+            "sex": codes.sexes(table["PatientSex_DICOM"], str(path), "PatientSex_DICOM"),
             "official_split": "",
         }
     )
+    return rows, ages
+
+
+def _refuse_other_studies(path: Path, names: pd.Series, studies: pd.Series) -> None:
+    """The release's file names begin with the study: one that begins with another is misplaced."""
+    inside, theirs = ids.keys(names.str.rsplit("_", n=1).str[0]), ids.keys(studies)
+    other = inside.isin(set(theirs)) & inside.ne(theirs)
+    tables.refuse(path, "ImageID", names, other, "an image of the row's StudyID")
 
 
 def _image_paths(raw_dir: Path, path: Path, folders: pd.Series, names: pd.Series) -> pd.Series:

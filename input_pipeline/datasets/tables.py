@@ -6,42 +6,66 @@ its zeros, and nothing in a table is ever evaluated.
 
 from __future__ import annotations
 
-import csv
+import difflib
 import gzip
-import io
+import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
-from pyarrow import csv as arrow_csv
 
+from input_pipeline import ids, text_table
 from jaxcxr.errors import InputError
 
-MISSING = ("", "nan", "NaN", "None", "NULL")
-OLDEST = 120  # years; above it the field is a typing error (the first NIH table holds 413)
 # An empty segment, `.` or `..`, a backslash, a control character, or a drive letter.
 _ESCAPE = re.compile(r"(^|/)\.{0,2}(/|$)|\\|[\x00-\x1f]|^[A-Za-z]:")
 
 
-def find(raw_dir: Path, names: Sequence[str]) -> Path | None:
-    """The first of `names` (plain or gzipped) in `raw_dir` or in a folder directly inside it."""
-    for folder in _folders(raw_dir):
-        for name in names:
-            for path in (folder / name, folder / f"{name}.gz"):
-                if path.is_file():
-                    return path
-    return None
+def find(raw_dir: Path, names: Sequence[str], deeper: Sequence[str] = ()) -> Path | None:
+    """The one table among `names` (plain or gzipped) in `raw_dir` or a folder directly inside it.
+
+    Args:
+        raw_dir: the release.
+        names: of the table's editions.
+        deeper: patterns of further folders to look into.
+
+    Raises:
+        InputError: if there are two that differ: which is meant, nobody can tell.
+    """
+    found = [
+        path
+        for folder in _folders(raw_dir, deeper)
+        for name in names
+        for path in (folder / name, folder / f"{name}.gz")
+        if path.is_file()
+    ]
+    if len(found) > 1 and len({_content(path) for path in found}) > 1:
+        raise InputError(
+            f"{found[0]} and {found[1]} could both be meant; keep one of them in {raw_dir}"
+        )
+    return found[0] if found else None
 
 
-def _folders(raw_dir: Path) -> Iterator[Path]:
+def _content(path: Path) -> str:
+    """A digest of what a table holds, packed or not."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is not a readable CSV table: {error}") from error
+
+
+def _folders(raw_dir: Path, deeper: Sequence[str]) -> Iterator[Path]:
     if not raw_dir.is_dir():
         raise InputError(f"the folder {raw_dir} does not exist; give the release's folder")
     yield raw_dir
     yield from sorted(path for path in raw_dir.iterdir() if path.is_dir())
+    for pattern in deeper:
+        yield from sorted(path for path in raw_dir.glob(pattern) if path.is_dir())
 
 
 def require(raw_dir: Path, names: Sequence[str]) -> Path:
@@ -54,62 +78,70 @@ def require(raw_dir: Path, names: Sequence[str]) -> Path:
     return path
 
 
-def beside(path: Path, name: str) -> Path | None:
-    """`name` (plain or gzipped) in the folder of `path`."""
-    for candidate in (path.with_name(name), path.with_name(f"{name}.gz")):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
 def prefix(raw_dir: Path, folder: Path) -> str:
     """What to put before a path under `folder` to make it relative to `raw_dir`."""
     relative = folder.relative_to(raw_dir).as_posix()
     return "" if relative == "." else f"{relative}/"
 
 
-def read(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """The table at `path`, all text, under `columns` spelled as given, whatever the file's case.
+def read(
+    path: Path, columns: Iterable[str | Sequence[str]], optional: Iterable[str | Sequence[str]] = ()
+) -> pd.DataFrame:
+    """The table at `path`, all text, under the wanted columns' names, whatever the file's case.
+
+    Args:
+        path: of the table.
+        columns: names that must be there, or several names of one column, the first of which it
+            gets.
+        optional: likewise, which may be absent.
 
     Raises:
         InputError: if the file cannot be read, a row is shorter or longer than the header, no row
-            is there, or a column is absent or there twice.
+            is there, or a column is absent, there twice, or nearly an optional one.
     """
-    try:
-        table = _parse(path)
-    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
-        reason = _shortened(" ".join(str(error).split()), 300)
-        raise InputError(f"{path} is not a readable CSV table: {reason}") from error
-    known = {str(name).strip().lower(): name for name in table.columns}
-    absent = [column for column in columns if column.lower() not in known]
-    if absent:
-        raise InputError(f"{path} lacks the column {', '.join(absent)}; is it the right table?")
+    table = named(text_table.read_text(path), path, columns, optional)
     if table.empty:
         raise InputError(f"{path} holds a header and no row")
-    table = table.rename(columns={known[column.lower()]: column for column in columns})
-    return table.apply(lambda cells: cells.str.strip())
+    return table
 
 
-def _parse(path: Path) -> pd.DataFrame:
-    """Arrow's reader is used because it refuses short rows, which pandas' fills up silently."""
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    first = content.split(b"\n", 1)[0].decode("utf-8-sig")
-    header = next(csv.reader([first]), [])
-    names = [name.strip().lower() for name in header]
-    if len(set(names)) < len(names):
-        raise ValueError("two columns have the same name")
-    if not header:
-        raise ValueError("the file is empty")
-    return arrow_csv.read_csv(
-        io.BytesIO(content),
-        read_options=arrow_csv.ReadOptions(use_threads=False),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types={name: pyarrow.string() for name in header}, strings_can_be_null=False
-        ),
-    ).to_pandas()
+def named(
+    table: pd.DataFrame,
+    path: Path,
+    columns: Iterable[str | Sequence[str]],
+    optional: Iterable[str | Sequence[str]] = (),
+) -> pd.DataFrame:
+    """A table with its wanted columns under the wanted names; arguments and errors as of `read`."""
+    known: dict[str, list[str]] = {}
+    for name in table.columns:
+        known.setdefault(text_table.heading(str(name)), []).append(name)
+    required = [(column,) if isinstance(column, str) else tuple(column) for column in columns]
+    welcome = [(column,) if isinstance(column, str) else tuple(column) for column in optional]
+    renamed: dict[str, str] = {}
+    absent = []
+    for names in (*required, *welcome):
+        found = [name for one in names for name in known.get(text_table.heading(one), [])]
+        if len(found) > 1:
+            raise InputError(f"{path} has two columns {names[0]}: {' and '.join(map(repr, found))}")
+        if found:
+            renamed[found[0]] = names[0]
+        elif names in required:
+            absent.append(" (or ".join(names) + ")" * (len(names) - 1))
+        else:
+            _refuse_nearly(path, names[0], set(table.columns) - set(renamed))
+    if absent:
+        raise InputError(f"{path} lacks the column {', '.join(absent)}; is it the right table?")
+    return table.rename(columns=renamed)
+
+
+def _refuse_nearly(path: Path, name: str, others: set[str]) -> None:
+    """An optional column that is only misspelt would be passed over in silence."""
+    headings = {text_table.heading(other): other for other in sorted(others)}
+    if close := difflib.get_close_matches(text_table.heading(name), headings, n=1, cutoff=0.85):
+        raise InputError(
+            f"{path} has a column {headings[close[0]]!r}: name it {name} if that is meant, "
+            "or otherwise"
+        )
 
 
 def _shortened(text: str, length: int = 80) -> str:
@@ -130,16 +162,11 @@ def refuse(path: Path, column: str, cells: pd.Series, bad: pd.Series, wanted: st
         )
 
 
-def blank(cells: pd.Series) -> pd.Series:
-    """True where a cell says nothing."""
-    return cells.isin(MISSING)
-
-
-def identifiers(path: Path, column: str, cells: pd.Series) -> pd.Series:
-    """Cells that name an image, study or patient: never blank, no control characters."""
-    bad = blank(cells) | cells.str.contains(r"[\x00-\x1f]", regex=True)
-    refuse(path, column, cells, bad, "an identifier")
-    return cells
+def identifiers(
+    path: Path, column: str, cells: pd.Series, *, images: pd.Series | None = None
+) -> pd.Series:
+    """Cells that name an image, study or patient, checked; see `input_pipeline.ids.check`."""
+    return ids.check(cells, str(path), column, images=images)
 
 
 def relative_paths(path: Path, column: str, cells: pd.Series) -> pd.Series:
@@ -153,27 +180,14 @@ def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
     """Image names that are one file name each, without any folder."""
     bad = cells.str.contains("/", regex=False)
     refuse(path, column, cells, bad, "a plain file name")
-    return relative_paths(path, column, cells)
-
-
-def lookup(cells: pd.Series, table: Mapping[str, str]) -> pd.Series:
-    """Each cell's entry in `table`, empty where it has none."""
-    return cells.map(lambda cell: table.get(cell, ""))
+    relative_paths(path, column, cells)
+    identifiers(path, column, cells)
+    return cells
 
 
 def numbers(path: Path, column: str, cells: pd.Series) -> pd.Series:
     """Cells as float64, NaN where blank."""
-    values = pd.to_numeric(cells.where(~blank(cells), None), errors="coerce")
-    refuse(path, column, cells, (values.isna() | np.isinf(values)) & ~blank(cells), "a number")
+    blank = ids.missing(cells)
+    values = pd.to_numeric(cells.where(~blank, None), errors="coerce")
+    refuse(path, column, cells, (values.isna() | np.isinf(values)) & ~blank, "a number")
     return values.astype("float64")
-
-
-def plausible_ages(years: pd.Series) -> pd.Series:
-    """Ages in years; unknown (NaN) where below 0 or above any human age."""
-    return years.where((years >= 0) & (years <= OLDEST))
-
-
-def sexes(cells: pd.Series) -> pd.Series:
-    """`F`, `M`, or empty for anything else."""
-    letter = cells.str.upper().str[:1]
-    return letter.where(letter.isin(["F", "M"]), "")

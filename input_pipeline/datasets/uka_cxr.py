@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from input_pipeline import codes, ids
 from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
@@ -34,7 +35,14 @@ COLUMNS = {
     "pneumothorax_left": "pneumothorax_left",
 }
 MERGED = ("pleural_effusion", "pneumonia", "atelectasis", "pneumothorax")
-SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
+OPTIONAL = (
+    "split",
+    "age",
+    ("gender", "sex", "patient_sex", "patient_gender"),
+    "study_id",
+    "image_path",
+    "subset",
+)
 SEVERITIES = range(6)
 
 
@@ -53,7 +61,7 @@ CURATED = Severities(positive=frozenset({3, 4, 5}), unknown=frozenset({0}))
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the table in `raw_dir`."""
     path = tables.require(raw_dir, TABLES)
-    table = tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"])
+    table = tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"], OPTIONAL)
     own = path.with_name("severities.json")
     severities = STUDY if rule.name == "paper" else _severities(own)
     levels = _levels(path, table)
@@ -63,13 +71,15 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         steps.append(("any finding is reported", levels.ne(0).any(axis=1)))
     healthy = tables.numbers(path, "healthy", table["healthy"])
     tables.refuse(path, "healthy", table["healthy"], ~healthy.isin([0, 1]), "0 or 1")
+    rows, ages = _rows(raw_dir, path, table)
     return Release(
-        rows=_rows(raw_dir, path, table),
+        rows=rows,
         findings=findings.assign(no_finding=healthy.astype(np.int8)),
         steps=steps,
         evidence=lambda finding: _evidence(levels, healthy, finding),
         sources=tuple(file for file in (path, own) if file.is_file()),
         lists="the column split" if "split" in table else "",
+        notes=tuple(filter(None, [ages.note])),
     )
 
 
@@ -116,27 +126,33 @@ def _evidence(levels: pd.DataFrame, healthy: pd.Series, finding: str) -> pd.Seri
     return "severity " + levels[sides].astype(str).agg(" and ".join, axis=1)
 
 
-def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, codes.Ages]:
     def optional(column: str) -> pd.Series:
         return table[column] if column in table else pd.Series("", index=table.index)
 
-    patients = tables.identifiers(path, "subject_id", table["subject_id"])
     images = tables.identifiers(path, "image_id", table["image_id"])
-    splits = optional("split").str.lower()
+    patients = tables.identifiers(path, "subject_id", table["subject_id"], images=images)
+    splits = codes.translate(optional("split"), codes.SPLIT_WORDS)
     if "split" in table:
-        tables.refuse(path, "split", splits, ~splits.isin(SPLITS), "train, validation or test")
-    return pd.DataFrame(
+        known = splits.where(splits.ne(""), None)
+        codes.refuse_unknown(table["split"], known, str(path), "split", "train, validation or test")
+    studies = optional("study_id")
+    unnamed = ids.nobody(studies)
+    ids.refuse_alike(studies.where(~unnamed, ""), f"{path} column study_id", named=images)
+    ages = codes.ages(optional("age"), str(path), "age")
+    rows = pd.DataFrame(
         {
             "image_id": images,
             "image_path": _image_paths(raw_dir, path, table, images),
             "patient_id": patients,
-            "study_id": optional("study_id").where(lambda cells: cells.ne(""), images),
+            "study_id": ids.plain(studies).where(~unnamed, images),
             "view": "AP",
-            "age": tables.plausible_ages(tables.numbers(path, "age", optional("age"))),
-            "sex": tables.sexes(optional("gender" if "gender" in table else "patient_sex")),
-            "official_split": tables.lookup(splits, SPLITS),
+            "age": ages.years,
+            "sex": codes.sexes(optional("gender"), str(path), "gender"),
+            "official_split": splits,
         }
     )
+    return rows, ages
 
 
 def _image_paths(raw_dir: Path, path: Path, table: pd.DataFrame, images: pd.Series) -> pd.Series:

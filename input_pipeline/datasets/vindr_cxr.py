@@ -2,7 +2,7 @@
 
 Layouts: PhysioNet 1.0.0 (`annotations/image_labels_{train,test}.csv`, `train/` and `test/` of
 `<image_id>.dicom`), or the Kaggle edition (`train.csv` of boxes, `train/`), whose 14 classes hold
-no pneumonia and whose test labels are not public. A patient is not told: each image is its own.
+no pneumonia and whose test labels are not public. Neither names a patient.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         base = raw_dir if train.parent == raw_dir else train.parent.parent
         parts, sources = {"train": _reader_votes(train)}, [train]
         lists = "image_labels_train.csv and image_labels_test.csv"
-        test = tables.beside(train, "image_labels_test.csv")
+        test = tables.find(raw_dir, ["image_labels_test.csv"])
         if test is not None:
             parts["test"] = _consensus_votes(test)
             sources.append(test)
@@ -98,6 +98,7 @@ def _reader_votes(path: Path) -> pd.DataFrame:
     """Votes per image of the three readers, from one row an image and reader."""
     table = tables.read(path, ["image_id", "rad_id", *FINDINGS])
     images = tables.file_names(path, "image_id", table["image_id"])
+    tables.identifiers(path, "rad_id", table["rad_id"])
     again = table.duplicated(["image_id", "rad_id"])
     tables.refuse(path, "rad_id", table["rad_id"], again, "each reader once an image")
     readers = images.map(images.value_counts())
@@ -125,6 +126,7 @@ def _kaggle_votes(path: Path) -> pd.DataFrame:
     """Votes per image from one row a box: a reader who drew any box of a class gave a vote."""
     table = tables.read(path, ["image_id", "class_name", "rad_id"])
     images = tables.file_names(path, "image_id", table["image_id"])
+    tables.identifiers(path, "rad_id", table["rad_id"])
     unknown = ~table["class_name"].isin(KAGGLE_CLASSES)
     tables.refuse(path, "class_name", table["class_name"], unknown, "a class of the edition")
     readers = images.map(table["rad_id"].groupby(images).nunique())
@@ -158,7 +160,7 @@ def _rows(prefix: str, images: pd.Series, splits: pd.Series) -> pd.DataFrame:
         {
             "image_id": images,
             "image_path": prefix + folders + "/" + images + ".dicom",
-            "patient_id": images,
+            "patient_id": "",
             "study_id": images,
             "view": "PA",
             "age": float("nan"),

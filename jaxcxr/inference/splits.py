@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from input_pipeline.ids import key
 from input_pipeline.labels import finding_id
 from input_pipeline.loader import Prepared, open_prepared
 from input_pipeline.subset import training_units
@@ -130,10 +131,14 @@ def _check_same_images(config: Any, origin: dict[str, Any], prepared: Prepared, 
         or prepared.path.resolve() == Path(config.data).resolve()
     ):
         return
-    learnt = set(training_units(open_prepared(config.data).records("train")))
-    leaked = sorted(learnt & set(training_units(prepared.records(split))))
+    learnt = {key(unit) for unit in training_units(open_prepared(config.data).records("train"))}
+    records = prepared.records(split)
+    units = [key(unit) for unit in training_units(records)]
+    leaked = sorted(learnt & set(units))
     if leaked:
+        image = records["image_id"].iloc[units.index(leaked[0])]
         raise InputError(
-            f"{prepared.path}: {len(leaked)} patients of its {split} split, the first "
-            f"{leaked[0]}, were trained on by this run; prepare it with the split of {config.data}"
+            f"{prepared.path}: {len(leaked)} patients of its {split} split, the first of "
+            f"image {image}, were trained on by this run; prepare it with the split of "
+            f"{config.data}"
         )

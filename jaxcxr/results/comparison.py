@@ -22,18 +22,30 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
     """Bring the second to the first's order of images, and both to the labels they share.
 
     Raises:
-      InputError: other images, no common label, or another truth for the same image and label.
+      InputError: images are not named, other images, other patients for the same images, no common
+        label, or another truth for the same image and label.
     """
-    missing = np.setdiff1d(first.image_id, second.image_id)
-    extra = np.setdiff1d(second.image_id, first.image_id)
-    for absent, file in ((missing, second), (extra, first)):
-        if len(absent):
+    for file in (first, second):
+        if not file.names_images:
             raise InputError(
-                f"{len(absent)} images are not in {file.path}, the first '{absent[0]}': "
-                "models can be compared on the same images only"
+                f"{file.path} has no column image_id: models can be compared only where it is told "
+                "which row is which image"
             )
-    order = np.argsort(second.image_id)
-    second = second.at(order[np.searchsorted(second.image_id, first.image_id, sorter=order)])
+    ours, theirs = _keys(first.image_id), _keys(second.image_id)
+    for absent, images, file in (
+        (np.flatnonzero(~np.isin(ours, theirs)), first.image_id, second),
+        (np.flatnonzero(~np.isin(theirs, ours)), second.image_id, first),
+    ):
+        if len(absent):
+            image = sorted(images[absent])[0]
+            raise InputError(
+                f"{len(absent)} images are not in {file.path}, the first '{image}': models "
+                "can be compared on the same images only"
+            )
+    order = np.argsort(theirs)
+    second = second.at(order[np.searchsorted(theirs, ours, sorter=order)])
+    _refuse_other_patients(first, second)
+    _refuse_labels_alike(first, second)
     names = [name for name in first.label_names if name in second.label_names]
     if not names:
         raise InputError(f"{first.path} and {second.path} have no label in common")
@@ -48,6 +60,35 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
             "labels only"
         )
     return first, second
+
+
+def _keys(cells: np.ndarray) -> np.ndarray:
+    from input_pipeline.ids import key
+
+    return np.array([key(str(cell)) for cell in cells])
+
+
+def _refuse_other_patients(first: Predictions, second: Predictions) -> None:
+    if first.patients is None or second.patients is None:
+        return
+    other = np.flatnonzero(_keys(first.patients) != _keys(second.patients))
+    if len(other):
+        raise InputError(
+            f"image '{first.image_id[other[0]]}' is of another patient in {second.path} than in "
+            f"{first.path} ({len(other)} such images): the two files are not of the same images"
+        )
+
+
+def _refuse_labels_alike(first: Predictions, second: Predictions) -> None:
+    """A label spelled in two ways would be passed over as one that only one file has."""
+    from input_pipeline.ids import key
+
+    theirs = {key(name): name for name in second.label_names}
+    for name in first.label_names:
+        if (other := theirs.get(key(name), name)) != name:
+            raise InputError(
+                f"label {name!r} of {first.path} is {other!r} in {second.path}: name it in one way"
+            )
 
 
 def _with_labels(predictions: Predictions, names: list[str]) -> Predictions:

@@ -11,6 +11,7 @@ from jaxcxr.results.captions import average_words
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
     return [
+        *(f"{note}." for note in statistics.get("notes", [])),
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),

@@ -2,7 +2,7 @@
 
 Both have the columns `label:NAME` (1, 0, and -1 or blank for unknown) and `logit:NAME`, or
 `score:NAME` for a probability or any other score, for each label; and, optional in a CSV,
-`image_id`, `patient_id`, `split`, `view`, `age`, `sex`.
+`image_id`, `patient_id`, `split`, `view`, `age`, `sex`, in any case.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxcxr.errors import InputError
+from jaxcxr.results.described import describe_images, headed, split_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class Predictions:
       image_id, patient_id, split, view, sex: `[images]` text, empty where unknown.
       age: `[images]` years, NaN where unknown.
       origin: what the file says of the run it came from; empty if nothing.
+      names_images: whether the file does; else `image_id` is the number of the row.
+      notes: what was taken for unknown, in sentences.
     """
 
     path: Path
@@ -51,14 +54,16 @@ class Predictions:
     sex: np.ndarray
     age: np.ndarray
     origin: dict[str, Any]
+    names_images: bool = True
+    notes: tuple[str, ...] = ()
 
     def of_split(self, split: str) -> Predictions:
         """Keep the images of one split; InputError if it has none."""
-        chosen = self.split == split
+        present = sorted(set(self.split.tolist()))
+        chosen = self.split == split_named(split, present)
         if not chosen.any():
-            present = ", ".join(sorted(set(self.split.tolist())))
             raise InputError(
-                f"no images of split '{split}' in {self.path}: it holds {present}; "
+                f"no images of split '{split}' in {self.path}: it holds {', '.join(present)}; "
                 "choose one with --split"
             )
         return self.at(np.flatnonzero(chosen))
@@ -70,7 +75,7 @@ class Predictions:
 
     def has(self, split: str) -> bool:
         """Whether any image is of this split."""
-        return bool((self.split == split).any())
+        return bool((self.split == split_named(split, sorted(set(self.split.tolist())))).any())
 
     @property
     def patients(self) -> np.ndarray | None:
@@ -98,10 +103,12 @@ def read_predictions(path: str | Path) -> Predictions:
 
     Raises:
       InputError: the file is absent or unreadable, a column is missing, a label is not 1, 0 or -1,
-        a score is not a finite number, an image stands twice, or only some images have a patient.
+        a score is not a finite number, or what is said of the images cannot be
+        (`jaxcxr.results.described`).
     """
     path = Path(path)
     table, origin = _read_table(path)
+    table = headed(table, path)
     names = tuple(c.removeprefix("label:") for c in table.columns if c.startswith("label:"))
     if not names:
         raise InputError(
@@ -111,22 +118,18 @@ def read_predictions(path: str | Path) -> Predictions:
     if len(table) == 0:
         raise InputError(f"no rows in {path}: predict some images first")
     kind = "logit" if f"logit:{names[0]}" in table.columns else "score"
-    predictions = Predictions(
+    return Predictions(
         path=path,
         label_names=names,
         labels=np.stack([_label_column(table, name, path) for name in names], axis=1),
         scores=np.stack([_number_column(table, f"{kind}:{name}", path) for name in names], axis=1),
         are_logits=kind == "logit",
-        age=_age_column(table, path),
         origin=origin,
-        **{name: _text_column(table, name) for name in _TEXT},
+        **describe_images(table, path),
     )
-    return _check_images(predictions)
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    import pandas as pd
-
     if not path.is_file():
         raise InputError(f"no file {path}: give the predictions file that jaxcxr.predict wrote")
     if path.suffix == ".parquet":
@@ -139,12 +142,9 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             raise InputError(f"{path} is not a readable parquet file: {error}") from None
         return table.to_pandas(), _origin(table.schema.metadata or {}, path)
     if path.suffix == ".csv":
-        try:
-            # Identifiers keep their leading zeros only as text.
-            text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not a readable CSV: {error}") from None
-        return text, {}
+        from input_pipeline.text_table import read_text
+
+        return read_text(path), {}
     raise InputError(f"{path} is neither .parquet nor .csv: rename or convert it")
 
 
@@ -179,14 +179,10 @@ def _number_column(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     return values
 
 
-def _age_column(table: pd.DataFrame, path: Path) -> np.ndarray:
-    if "age" not in table.columns:
-        return np.full(len(table), np.nan)
-    return _numbers(table, "age", path, blank=np.nan).astype(np.float64)
-
-
 def _numbers(table: pd.DataFrame, column: str, path: Path, blank: float) -> np.ndarray:
     import pandas as pd
+
+    from input_pipeline.ids import missing
 
     if column not in table.columns:
         raise InputError(f"no column {column} in {path}: every label:NAME needs its scores")
@@ -194,35 +190,12 @@ def _numbers(table: pd.DataFrame, column: str, path: Path, blank: float) -> np.n
     if pd.api.types.is_numeric_dtype(cells):
         values = cells.to_numpy(dtype=np.float64, na_value=blank)
         return values.astype(np.float32) if cells.dtype == np.float32 else values
-    text = cells.fillna("").astype(str).str.strip()
-    values = pd.to_numeric(text.where(text != "", str(blank)), errors="coerce").to_numpy(np.float64)
-    bad = np.flatnonzero(np.isnan(values) & (text != "").to_numpy() & (text.str.lower() != "nan"))
+    text = cells.astype("string").fillna("").astype(object).str.strip()
+    unknown = missing(text)
+    values = pd.to_numeric(text.where(~unknown, str(blank)), errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(np.isnan(values) & ~unknown.to_numpy())
     if len(bad):
         raise InputError(
             f"{column} is {text.iloc[bad[0]]!r} in row {bad[0] + 1} of {path}: expected a number"
         )
     return values
-
-
-def _text_column(table: pd.DataFrame, column: str) -> np.ndarray:
-    if column in table.columns:
-        return table[column].astype("string").fillna("").to_numpy(dtype=str)
-    if column == "image_id":
-        return np.array([str(row + 1) for row in range(len(table))])
-    return np.full(len(table), "test" if column == "split" else "")
-
-
-def _check_images(predictions: Predictions) -> Predictions:
-    ids, times = np.unique(predictions.image_id, return_counts=True)
-    if (times > 1).any():
-        raise InputError(
-            f"image '{ids[times > 1][0]}' stands {times.max()} times in {predictions.path}: "
-            "each image once"
-        )
-    without = int((predictions.patient_id == "").sum())
-    if 0 < without < len(ids):
-        raise InputError(
-            f"{without} of {len(ids)} images in {predictions.path} have no patient_id: "
-            "give all images one, or none"
-        )
-    return predictions

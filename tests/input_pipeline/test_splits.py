@@ -101,7 +101,7 @@ def test_unknown_rules_and_shares_stop_everything():
 
 def test_guard_stops_on_a_patient_in_two_splits():
     rows = records("aabb").assign(split=["train", "test", "train", "train"])
-    with pytest.raises(InputError, match="patient a is in test and train"):
+    with pytest.raises(InputError, match="of images image1 and image0 is in test and train"):
         splits.guard(rows)
 
 

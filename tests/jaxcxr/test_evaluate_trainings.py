@@ -144,6 +144,8 @@ def test_what_cannot_be_is_refused(folder, tmp_path):
         evaluate(ours[0], tmp_path / "out", least_patients=1)
     with pytest.raises(InputError, match="--paper is of one training"):
         evaluate(ours, tmp_path / "out", paper=True)
+    with pytest.raises(InputError, match="--interval bca is of one training"):
+        evaluate(ours, tmp_path / "out", interval="bca")
     fewer = table_of("ours", 1).iloc[:-4]
     fewer.to_csv(tmp_path / "fewer.csv", index=False)
     with pytest.raises(InputError, match=r"images are not in .*fewer\.csv"):

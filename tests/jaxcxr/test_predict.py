@@ -90,7 +90,7 @@ def test_several_datasets_get_a_file_each(run, elsewhere, tiny_data, tmp_path):
         (lambda d: _rename(d, "Edema", "Hernia", "Other"), "are none of those of"),
         (lambda d: _change(d, recipe="faithful"), "prepare it again with --recipe paper"),
         (lambda d: _change(d, image_size=56), "prepare it again with --image-size 28"),
-        (lambda d: _leak(d), "1 patients of its test split, the first train0, were trained on"),
+        (lambda d: _leak(d), "1 patients of its test split, the first of image test000.png, were"),
     ],
 )
 def test_a_dataset_that_cannot_be_tested_on_is_refused(run, elsewhere, tmp_path, spoil, message):
