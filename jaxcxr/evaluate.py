@@ -50,6 +50,7 @@ def evaluate(
       InputError: a file or an option cannot be used.
     """
     from jaxcxr.files import write_json
+    from jaxcxr.results.assembled import statistics_of, statistics_of_trainings
     from jaxcxr.results.comparison import aligned, compared
     from jaxcxr.results.options import Options
     from jaxcxr.results.predictions import read_predictions
@@ -64,9 +65,9 @@ def evaluate(
     first = [one.of_split(chosen.split) for one in everything]
     second = [read_predictions(path).of_split(chosen.split) for path in others]
     if len(paths) == 1:
-        statistics = _statistics(everything[0], first[0], chosen)
+        statistics = statistics_of(everything[0], first[0], chosen)
     else:
-        statistics = _of_trainings(everything, first, chosen)
+        statistics = statistics_of_trainings(everything, first, chosen)
     if second:
         statistics["comparison"] = compared(first, second, chosen)
     models = [first[0], *(aligned(first[0], one)[1] for one in [*first[1:], *second])]
@@ -97,84 +98,6 @@ def _paths(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
         if places.count(place) > 1:
             raise InputError(f"{path} is given twice: give each training's file once")
     return paths
-
-
-def _of_trainings(
-    everything: Sequence[Predictions], reported: Sequence[Predictions], options: Any
-) -> dict[str, Any]:
-    from jaxcxr import __version__
-    from jaxcxr.files import sha256
-    from jaxcxr.results.trainings import describe_trainings
-
-    if options.paper:
-        raise InputError("--paper is of one training, as the study's numbers are: give one file")
-    if options.interval == "bca":
-        raise InputError("--interval bca is of one training: give one file, or another interval")
-    return {
-        "jaxcxr": __version__,
-        "trainings": [
-            {
-                "predictions": str(one.path),
-                "predictions_sha256": sha256(one.path),
-                "origin": one.origin,
-            }
-            for one in everything
-        ],
-        **describe_trainings(reported, options),
-    }
-
-
-def _statistics(everything: Predictions, reported: Predictions, options: Any) -> dict[str, Any]:
-    import numpy as np
-
-    from jaxcxr import __version__
-    from jaxcxr.files import sha256
-    from jaxcxr.results.calibration import calibrated
-    from jaxcxr.results.micro import micro_averages
-    from jaxcxr.results.statistics import describe
-    from jaxcxr.results.strata import subgroup_rows
-    from jaxcxr.results.thresholds import operating_points, validation_thresholds
-
-    statistics = {
-        "jaxcxr": __version__,
-        "predictions": str(everything.path),
-        "predictions_sha256": sha256(everything.path),
-        "origin": everything.origin,
-        "notes": list(everything.notes),
-        **describe(reported, options),
-        "validation": None,
-    }
-    labels = statistics["labels"]
-    own = [row["metrics"]["threshold"]["value"] if row["estimable"] else None for row in labels]
-    thresholds = np.array([np.inf if value is None else value for value in own])
-    validation = None
-    applied: list[dict[str, Any]] = [{} for _ in labels]
-    if everything.has(options.validation) and options.validation != options.split:
-        validation = everything.of_split(options.validation)
-        found = validation_thresholds(validation)
-        applied = operating_points(reported, validation, options)
-        thresholds = np.where(np.isnan(found), thresholds, found)
-        statistics["validation"] = {
-            "split": options.validation,
-            "images": len(validation.labels),
-            "shared_patients": _shared_patients(reported, validation),
-        }
-    calibration = calibrated(reported, validation, options)
-    for column, row in enumerate(labels):
-        row["at_validation_threshold"] = applied[column].get("youden")
-        row["operating_points"] = applied[column] or None
-        row["calibration"] = calibration[column] if calibration and row["estimable"] else None
-    statistics["micro"] = micro_averages(reported, labels, options)
-    statistics["subgroups"] = subgroup_rows(reported, thresholds, options)
-    return statistics
-
-
-def _shared_patients(first: Predictions, second: Predictions) -> int:
-    import numpy as np
-
-    if first.patients is None or second.patients is None:
-        return 0
-    return len(np.intersect1d(first.patients, second.patients))
 
 
 def _short_names(models: Sequence[Predictions]) -> list[str]:
