@@ -1,9 +1,10 @@
 """Statistics of predictions: `statistics.json`, tables and plots.
 
-    python -m jaxcxr.evaluate PREDICTIONS [--against PREDICTIONS] --out DIR
+    python -m jaxcxr.evaluate PREDICTIONS... [--against PREDICTIONS...] --out DIR
 
 PREDICTIONS is the parquet that `jaxcxr.predict` writes, or a CSV of labels and scores that any
-other tool made. What each number means is in `docs/statistics.md`.
+other tool made. Several files are several trainings of one
+model. What each number means is in `docs/statistics.md`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    predictions_path: str | Path,
+    predictions_path: str | Path | Sequence[str | Path],
     out_dir: str | Path,
     *,
-    against: str | Path | None = None,
+    against: str | Path | Sequence[str | Path] | None = None,
     print_tables: bool = True,
     print_subgroups: bool = False,
     plots: bool = True,
@@ -32,9 +33,11 @@ def evaluate(
     """Compute the statistics of a predictions file, write them to `out_dir` and print the tables.
 
     Args:
-      predictions_path: `.parquet` or `.csv`.
+      predictions_path: `.parquet` or `.csv`; several for trainings of one model with other seeds.
+        Then the statistics are of their mean, and `out_dir/training_N` has those of each.
       out_dir: gets `statistics.json`, the tables as CSV and LaTeX, and the plots.
-      against: predictions of another model for the same images, to compare with.
+      against: predictions of another model for the same images, to compare with; several for
+        trainings of it.
       print_tables: whether to print to the terminal.
       print_subgroups: whether to print the long table of subgroups too; it is written anyway.
       plots: whether to draw.
@@ -47,28 +50,31 @@ def evaluate(
       InputError: a file or an option cannot be used.
     """
     from jaxcxr.files import write_json
+    from jaxcxr.results.assembled import statistics_of, statistics_of_trainings
+    from jaxcxr.results.comparison import aligned, compared
+    from jaxcxr.results.options import Options
     from jaxcxr.results.predictions import read_predictions
-    from jaxcxr.results.statistics import Options
     from jaxcxr.results.statistics_files import WRITTEN, remove_written, write_curves, write_tables
 
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"--out {out_dir} is a file: give a folder")
-    for read in (predictions_path, against):
-        if read is not None and Path(read).resolve() in {
-            (out_dir / name).resolve() for name in WRITTEN
-        }:
-            raise InputError(f"--out {out_dir}: {read} would be written over; give another folder")
+    paths, others = _paths(predictions_path), _paths(against)
+    written = {(out_dir / name).resolve() for name in WRITTEN}
+    for path in (*paths, *others):
+        if path.resolve() in written:
+            raise InputError(f"--out {out_dir}: {path} would be written over; give another folder")
     chosen = Options(**options)
-    everything = read_predictions(predictions_path)
-    models = [everything.of_split(chosen.split)]
-    statistics = _statistics(everything, models[0], chosen)
-    if against is not None:
-        from jaxcxr.results.comparison import aligned, compared
-
-        other = read_predictions(against).of_split(chosen.split)
-        statistics["comparison"] = compared(models[0], other, chosen)
-        models.append(aligned(models[0], other)[1])
+    everything = [read_predictions(path) for path in paths]
+    first = [one.of_split(chosen.split) for one in everything]
+    second = [read_predictions(path).of_split(chosen.split) for path in others]
+    if len(paths) == 1:
+        statistics = statistics_of(everything[0], first[0], chosen)
+    else:
+        statistics = statistics_of_trainings(everything, first, chosen)
+    if second:
+        statistics["comparison"] = compared(first, second, chosen)
+    models = [first[0], *(aligned(first[0], one)[1] for one in [*first[1:], *second])]
     remove_written(out_dir)
     write_tables(out_dir, statistics)
     named = list(zip(_short_names(models), models, strict=True))
@@ -76,7 +82,11 @@ def evaluate(
     if plots:
         from jaxcxr.results.plots import write_plots
 
-        write_plots(out_dir, statistics, named)
+        write_plots(out_dir, statistics, [named[0], *named[len(first) :][:1]])
+    if len(paths) > 1:
+        for number, path in enumerate(paths, 1):
+            of_one = out_dir / f"training_{number}"
+            evaluate(path, of_one, print_tables=False, plots=plots, **options)
     # Last: where it is, everything else is, and of the same predictions.
     write_json(out_dir / "statistics.json", statistics)
     if print_tables:
@@ -84,53 +94,16 @@ def evaluate(
     return statistics
 
 
-def _statistics(everything: Predictions, reported: Predictions, options: Any) -> dict[str, Any]:
-    import numpy as np
-
-    from jaxcxr import __version__
-    from jaxcxr.files import sha256
-    from jaxcxr.results.statistics import describe
-    from jaxcxr.results.strata import subgroup_rows
-    from jaxcxr.results.thresholds import calibrated, transferred, validation_thresholds
-
-    statistics = {
-        "jaxcxr": __version__,
-        "predictions": str(everything.path),
-        "predictions_sha256": sha256(everything.path),
-        "origin": everything.origin,
-        "notes": list(everything.notes),
-        **describe(reported, options),
-        "validation": None,
-    }
-    labels = statistics["labels"]
-    own = [row["metrics"]["threshold"]["value"] if row["estimable"] else None for row in labels]
-    thresholds = np.array([np.inf if value is None else value for value in own])
-    validation = None
-    applied: list[dict[str, Any] | None] = [None] * len(labels)
-    if everything.has(options.validation) and options.validation != options.split:
-        validation = everything.of_split(options.validation)
-        found = validation_thresholds(validation)
-        applied = transferred(reported, found, options)
-        thresholds = np.where(np.isnan(found), thresholds, found)
-        statistics["validation"] = {
-            "split": options.validation,
-            "images": len(validation.labels),
-            "shared_patients": _shared_patients(reported, validation),
-        }
-    calibration = calibrated(reported, validation, options)
-    for column, row in enumerate(labels):
-        row["at_validation_threshold"] = applied[column]
-        row["calibration"] = calibration[column] if calibration and row["estimable"] else None
-    statistics["subgroups"] = subgroup_rows(reported, thresholds, options)
-    return statistics
-
-
-def _shared_patients(first: Predictions, second: Predictions) -> int:
-    import numpy as np
-
-    if first.patients is None or second.patients is None:
-        return 0
-    return len(np.intersect1d(first.patients, second.patients))
+def _paths(given: str | Path | Sequence[str | Path] | None) -> list[Path]:
+    """Give the files of one model; refuse one given twice, which is one training, not two."""
+    if given is None:
+        return []
+    paths = [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise InputError(f"{path} is given twice: give each training's file once")
+    return paths
 
 
 def _short_names(models: Sequence[Predictions]) -> list[str]:
@@ -165,8 +138,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m jaxcxr.evaluate", description="Statistics of predictions."
     )
-    parser.add_argument("predictions", type=Path, help="predictions, .parquet or .csv")
-    parser.add_argument("--against", type=Path, help="another model's, for the same images")
+    parser.add_argument(
+        "predictions",
+        type=Path,
+        nargs="+",
+        help="predictions, .parquet or .csv; several are trainings of one model",
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        metavar="PREDICTIONS",
+        help="another model's, for the same images; several are its trainings",
+    )
     parser.add_argument("--out", dest="out_dir", type=Path, required=True, help="results folder")
     parser.add_argument("--split", default="test", help="whose statistics (default: test)")
     parser.add_argument(
@@ -184,7 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--level", type=float, default=0.95, help="of intervals (default: 0.95)")
     parser.add_argument(
-        "--interval", choices=("percentile", "bca"), default="percentile", help="kind of interval"
+        "--interval",
+        choices=("delong", "percentile", "bca"),
+        default="delong",
+        help="kind of interval (default: delong, Wilson's for rates; they hold with few positives)",
     )
     parser.add_argument(
         "--fixed-rate",
@@ -193,12 +180,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="specificity at which sensitivity is given, and the reverse (default: 0.9)",
     )
     parser.add_argument(
+        "--operating-point",
+        choices=("youden", "sensitivity", "specificity"),
+        default="youden",
+        help="how the printed threshold is chosen on the validation split: by Youden's J, or the "
+        "first to reach a sensitivity or specificity of the fixed rate (default: youden)",
+    )
+    parser.add_argument(
+        "--prevalence",
+        dest="prevalences",
+        type=float,
+        nargs="+",
+        default=(0.01, 0.05, 0.2),
+        metavar="SHARE",
+        help="where the model would be used, for predictive values (default: 0.01 0.05 0.2)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        metavar="AUC",
+        help="difference in AUC that does not matter, set before: tests --against for not worse "
+        "and for the same",
+    )
+    parser.add_argument(
         "--age-bands",
         type=int,
         nargs="*",
         default=(18, 40, 60, 80),
         metavar="YEARS",
         help="where age bands begin (default: 18 40 60 80)",
+    )
+    parser.add_argument(
+        "--least-patients",
+        type=int,
+        default=10,
+        metavar="K",
+        help="in the smaller class of a label that an average counts (default: 10; at least 5)",
     )
     parser.add_argument(
         "--paper",
@@ -210,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--no-plots", dest="plots", action="store_false", help="draw nothing")
     chosen = vars(parser.parse_args(arguments))
-    chosen["age_bands"] = tuple(chosen["age_bands"])
+    chosen |= {name: tuple(chosen[name]) for name in ("age_bands", "prevalences")}
     with report_input_errors():
         evaluate(chosen.pop("predictions"), chosen.pop("out_dir"), **chosen)
 

@@ -10,7 +10,10 @@ labels that UKA-CXR shares with MIMIC-CXR, a second preparation of it:
 
 As in the study one model is pre-trained on MIMIC-CXR for each set of shared labels, from
 ImageNet-21K, and keeps its head. `Pretraining.labels`, `.head` and `.overrides` (`model.weights`
-of DINOv2; `model.init` random) choose otherwise. What it costs: `--dry-run`.
+of DINOv2; `model.init` random) choose otherwise.
+
+Three seeds each, where the paper had one: with one the report compares trained models only, and
+says nothing of initializations. `--only '*-s0'` runs one of them. What it costs: `--dry-run`.
 """
 
 from input_pipeline.labels import DATASETS
@@ -50,4 +53,5 @@ def get_study():
                 "from_imagenet21k", "mimic_cxr", "configs/mimic_cxr_imagenet21k.py", spec=VIT_B16
             ),
         ),
+        seeds=(0, 1, 2),
     )

@@ -1,15 +1,21 @@
-"""Two predictions files of the same images, compared."""
+"""Predictions of the same images by two models, compared: one file each, or a file a training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxcxr.errors import InputError
+from jaxcxr.results.margins import judge_differences
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.statistics import Options, number, redraw_settings
+from jaxcxr.results.summaries import number
+
+if TYPE_CHECKING:
+    from jaxcxr.stats import OverTrainings
 
 
 def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
@@ -95,52 +101,180 @@ def _with_labels(predictions: Predictions, names: list[str]) -> Predictions:
     )
 
 
-def compared(first: Predictions, second: Predictions, options: Options) -> dict[str, Any]:
-    """Compare the AUCs of the first with those of the second, label by label and on average."""
-    from jaxcxr.stats import auc, compare
+def all_aligned(read: Sequence[Predictions]) -> list[Predictions]:
+    """Bring several files to the first's order of images and to the labels that all have.
 
-    left_out = sorted(set(first.label_names) ^ set(second.label_names))
-    first, second = aligned(first, second)
-    scores = np.stack([first.scores.astype(np.float64), second.scores.astype(np.float64)])
-    found = compare(first.labels, scores, level=options.level, **redraw_settings(first, options))
-    values = auc(first.labels, scores)
-    labels = []
-    for column, name in enumerate(first.label_names):
-        labels.append(
-            {
-                "label": name,
-                "positives": int(np.sum(first.labels[:, column] == 1)),
-                "negatives": int(np.sum(first.labels[:, column] == 0)),
-                "estimable": not np.isnan(found.difference[column]),
-                "auc": number(values[0, column]),
-                "against_auc": number(values[1, column]),
-                "difference": number(found.difference[column]),
-                "sd": number(found.sd[column]),
-                "low": number(found.interval[column, 0]),
-                "high": number(found.interval[column, 1]),
-                "p": number(found.p[column]),
-                "q": number(found.q[column]),
-                "holm_p": number(found.holm[column]),
-                "delong_p": number(found.delong_p[column]),
-                "disagree": bool(found.disagree[column]),
-                "unusable_redraws": int(found.unusable[column]),
-            }
-        )
-    estimable = ~np.isnan(found.difference)
+    Raises:
+      InputError: as `aligned`.
+    """
+    first = read[0]
+    for other in read[1:]:
+        first = aligned(first, other)[0]
+    return [first, *(aligned(first, other)[1] for other in read[1:])]
+
+
+def compared(
+    first: Sequence[Predictions], second: Sequence[Predictions], options: Options
+) -> dict[str, Any]:
+    """Compare the AUCs of one model with those of another, label by label and on average.
+
+    Args:
+      first, second: the trainings of each, a file a training. With one of each their redraws are
+        compared, with several the trainings count as the readers of a study.
+      options: of the evaluation.
+
+    Raises:
+      InputError: as `aligned`.
+    """
+    read = [*first, *second]
+    names: list[set[str]] = [set(one.label_names) for one in read]
+    left_out = sorted(set().union(*names) - names[0].intersection(*names))
+    read = all_aligned(read)
+    sides = read[: len(first)], read[len(first) :]
+    found = _redrawn(sides, options) if len(read) == 2 else _over_trainings(sides, options)
+    judge_differences(found, read[0], options, redrawn=len(read) == 2)
     return {
-        "against": str(second.path),
-        "against_origin": second.origin,
+        "against": ", ".join(str(one.path) for one in second),
+        "against_origin": second[0].origin if len(second) == 1 else [of.origin for of in second],
+        "trainings": [len(first), len(second)],
+        "of_initializations": min(len(first), len(second)) > 1,
         "labels_not_in_both": left_out,
-        "labels": labels,
-        "average": {
-            "labels": [n for n, kept in zip(first.label_names, estimable, strict=True) if kept],
-            "auc": number(values[0, estimable].mean()) if estimable.any() else None,
-            "against_auc": number(values[1, estimable].mean()) if estimable.any() else None,
-            "difference": number(found.average_difference),
-            "sd": number(found.average_sd),
-            "low": number(found.average_interval[0]),
-            "high": number(found.average_interval[1]),
-            "p": number(found.average_p),
-            "unusable_redraws": found.average_unusable,
-        },
+        **found,
+    }
+
+
+def _aucs(side: Sequence[Predictions]) -> np.ndarray:
+    """Mean over the trainings of a model, `[labels]`."""
+    from jaxcxr.stats import auc
+
+    scores = np.stack([one.scores.astype(np.float64) for one in side])
+    return auc(side[0].labels, scores).mean(axis=0)
+
+
+def _facts(sides: Sequence[Sequence[Predictions]]) -> list[dict[str, Any]]:
+    """Say of each label its counts and both AUCs."""
+    truth = sides[0][0].labels
+    values = [_aucs(side) for side in sides]
+    return [
+        {
+            "label": name,
+            "positives": int(np.sum(truth[:, column] == 1)),
+            "negatives": int(np.sum(truth[:, column] == 0)),
+            "estimable": not np.isnan(values[0][column]),
+            "auc": number(values[0][column]),
+            "against_auc": number(values[1][column]),
+        }
+        for column, name in enumerate(sides[0][0].label_names)
+    ]
+
+
+def _average_facts(
+    facts: Sequence[dict[str, Any]], averaged: np.ndarray, options: Options
+) -> dict[str, Any]:
+    """Name the labels of the average, and give both AUCs; of all labels the values alone."""
+    kept = [row for row, keep in zip(facts, averaged, strict=True) if keep]
+    there = [row for row in facts if row["estimable"]]
+
+    def means(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+        of_each = {
+            name: float(np.mean([row[name] for row in rows])) if rows else None
+            for name in ("auc", "against_auc")
+        }
+        difference = None
+        if rows:
+            difference = float(np.mean([row["auc"] - row["against_auc"] for row in rows]))
+        return {**of_each, "difference": difference}
+
+    return {
+        "least_patients": options.least_patients,
+        "labels": [row["label"] for row in kept],
+        "left_out": [row["label"] for row in there if row not in kept],
+        **means(kept),
+        "all_labels": means(there),
+    }
+
+
+def _redrawn(sides: Sequence[Sequence[Predictions]], options: Options) -> dict[str, Any]:
+    """Compare two trained models in paired redraws."""
+    from jaxcxr.stats import compare
+
+    truth, asked = sides[0][0].labels, redraw_settings(sides[0][0], options)
+    scores = np.stack([side[0].scores.astype(np.float64) for side in sides])
+    found = compare(truth, scores, level=options.level, least_units=options.least_patients, **asked)
+    facts = _facts(sides)
+    labels = [
+        row
+        | {
+            "difference": number(found.difference[column]),
+            "sd": number(found.sd[column]),
+            "low": number(found.interval[column, 0]),
+            "high": number(found.interval[column, 1]),
+            "p": number(found.p[column]) if found.averaged[column] else None,
+            "q": number(found.q[column]),
+            "holm_p": number(found.holm[column]),
+            "delong_p": number(found.delong_p[column]) if found.averaged[column] else None,
+            "disagree": bool(found.disagree[column]),
+            "unusable_redraws": int(found.unusable[column]),
+            "fewest_units": int(found.units[column]),
+            "test": "delong-t" if found.students[column] else "bootstrap",
+            "in_family": bool(found.averaged[column]),
+            "degrees_of_freedom": number(found.freedom[column]),
+        }
+        for column, row in enumerate(facts)
+    ]
+    average = _average_facts(facts, found.averaged, options) | {
+        "sd": number(found.average_sd),
+        "low": number(found.average_interval[0]),
+        "high": number(found.average_interval[1]),
+        "p": number(found.average_p),
+        "delong_p": number(found.average_delong_p),
+        "unusable_redraws": found.average_unusable,
+    }
+    return {"smallest_p": found.smallest_p, "labels": labels, "average": average}
+
+
+def _over_trainings(sides: Sequence[Sequence[Predictions]], options: Options) -> dict[str, Any]:
+    """Compare models by several trainings."""
+    from jaxcxr.stats import compare_trainings
+
+    first, second = (np.stack([one.scores.astype(np.float64) for one in side]) for side in sides)
+    found = compare_trainings(
+        sides[0][0].labels,
+        first,
+        second,
+        groups=groups_of(sides[0][0], options),
+        level=options.level,
+        least_units=options.least_patients,
+    )
+    facts = _facts(sides)
+    labels = [
+        row
+        | _judged(one)
+        | {
+            "p": number(one.p) if keep else None,
+            "q": number(q),
+            "holm_p": number(holm),
+            "disagree": False,
+            "unusable_redraws": 0,
+            "fewest_units": int(units),
+            "test": "trainings",
+            "in_family": bool(keep),
+        }
+        for row, one, keep, q, holm, units in zip(
+            facts, found.labels, found.averaged, found.q, found.holm, found.units, strict=True
+        )
+    ]
+    average = _average_facts(facts, found.averaged, options) | _judged(found.average)
+    return {"smallest_p": None, "labels": labels, "average": average | {"unusable_redraws": 0}}
+
+
+def _judged(one: OverTrainings) -> dict[str, float | None]:
+    return {
+        "difference": number(one.value),
+        "sd": number(one.error),
+        "degrees_of_freedom": number(one.freedom),
+        "low": number(one.low),
+        "high": number(one.high),
+        "p": number(one.p),
+        "delong_p": None,
     }

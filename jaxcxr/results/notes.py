@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from jaxcxr.results.captions import average_words
+
 
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
@@ -15,6 +17,7 @@ def notes(statistics: dict[str, Any]) -> list[str]:
         *_labels(statistics),
         *_average(statistics),
         *_validation(statistics),
+        *_micro(statistics),
         *_subgroups(statistics),
         *_comparison(statistics),
     ]
@@ -50,10 +53,12 @@ def _seen(statistics: dict[str, Any]) -> Iterator[str]:
 
 # Below this number of images or patients in a class, bootstrap intervals are known to be too short.
 FEW = 10
+# A threshold from fewer validation positives than this is mostly chance.
+FEW_VALIDATION = 20
 
 
 def _labels(statistics: dict[str, Any]) -> Iterator[str]:
-    resamples, unit = statistics["bootstrap"]["resamples"], statistics["bootstrap"]["unit"]
+    unit = statistics["bootstrap"]["unit"]
     for row in statistics["labels"]:
         if not row["estimable"]:
             yield (
@@ -67,34 +72,87 @@ def _labels(statistics: dict[str, Any]) -> Iterator[str]:
         elif 1 < row["fewest_units"] < FEW:
             yield (
                 f"{row['label']}: a class comes from {row['fewest_units']} {unit}s only; "
-                "its intervals are probably too short."
+                f"{_too_short(statistics)}."
             )
         if row["fewest_units"] > 1 and row["unusable_redraws"]:
             yield (
-                f"{row['label']}: {row['unusable_redraws']:,} of {resamples:,} redraws had one "
-                "class only and are left out of its interval."
+                f"{row['label']}: {row['unusable_redraws']:,} redraws had one class only and are "
+                f"left out{_others(statistics)}."
             )
 
 
+def _too_short(statistics: dict[str, Any]) -> str:
+    """Say which intervals of few patients are too short."""
+    if statistics["bootstrap"]["interval"] == "delong":
+        return "intervals over redraws (of refitted thresholds and their rates) are too short"
+    return "intervals are probably too short"
+
+
+def _others(statistics: dict[str, Any]) -> str:
+    """Say that others were drawn in the place of unusable redraws, as the study did not."""
+    resamples = statistics["bootstrap"]["resamples"]
+    return "" if "paper" in statistics else f"; others were drawn, up to {resamples:,} usable ones"
+
+
 def _average(statistics: dict[str, Any]) -> Iterator[str]:
-    lost = statistics["average"]["unusable_redraws"]
-    if statistics["average"]["metrics"] and lost:
+    average = statistics["average"]
+    yield average_words(statistics)
+    if average["least_patients"] < FEW and average["labels"]:
         yield (
-            f"Average: {lost:,} of {statistics['bootstrap']['resamples']:,} redraws lacked a class "
-            "of some label and are left out of its interval."
+            f"Average: labels with fewer than {FEW} {statistics['bootstrap']['unit']}s in a class "
+            "may count, and intervals of such averages tend to be too short."
+        )
+    if average["metrics"] and average["unusable_redraws"]:
+        yield (
+            f"Average: {average['unusable_redraws']:,} redraws lacked a class of some label and "
+            f"are left out{_others(statistics)}."
         )
 
 
 def _validation(statistics: dict[str, Any]) -> Iterator[str]:
-    if statistics["validation"] is None:
+    if "trainings" in statistics:
+        yield (
+            "Numbers are means over trainings. Thresholds, calibration and subgroups belong to one "
+            "trained model: those of each are in the folders training_1, training_2, ..."
+        )
+    elif statistics["validation"] is None:
         yield (
             "No validation split in the file: sensitivity, specificity and accuracy are at "
             "thresholds chosen on the reported images themselves, which flatters them."
         )
-    elif statistics["validation"]["shared_patients"]:
+    else:
+        yield from _thresholds(statistics)
+        if statistics["validation"]["shared_patients"]:
+            yield (
+                f"{statistics['validation']['shared_patients']:,} patients are in both the "
+                "reported and the validation split: thresholds and calibration from it are not "
+                "independent."
+            )
+
+
+def _thresholds(statistics: dict[str, Any]) -> Iterator[str]:
+    points = {row["label"]: row["at_validation_threshold"] for row in statistics["labels"]}
+    few = [
+        f"{label} ({point['validation_positives']})"
+        for label, point in points.items()
+        if point and point["validation_positives"] < FEW_VALIDATION
+    ]
+    if few:
         yield (
-            f"{statistics['validation']['shared_patients']:,} patients are in both the reported "
-            "and the validation split: thresholds and calibration from it are not independent."
+            f"Thresholds chosen on fewer than {FEW_VALIDATION} positives of the "
+            f"{statistics['validation']['split']} split are mostly chance, which is not in the "
+            f"intervals of the rates: {', '.join(few)}."
+        )
+
+
+def _micro(statistics: dict[str, Any]) -> Iterator[str]:
+    micro = statistics.get("micro")
+    if micro is not None and len(micro["labels"]) > 1:
+        auc = micro["auc"]
+        ends = "-" if auc["low"] is None else f"{100 * auc['low']:.1f}, {100 * auc['high']:.1f}"
+        yield (
+            f"Micro average over {micro['cells']:,} cells: AUC {100 * auc['value']:.1f} [{ends}]. "
+            f"{micro['warning']}"
         )
 
 
@@ -108,7 +166,7 @@ def _subgroups(statistics: dict[str, Any]) -> Iterator[str]:
     if few:
         yield (
             f"{few} of {len(statistics['subgroups'])} subgroups have a class from fewer than {FEW} "
-            f"{statistics['bootstrap']['unit']}s; their intervals are probably too short."
+            f"{statistics['bootstrap']['unit']}s; {_too_short(statistics)}, as are those of gaps."
         )
 
 
@@ -118,6 +176,19 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
         return
     if comparison["labels_not_in_both"]:
         yield f"Not compared, in one file only: {', '.join(comparison['labels_not_in_both'])}."
+    yield from _trainings(comparison)
+    few = [row["label"] for row in comparison["labels"] if row["estimable"] and row["p"] is None]
+    if few:
+        yield f"Too few {statistics['bootstrap']['unit']}s for a test: {', '.join(few)}."
+    smallest = comparison["smallest_p"]
+    rows = [*comparison["labels"], comparison["average"]]
+    rows = [row for row in rows if row.get("test") != "delong-t"]
+    if smallest and any(row["p"] is not None and row["p"] <= smallest for row in rows):
+        yield (
+            f"p = {smallest:.2g} is the smallest that so many redraws can give, marked "
+            "\N{LESS-THAN OR EQUAL TO}: more redraws (--resamples) may give a smaller one."
+        )
+    yield from _detectable(comparison, statistics["bootstrap"]["unit"])
     for row in comparison["labels"]:
         if row["disagree"]:
             yield (
@@ -125,3 +196,43 @@ def _comparison(statistics: dict[str, Any]) -> Iterator[str]:
                 f"(p {row['delong_p']:.2g}) disagree; look at the number of positives before "
                 "relying on either."
             )
+
+
+def _detectable(comparison: dict[str, Any], unit: str) -> Iterator[str]:
+    average = comparison["average"]
+    if average["detectable"] is not None:
+        words = (
+            f"A true difference of the average of {100 * average['detectable']:.1f} points is "
+            f"found with a power of {100 * average['power']:g}%"
+        )
+        needed = [
+            f"{one['units']:,} {unit}s for {100 * one['difference']:g}" for one in average["needed"]
+        ]
+        yield words + (f"; smaller ones need {', '.join(needed)}." if needed else ".")
+    tested = average["equivalence"]
+    if tested and tested["equivalent_p"] is not None:
+        verdicts = [
+            f"{'' if tested[name] < tested['alpha'] else 'not shown to be '}{words}"
+            for name, words in (("noninferior_p", "not worse"), ("equivalent_p", "the same"))
+        ]
+        yield (
+            f"By a margin of {100 * tested['margin']:g} points the first model's average is "
+            f"{' and '.join(verdicts)} ({100 * (1 - 2 * tested['alpha']):g}% interval "
+            f"[{100 * tested['low']:+.1f}, {100 * tested['high']:+.1f}]). This holds only if the "
+            "margin was set before the results were seen."
+        )
+
+
+def _trainings(comparison: dict[str, Any]) -> Iterator[str]:
+    first, second = comparison["trainings"]
+    if first == second == 1:
+        yield (
+            "This compares two trained models, not two ways to train: another training of either "
+            "may give another difference. Give several trainings a side to compare these."
+        )
+    elif not comparison["of_initializations"]:
+        single = "first" if first == 1 else "second"
+        yield (
+            f"The {single} model was trained once: this is about that trained model, not about the "
+            "way it was trained."
+        )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxcxr.files import atomic_path
+from jaxcxr.results.captions import average_name, interval_words
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.terminal import interval_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,10 @@ def write_plots(
     """Draw what the statistics and the predictions hold.
 
     Args:
-      out_dir: gets `roc`, `precision_recall`, `reliability` and `forest`, `.svg` and `.png`.
-      statistics: of the first model, with its comparison if there are two.
+      out_dir: gets `roc`, `precision_recall`, `reliability`, `decision` and `forest`, `.svg` and
+        `.png`.
+      statistics: of the first model, with its comparison if there are two. Of several trainings
+        only the forest is drawn: a curve is of one.
       models: one or two names with the predictions of the reported split, on the same images.
     """
     import matplotlib as mpl
@@ -44,6 +46,9 @@ def write_plots(
     if not rows:
         return
     with mpl.rc_context(STYLE):
+        save_figure(_forest(statistics, models), out_dir / "forest")
+        if "trainings" in statistics:
+            return
         save_figure(_grid(rows, lambda axes, row: _roc(axes, row, models), models), out_dir / "roc")
         save_figure(
             _grid(rows, lambda axes, row: _precision_recall(axes, row, models), models),
@@ -51,7 +56,7 @@ def write_plots(
         )
         if rows[0]["calibration"]:
             save_figure(_grid(rows, _reliability, models[:1]), out_dir / "reliability")
-        save_figure(_forest(statistics, models), out_dir / "forest")
+            save_figure(_grid(rows, _net_benefit, models[:1]), out_dir / "decision")
 
 
 def save_figure(figure: Figure, stem: Path) -> None:
@@ -132,21 +137,44 @@ def _precision_recall(
 
 def _reliability(axes: Axes, row: dict[str, Any]) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=":")
+    curve = row["calibration"]["curve"]
+    if row["calibration"]["ici"] is not None:
+        at = np.array(curve["predicted"], float)
+        low, high = (np.array(curve[end], float) for end in ("low", "high"))
+        axes.fill_between(at, low, high, color=ORANGE, alpha=0.25, lw=0)
+        axes.plot(at, np.array(curve["observed"], float), color=ORANGE, lw=1.2)
     bins = [b for b in row["calibration"]["bins"] if b["images"] and b["low"] is not None]
     x = np.array([b["predicted"] for b in bins])
     y = np.array([b["observed"] for b in bins])
-    # A percentile interval of few images may leave out the value itself.
-    spread = [
-        np.maximum(y - np.array([b["low"] for b in bins]), 0),
-        np.maximum(np.array([b["high"] for b in bins]) - y, 0),
-    ]
-    axes.errorbar(x, y, spread, fmt="o-", ms=3.5, lw=1.2, elinewidth=0.9, color=BLUE)
+    spread = [y - np.array([b["low"] for b in bins]), np.array([b["high"] for b in bins]) - y]
+    axes.errorbar(x, y, spread, fmt="o", ms=3.5, elinewidth=0.9, color=BLUE)
     axes.set(xlabel="Predicted probability", ylabel="Observed share")
     ece = row["calibration"]["ece"]
     axes.set_title(
-        f"{row['label']}\nECE {ece['value']:.3f} [{ece['low']:.3f}, {ece['high']:.3f}]",
-        fontsize=8.5,
+        f"{row['label']}\nECE {ece['value']:.3f} (by chance {ece['floor']:.3f})", fontsize=8.5
     )
+
+
+def _net_benefit(axes: Axes, row: dict[str, Any]) -> None:
+    """Draw a decision curve between acting on none and on all, up to where acting is of no use."""
+    curve = {
+        name: np.array(values, float)
+        for name, values in row["calibration"]["decision_curve"].items()
+        if name != "after"
+    }
+    at, prevalence = curve["threshold"], row["positives"] / (row["positives"] + row["negatives"])
+    axes.axhline(0, color=GREY, lw=0.7, ls=":")
+    axes.plot(at, curve["treat_all"], color=GREY, lw=0.9)
+    axes.fill_between(at, curve["low"], curve["high"], color=BLUE, alpha=0.2, lw=0)
+    axes.plot(at, curve["net_benefit"], color=BLUE, lw=1.4)
+    axes.set(
+        xlabel="Threshold probability", ylabel="Net benefit", ylim=(-0.3 * prevalence, prevalence)
+    )
+    axes.set_aspect("auto")
+    axes.set_yticks([0, prevalence], ["0", f"{prevalence:.2g}"])
+    scaled = {"platt": "after Platt's scaling", "nothing": "not scaled"}
+    after = scaled[row["calibration"]["decision_curve"]["after"]]
+    axes.set_title(f"{row['label']}\n{after}", fontsize=8.5)
 
 
 def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> Figure:
@@ -157,7 +185,7 @@ def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]
     names = [f"{row['label']} ({row['positives']:,})" for row in rows]
     lines = [row["metrics"]["auc"] for row in rows]
     if statistics["average"]["metrics"]:
-        names.append("Average")
+        names.append(average_name(statistics["average"]))
         lines.append(statistics["average"]["metrics"]["auc"])
     compared = statistics.get("comparison")
     height = 1.5 + 0.28 * len(names)

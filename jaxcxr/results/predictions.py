@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,11 @@ class Predictions:
     def patients(self) -> np.ndarray | None:
         """Patient of each image, or None if the file names none."""
         return self.patient_id if (self.patient_id != "").all() else None
+
+    @cached_property
+    def patient_codes(self) -> np.ndarray | None:
+        """Number of each image's patient, in the order of their names; comparing names is slow."""
+        return None if self.patients is None else np.unique(self.patients, return_inverse=True)[1]
 
     @property
     def probabilities(self) -> np.ndarray | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxcxr.results.captions import average_words, comparison_words, interval_words
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.table_files import tex_row, write_csv, write_text
-from jaxcxr.results.terminal import COLUMNS, interval_words, p_value, percent_with_interval
+from jaxcxr.results.rate_files import write_rates
+from jaxcxr.results.table_files import latex_tabular, write_csv, write_text
+from jaxcxr.results.terminal import COLUMNS
+from jaxcxr.results.text_tables import p_value, percent_with_interval
 
 _SUMMARY = ("value", "mean", "sd", "low", "high")
 _COMPARED = (
@@ -25,17 +29,24 @@ _COMPARED = (
     "holm_p",
     "delong_p",
     "disagree",
+    "test",
+    "in_family",
+    "fewest_units",
+    "detectable",
 )
+
+_MARGIN = ("margin", "noninferior_p", "equivalent_p")
 
 
 # All that `jaxcxr.evaluate` may leave in a folder, the file that says it is complete first.
 WRITTEN = (
     "statistics.json",
     *("labels.csv", "labels.tex", "subgroups.csv", "comparison.csv", "comparison.tex"),
-    "curves.csv",
+    *("curves.csv", "operating_points.csv", "operating_points.tex"),
+    *("calibration.csv", "decision_curves.csv"),
     *(
         f"{plot}{suffix}"
-        for plot in ("roc", "precision_recall", "reliability", "forest")
+        for plot in ("roc", "precision_recall", "reliability", "decision", "forest")
         for suffix in (".svg", ".png")
     ),
 )
@@ -45,18 +56,28 @@ def remove_written(out_dir: Path) -> None:
     """Remove what an earlier evaluation left, so that none of it lies beside what is written."""
     for name in WRITTEN:
         (out_dir / name).unlink(missing_ok=True)
+    for of_one in out_dir.glob("training_[0-9]*"):
+        remove_written(of_one)
+        with suppress(OSError):  # holds something that is not ours
+            of_one.rmdir()
 
 
 def write_tables(out_dir: Path, statistics: dict[str, Any]) -> None:
-    """Write `labels`, `subgroups` and `comparison` as CSV, and the first and last as LaTeX."""
+    """Write `labels`, `subgroups`, `comparison` as CSV, all but the second as LaTeX, and rates."""
     write_csv(out_dir / "labels.csv", _LABEL_HEADER, _label_rows(statistics))
     write_text(out_dir / "labels.tex", _labels_latex(statistics))
+    write_rates(out_dir, statistics)
     if statistics["subgroups"]:
         write_csv(out_dir / "subgroups.csv", _SUBGROUP_HEADER, _subgroup_rows(statistics))
     if "comparison" in statistics:
-        header = ("label", "positives", "negatives", *_COMPARED)
+        first = ("label", "positives", "negatives", *_COMPARED)
+        header = (*first, *_MARGIN, "averaged_labels")
         rows = [
-            [row.get("label", "Average"), *(row.get(key) for key in header[1:])]
+            [
+                *map(row.get, first),
+                *map((row["equivalence"] or {}).get, _MARGIN),
+                "; ".join(row.get("labels", ())),
+            ]
             for row in _compared(statistics)
         ]
         write_csv(out_dir / "comparison.csv", header, rows)
@@ -101,7 +122,7 @@ def turns(points: Any) -> np.ndarray:
 
 
 _OF_LABEL = ("label", "positives", "negatives", "unknown", "unusable_redraws")
-_LABEL_HEADER = (*_OF_LABEL, "metric", *_SUMMARY)
+_LABEL_HEADER = (*_OF_LABEL, "metric", *_SUMMARY, "seed_sd", "averaged_labels")
 _OF_CELL = ("label", "attribute", "subgroup", "images", "positives", "negatives")
 _SUBGROUP_HEADER = (*_OF_CELL, "metric", *_SUMMARY, *(f"gap_{key}" for key in _SUMMARY))
 
@@ -120,11 +141,16 @@ def _label_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
             if row["calibration"]:
                 metrics[name] = row["calibration"][name]
         for name, summary in metrics.items():
-            yield [*known, name, *(summary[key] for key in _SUMMARY)]
+            yield [*known, name, *map(summary.get, _SUMMARY), summary.get("seed_sd")]
     average = statistics["average"]
     for name, summary in (average["metrics"] or {}).items():
         known = ["Average", "", "", "", average["unusable_redraws"]]
-        yield [*known, name, *(summary[key] for key in _SUMMARY)]
+        numbers = *(summary[key] for key in _SUMMARY), summary.get("seed_sd")
+        yield [*known, name, *numbers, "; ".join(average["labels"])]
+    if average["left_out"]:
+        every = "; ".join([*average["labels"], *average["left_out"]])
+        for name, value in average["all_labels"].items():
+            yield ["All labels", "", "", "", "", name, value, *[""] * 5, every]
 
 
 def _subgroup_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
@@ -139,7 +165,8 @@ def _subgroup_rows(statistics: dict[str, Any]) -> Iterable[list[Any]]:
 
 
 def _compared(statistics: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*statistics["comparison"]["labels"], statistics["comparison"]["average"]]
+    comparison = statistics["comparison"]
+    return [*comparison["labels"], {"label": "Average", **comparison["average"]}]
 
 
 def _labels_latex(statistics: dict[str, Any]) -> str:
@@ -154,13 +181,18 @@ def _labels_latex(statistics: dict[str, Any]) -> str:
     ]
     average = statistics["average"]["metrics"]
     last = average and ["Average", "", "", *(percent_with_interval(average[n]) for n in COLUMNS)]
-    caption = f"{interval_words(statistics)}."
-    return _latex(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
+    refitted = (
+        "Accuracy, sensitivity and specificity are at thresholds refitted on the same images and "
+        "in every redraw, as the study printed: operating_points.tex has those of a threshold "
+        "chosen elsewhere."
+    )
+    caption = f"{interval_words(statistics)}. {refitted} {average_words(statistics)}"
+    return latex_tabular(["Label", "Positive", "Negative", *COLUMNS.values()], rows, last, caption)
 
 
 def _comparison_latex(statistics: dict[str, Any]) -> str:
     def cells(row: dict[str, Any]) -> list[str]:
-        name = row.get("label", "Average")
+        name = row["label"]
         if row["difference"] is None:
             return [name, "not estimable", "", "", "", "", ""]
         return [
@@ -173,22 +205,5 @@ def _comparison_latex(statistics: dict[str, Any]) -> str:
 
     *labels, average = _compared(statistics)
     header = ["Label", "AUC", "Against", "Difference", "p", "q", "DeLong p"]
-    caption = f"{interval_words(statistics, 'percentile')}."
-    return _latex(header, [cells(row) for row in labels], cells(average), caption)
-
-
-def _latex(
-    header: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] | None, note: str
-) -> str:
-    """Write a tabular for the booktabs package, with the note as a comment above."""
-    lines = [
-        f"% {note}",
-        "\\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
-        "\\toprule",
-        tex_row(header),
-        "\\midrule",
-        *map(tex_row, rows),
-    ]
-    if last:
-        lines += ["\\midrule", tex_row(last)]
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+    caption = f"{comparison_words(statistics)}. {average_words(statistics)}"
+    return latex_tabular(header, [cells(row) for row in labels], cells(average), caption)

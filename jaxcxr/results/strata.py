@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.statistics import (
-    AVERAGED,
-    Options,
-    groups_of,
-    redraw_settings,
+from jaxcxr.results.statistics import AVERAGED
+from jaxcxr.results.summaries import (
+    in_closed_form,
     summary_of_column,
+    without_precision_mean,
     without_spread,
 )
 
@@ -63,7 +63,13 @@ def subgroup_rows(
                         "estimable": fewest > 0,
                         "fewest_units": fewest,
                         "unusable_redraws": int(np.isnan(found.metrics["auc"][1:][at]).sum()),
-                        "metrics": _summaries(found.metrics, at, options, fewest),
+                        "metrics": in_closed_form(
+                            _summaries(found.metrics, at, options, fewest),
+                            inside,
+                            predictions.scores[:, column],
+                            predictions,
+                            options,
+                        ),
                         "gap": _summaries(found.gaps, at, options, fewest_both),
                     }
                 )
@@ -75,7 +81,9 @@ def _summaries(
 ) -> dict[str, Any] | None:
     if fewest == 0:
         return None
-    summaries = {name: summary_of_column(values[name][at], options) for name in AVERAGED}
+    summaries = without_precision_mean(
+        {name: summary_of_column(values[name][at], options) for name in AVERAGED}
+    )
     return summaries if fewest > 1 else without_spread(summaries)
 
 

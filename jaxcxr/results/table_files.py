@@ -125,3 +125,20 @@ def _html(table: Table, texts: Sequence[Sequence[str]]) -> str:
     lines += ["</tbody>", "</table>"]
     lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.notes]
     return "\n".join(lines) + "\n"
+
+
+def latex_tabular(
+    header: Sequence[str], rows: Sequence[Sequence[str]], last: Sequence[str] | None, note: str
+) -> str:
+    """Write a tabular for the booktabs package, with the note as a comment above."""
+    lines = [
+        f"% {note}",
+        "\\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
+        "\\toprule",
+        tex_row(header),
+        "\\midrule",
+        *map(tex_row, rows),
+    ]
+    if last:
+        lines += ["\\midrule", tex_row(last)]
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])

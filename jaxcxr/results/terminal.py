@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jaxcxr.results.captions import (
+    all_labels_name,
+    average_name,
+    comparison_words,
+    images_and_patients,
+    interval_words,
+)
+from jaxcxr.results.operating_tables import calibration_table, deployment_table, operating_table
+from jaxcxr.results.text_tables import (
+    add_row,
+    mean_and_sd,
+    new_table,
+    p_value,
+    percent_with_interval,
+)
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -12,6 +28,7 @@ SHORT = {
     "auc": "AUC",
     "average_precision": "AP",
     "accuracy": "Acc.",
+    "balanced_accuracy": "Bal. acc.",
     "sensitivity": "Sens.",
     "specificity": "Spec.",
 }
@@ -28,7 +45,10 @@ def terminal_tables(statistics: dict[str, Any], *, subgroups: bool) -> list[Tabl
     """Lay out all there is, the labels first; the long table of subgroups only if asked for."""
     tables = [_label_table(statistics)]
     if any(row["at_validation_threshold"] for row in statistics["labels"]):
-        tables.append(_validation_table(statistics))
+        tables += [operating_table(statistics), deployment_table(statistics)]
+    tables.append(_refitted_table(statistics))
+    if any(row["calibration"] for row in statistics["labels"]):
+        tables.append(calibration_table(statistics))
     if subgroups and statistics["subgroups"]:
         tables.append(_subgroup_table(statistics))
     if "paper" in statistics:
@@ -38,56 +58,68 @@ def terminal_tables(statistics: dict[str, Any], *, subgroups: bool) -> list[Tabl
     return tables
 
 
-def _table(title: str, caption: str, first: tuple[str, ...], rest: tuple[str, ...]) -> Table:
-    from rich.box import HORIZONTALS
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(title),
-        caption=Text(caption, style="dim"),
-        title_justify="left",
-        caption_justify="left",
-        box=HORIZONTALS,
-        pad_edge=False,
-    )
-    for name in first:
-        table.add_column(name, overflow="fold")
-    for name in rest:
-        table.add_column(name, justify="right", overflow="fold")
-    return table
-
-
-def _add(table: Table, *cells: str, style: str | None = None) -> None:
-    from rich.text import Text
-
-    # As text, because a label's name may hold brackets, which rich takes for markup.
-    table.add_row(*(Text(cell) for cell in cells), style=style)
-
-
 def _label_table(statistics: dict[str, Any]) -> Table:
-    table = _table(
+    names = ("auc", "average_precision")
+    table = new_table(
         f"{statistics['split']}: {images_and_patients(statistics)}",
-        f"{interval_words(statistics)}; threshold by Youden's J on this split",
+        f"{interval_words(statistics)}; AP (average precision) of a model that tells nothing is "
+        "the prevalence",
         ("Label",),
-        ("Pos.", "Neg.", "AUC, redraws", *SHORT.values()),
+        ("Pos.", "Neg.", "AUC", "AP", "Prevalence"),
     )
     for row in statistics["labels"]:
         counts = f"{row['positives']:,}", f"{row['negatives']:,}"
         if row["estimable"]:
-            spread = _mean_and_sd(row["metrics"]["auc"])
-            _add(table, row["label"], *counts, spread, *_cells(row["metrics"]))
+            share = 100 * row["positives"] / (row["positives"] + row["negatives"])
+            add_row(table, row["label"], *counts, *_cells(row["metrics"], names), f"{share:.1f}")
         else:
-            _add(table, row["label"], *counts, "not estimable", style="dim")
-    average = statistics["average"]
-    if average["metrics"]:
-        table.add_section()
-        name, spread = (
-            f"Average of {len(average['labels'])}",
-            _mean_and_sd(average["metrics"]["auc"]),
-        )
-        _add(table, name, "", "", spread, *_cells(average["metrics"]))
+            add_row(table, row["label"], *counts, "not estimable", style="dim")
+    _add_averages(table, statistics, names, before=("", ""), after=("",))
     return table
+
+
+def _refitted_table(statistics: dict[str, Any]) -> Table:
+    """Lay out the study's numbers: the threshold is chosen and judged on the same images."""
+    names = ("accuracy", "balanced_accuracy", "sensitivity", "specificity")
+    table = new_table(
+        f"{statistics['split']} at thresholds refitted on the same images, as the study printed "
+        "(flattering: do not use as an operating point)",
+        f"{interval_words(statistics, 'percentile')}; threshold by Youden's J on this split and in "
+        "every redraw; these intervals cover what the chosen threshold has in other images in "
+        "3 to 7 of 10 cases only where positives are few",
+        ("Label",),
+        ("AUC, redraws", *(SHORT[name] for name in names)),
+    )
+    for row in statistics["labels"]:
+        if row["estimable"]:
+            spread = _mean_and_sd(row["metrics"]["auc"])
+            add_row(table, row["label"], spread, *_cells(row["metrics"], names))
+        else:
+            add_row(table, row["label"], "not estimable", style="dim")
+    metrics = statistics["average"]["metrics"]
+    before = (_mean_and_sd(metrics["auc"]) if metrics else "-",)
+    _add_averages(table, statistics, names, before=before)
+    return table
+
+
+def _add_averages(
+    table: Table,
+    statistics: dict[str, Any],
+    names: tuple[str, ...],
+    *,
+    before: tuple[str, ...],
+    after: tuple[str, ...] = (),
+) -> None:
+    """Add the average of the labels with enough patients, and the value of all labels."""
+    average = statistics["average"]
+    table.add_section()
+    if average["metrics"]:
+        cells = _cells(average["metrics"], names)
+        add_row(table, average_name(average), *before, *cells, *after)
+    if average["left_out"]:
+        values = [f"{100 * average['all_labels'][name]:.1f} [-]" for name in names]
+        blank = tuple("-" if cell else "" for cell in before)
+        add_row(table, all_labels_name(average), *blank, *values, *after, style="dim")
 
 
 def _mean_and_sd(summary: dict[str, Any]) -> str:
@@ -97,26 +129,8 @@ def _mean_and_sd(summary: dict[str, Any]) -> str:
     return f"{100 * summary['mean']:.1f} ± {100 * summary['sd']:.1f}"
 
 
-def _validation_table(statistics: dict[str, Any]) -> Table:
-    names = ("accuracy", "sensitivity", "specificity")
-    table = _table(
-        f"{statistics['split']} at the thresholds of the {statistics['validation']['split']} split",
-        interval_words(statistics),
-        ("Label",),
-        ("Threshold", *(SHORT[name] for name in names)),
-    )
-    for row in statistics["labels"]:
-        at = row["at_validation_threshold"]
-        if at is None:
-            _add(table, row["label"], "not estimable", style="dim")
-        else:
-            threshold = "inf" if at["threshold"] is None else f"{at['threshold']:.3f}"
-            _add(table, row["label"], threshold, *_cells(at, names))
-    return table
-
-
 def _subgroup_table(statistics: dict[str, Any]) -> Table:
-    table = _table(
+    table = new_table(
         "AUC by subgroup",
         f"{interval_words(statistics)}; gap: subgroup minus all other images",
         ("Label", "Subgroup"),
@@ -129,7 +143,7 @@ def _subgroup_table(statistics: dict[str, Any]) -> Table:
         name = f"{row['attribute']} {row['subgroup']}"
         auc = percent_with_interval(row["metrics"]["auc"]) if row["metrics"] else "not estimable"
         gap = percent_with_interval(row["gap"]["auc"], signed=True) if row["gap"] else "-"
-        _add(
+        add_row(
             table,
             row["label"] if row["label"] != label else "",
             name,
@@ -149,7 +163,7 @@ def _place(statistics: dict[str, Any], row: dict[str, Any]) -> int:
 
 def _paper_table(statistics: dict[str, Any]) -> Table:
     pooled = statistics["paper"]
-    table = _table(
+    table = new_table(
         "As the study of arXiv 2308.07688 printed it",
         "percent, mean ± sd over redraws; the average's ± is of all redraws of all labels pooled: "
         "it shows how labels differ, not how sure the average is",
@@ -159,83 +173,64 @@ def _paper_table(statistics: dict[str, Any]) -> Table:
     for row in statistics["labels"]:
         if row["estimable"]:
             cells = [mean_and_sd(row["metrics"][name], "sd") for name in pooled]
-            _add(table, row["label"], *cells)
+            add_row(table, row["label"], *cells)
     table.add_section()
-    _add(table, "Average", *(mean_and_sd(pooled[name], "pooled_sd") for name in pooled))
+    add_row(table, "Average", *(mean_and_sd(pooled[name], "pooled_sd") for name in pooled))
     return table
 
 
 def _comparison_table(statistics: dict[str, Any]) -> Table:
     comparison = statistics["comparison"]
-    table = _table(
-        f"AUC against {comparison['against']}",
-        f"{interval_words(statistics, 'percentile')}; p two-sided from the paired redraws, q by "
-        "Benjamini-Hochberg over the labels",
-        ("Label",),
-        ("AUC", "Against", "Difference", "p", "q", "DeLong p"),
+    with_margin = comparison["average"]["equivalence"] or any(
+        row["equivalence"] for row in comparison["labels"]
     )
-    for row in [*comparison["labels"], comparison["average"]]:
-        if row is comparison["average"]:
+    margin_header = ("Not worse p", "Same p") if with_margin else ()
+    table = new_table(
+        f"AUC against {comparison['against']}",
+        comparison_words(statistics),
+        ("Label",),
+        ("AUC", "Against", "Difference", "p", "q", "DeLong p", "Detectable", *margin_header),
+    )
+    average = comparison["average"]
+    for row in [*comparison["labels"], average]:
+        if row is average:
             table.add_section()
-        name = row.get("label") or f"Average of {len(row['labels'])}"
+        name = row.get("label") or average_name(average)
         if row["difference"] is None:
-            _add(table, name, "not estimable", style="dim")
+            add_row(table, name, "not estimable", style="dim")
             continue
-        _add(
+        add_row(
             table,
             name,
             f"{100 * row['auc']:.1f}",
             f"{100 * row['against_auc']:.1f}",
             percent_with_interval(row | {"value": row["difference"]}, signed=True),
-            p_value(row["p"]),
+            _floored(row["p"], None if row.get("test") == "delong-t" else comparison["smallest_p"]),
             p_value(row.get("q")),
             p_value(row.get("delong_p")) + (" (!)" if row.get("disagree") else ""),
+            "-" if row["detectable"] is None else f"{100 * row['detectable']:.1f}",
+            *_margin_cells(row, bool(with_margin)),
         )
+    if average["left_out"] and average["all_labels"]["difference"] is not None:
+        whole = average["all_labels"]
+        numbers = f"{100 * whole['auc']:.1f}", f"{100 * whole['against_auc']:.1f}"
+        difference = f"{100 * whole['difference']:+.1f} [-]"
+        add_row(table, all_labels_name(average), *numbers, difference, "-", "-", "-", style="dim")
     return table
 
 
-def images_and_patients(statistics: dict[str, Any]) -> str:
-    """Say how many images there are, and of how many patients where that is known."""
-    images = f"{statistics['images']:,} images"
-    patients = statistics["patients"]
-    return images if patients is None else f"{images} of {patients:,} patients"
+def _margin_cells(row: dict[str, Any], with_margin: bool) -> list[str]:
+    if not with_margin:
+        return []
+    tested = row["equivalence"] or {}
+    return [p_value(tested.get(name)) for name in ("noninferior_p", "equivalent_p")]
 
 
-def interval_words(statistics: dict[str, Any], interval: str | None = None) -> str:
-    """Say what the brackets hold."""
-    settings = statistics["bootstrap"]
-    kind = interval or settings["interval"]
-    kind = "BCa (AUC, AP) or percentile" if kind == "bca" else kind
-    return (
-        f"percent, with {100 * settings['level']:g}% {kind} interval; "
-        f"{settings['resamples']:,} redraws by {settings['unit']}, seed {settings['seed']}"
-    )
+def _floored(p: float | None, smallest: float | None) -> str:
+    """Write p, marked where it is the smallest that the redraws can give."""
+    at_floor = p is not None and smallest is not None and p <= smallest * (1 + 1e-9)
+    return ("\N{LESS-THAN OR EQUAL TO}" if at_floor else "") + p_value(p)
 
 
 def _cells(metrics: dict[str, Any], names: tuple[str, ...] = tuple(COLUMNS)) -> list[str]:
     return [percent_with_interval(metrics[name]) for name in names]
-
-
-def percent_with_interval(summary: dict[str, Any], *, signed: bool = False) -> str:
-    """Write "84.2 [81.0, 87.1]" in percent, a hyphen where there is no number."""
-    if summary["value"] is None:
-        return "-"
-    form = "{:+.1f}" if signed else "{:.1f}"
-    if summary["low"] is None or summary["high"] is None:
-        return form.format(100 * summary["value"]) + " [-]"
-    value, low, high = (form.format(100 * summary[key]) for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def mean_and_sd(summary: dict[str, Any], sd: str) -> str:
-    """Write "84.20 ± 1.43" in percent."""
-    if summary["mean"] is None or summary[sd] is None:
-        return "-"
-    return f"{100 * summary['mean']:.2f} ± {100 * summary[sd]:.2f}"
-
-
-def p_value(p: float | None) -> str:
-    """Write a p-value to two digits, none as a hyphen."""
-    if p is None:
-        return "-"
-    return "<0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"

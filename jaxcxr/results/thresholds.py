@@ -1,4 +1,4 @@
-"""What is fitted on the validation split and applied to the reported one: thresholds, scaling."""
+"""Operating points that are chosen on the validation split and judged on the reported one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from jaxcxr.errors import InputError
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions
-from jaxcxr.results.statistics import Options, number, redraw_settings, summary_of_column
+from jaxcxr.results.summaries import interval_of, number, summary_of_column
+from jaxcxr.stats import TwoByTwo
+
+# How a threshold is chosen: the largest Youden's J, or a sensitivity or specificity of the fixed
+# rate, which can be written down before any image is seen.
+RULES = ("youden", "sensitivity", "specificity")
+SHARES = ("sensitivity", "specificity", "accuracy", "ppv", "npv")
+RATIOS = ("balanced_accuracy", "youden", "lr_positive", "lr_negative")
 
 
 def validation_thresholds(validation: Predictions) -> np.ndarray:
@@ -18,10 +25,60 @@ def validation_thresholds(validation: Predictions) -> np.ndarray:
     return estimate(validation.labels, validation.scores).threshold
 
 
-def transferred(
+def operating_points(
+    predictions: Predictions, validation: Predictions, options: Options
+) -> list[dict[str, dict[str, Any] | None]]:
+    """Give each label's operating points by rule; None where a split lacks a class of the label.
+
+    Args:
+      predictions: of the reported split.
+      validation: where the thresholds are chosen.
+      options: of the evaluation.
+    """
+    thresholds = {rule: _chosen(validation, rule, options) for rule in RULES}
+    redrawn: dict[str, list[dict[str, dict[str, float | None]]]] = {
+        rule: _redrawn(predictions, found, options)
+        # Wilson's intervals need no redraws; those of Youden's point also had a mean and sd.
+        if rule == "youden" or options.interval != "delong"
+        else [{} for _ in found]
+        for rule, found in thresholds.items()
+    }
+    groups = groups_of(predictions, options)
+    return [
+        {
+            rule: _entry(
+                predictions,
+                validation,
+                column,
+                float(thresholds[rule][column]),
+                redrawn[rule][column],
+                groups,
+                options,
+            )
+            for rule in RULES
+        }
+        for column in range(len(predictions.label_names))
+    ]
+
+
+def _chosen(validation: Predictions, rule: str, options: Options) -> np.ndarray:
+    """Give the threshold of each label by a rule, `[labels]`; NaN without both classes."""
+    from jaxcxr.stats import point_at_sensitivity, point_at_specificity
+
+    if rule == "youden":
+        return validation_thresholds(validation)
+    choose = {"sensitivity": point_at_sensitivity, "specificity": point_at_specificity}[rule]
+    found = []
+    for truth, scores in zip(validation.labels.T, validation.scores.T, strict=True):
+        there = (truth == 1).any() and (truth == 0).any()
+        found.append(choose(truth, scores, options.fixed_rate).threshold if there else np.nan)
+    return np.array(found)
+
+
+def _redrawn(
     predictions: Predictions, thresholds: np.ndarray, options: Options
-) -> list[dict[str, Any] | None]:
-    """Apply thresholds to the reported split: one entry a label, None if not estimable."""
+) -> list[dict[str, dict[str, float | None]]]:
+    """Summarize each label's rates over redraws, the threshold being fixed."""
     from jaxcxr.stats import at_threshold
 
     applied = at_threshold(
@@ -30,98 +87,62 @@ def transferred(
         np.where(np.isnan(thresholds), np.inf, thresholds),
         **redraw_settings(predictions, options),
     )
+    names = ("accuracy", "sensitivity", "specificity")
     return [
-        {
-            "threshold": number(threshold),
-            **{
-                name: summary_of_column(getattr(applied, name)[:, column], options)
-                for name in ("accuracy", "sensitivity", "specificity")
-            },
-        }
-        if not np.isnan(threshold) and not np.isnan(applied.accuracy[0, column])
-        else None
-        for column, threshold in enumerate(thresholds)
+        {name: summary_of_column(getattr(applied, name)[:, column], options) for name in names}
+        for column in range(len(thresholds))
     ]
 
 
-def calibrated(
-    predictions: Predictions, validation: Predictions | None, options: Options
-) -> list[dict[str, Any]] | None:
-    """Calibration of each label, and after scaling fitted on validation where there is one.
+def _entry(
+    predictions: Predictions,
+    validation: Predictions,
+    column: int,
+    threshold: float,
+    redrawn: dict[str, dict[str, float | None]],
+    groups: np.ndarray | None,
+    options: Options,
+) -> dict[str, Any] | None:
+    from jaxcxr.stats import two_by_two
 
-    None if the scores are neither logits nor probabilities.
-    """
-    probabilities = predictions.probabilities
-    if probabilities is None:
+    truth, scores = predictions.labels[:, column], predictions.scores[:, column]
+    if np.isnan(threshold) or not ((truth == 1).any() and (truth == 0).any()):
         return None
-    entries = _calibration(predictions, probabilities, options, with_bins=True)
-    if validation is None or validation.probabilities is None:
-        return entries
-    for kind in ("temperature", "platt"):
-        scaled, fits = _scaled(predictions, validation, kind)
-        after = _calibration(predictions, scaled, options, with_bins=False)
-        for entry, changed, fit in zip(entries, after, fits, strict=True):
-            entry[kind] = None if fit is None else fit | changed
-    return entries
+    found = two_by_two(truth, scores, threshold, groups, options.level)
+    return {
+        "threshold": number(threshold),
+        "validation_positives": int(np.sum(validation.labels[:, column] == 1)),
+        "validation_negatives": int(np.sum(validation.labels[:, column] == 0)),
+        **_rates(found, redrawn, options),
+        "at_prevalence": at_prevalences(found, options),
+    }
 
 
-def _calibration(
-    predictions: Predictions, probabilities: np.ndarray, options: Options, *, with_bins: bool
-) -> list[dict[str, Any]]:
-    from jaxcxr.stats import calibration, percentile_interval
+def _rates(
+    found: TwoByTwo, redrawn: dict[str, dict[str, float | None]], options: Options
+) -> dict[str, Any]:
+    """Give the table's counts and rates; the redraws' ends in place of Wilson's if asked for."""
+    counts = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    rates: dict[str, Any] = {name: getattr(found, name) for name in counts}
+    for name in SHARES:
+        share = getattr(found, name)
+        rates[name] = redrawn.get(name, {}) | interval_of(share)
+        rates[name] |= {"count": share.count, "number": share.number}
+        rates[name]["effective_number"] = number(share.effective)
+        if options.interval != "delong" and name in redrawn:
+            rates[name] |= {end: redrawn[name][end] for end in ("low", "high")}
+    return rates | {name: interval_of(getattr(found, name)) for name in RATIOS}
 
-    found = calibration(predictions.labels, probabilities, **redraw_settings(predictions, options))
-    entries = []
-    for column in range(probabilities.shape[1]):
-        entry: dict[str, Any] = {
-            name: summary_of_column(getattr(found, name)[:, column], options)
-            for name in ("brier", "ece")
+
+def at_prevalences(found: TwoByTwo, options: Options) -> list[dict[str, Any]]:
+    """Give the predictive values that the likelihood ratios mean at each asked prevalence."""
+    from jaxcxr.stats import negative_predictive, positive_predictive
+
+    return [
+        {
+            "prevalence": prevalence,
+            "ppv": interval_of(positive_predictive(found.lr_positive, prevalence)),
+            "npv": interval_of(negative_predictive(found.lr_negative, prevalence)),
         }
-        if with_bins:
-            observed = found.observed[:, column]
-            spread = percentile_interval(observed[0], observed[1:], options.level)
-            entry["bins"] = [
-                {
-                    "images": int(images),
-                    "predicted": number(found.predicted[0, column, bin_]),
-                    "observed": number(spread.value[bin_]),
-                    "low": number(spread.low[bin_]),
-                    "high": number(spread.high[bin_]),
-                }
-                for bin_, images in enumerate(found.images[column])
-            ]
-        entries.append(entry)
-    return entries
-
-
-def _scaled(
-    predictions: Predictions, validation: Predictions, kind: str
-) -> tuple[np.ndarray, list[dict[str, float] | None]]:
-    """Probabilities after scaling, and each label's fit; None where it could not be fitted."""
-    from jaxcxr.stats import fit_platt, fit_temperature
-
-    fit = {"temperature": fit_temperature, "platt": fit_platt}[kind]
-    logits, fit_on = _logits(predictions), _logits(validation)
-    scaled = np.empty_like(logits)
-    fits: list[dict[str, float] | None] = []
-    for column in range(logits.shape[1]):
-        truth = validation.labels[:, column]
-        if not (truth == 1).any() or not (truth == 0).any():
-            scaled[:, column] = 0.5
-            fits.append(None)
-            continue
-        scaling = fit(truth, fit_on[:, column])
-        scaled[:, column] = scaling(logits[:, column])
-        fits.append({"slope": scaling.slope, "offset": scaling.offset})
-    return scaled, fits
-
-
-def _logits(predictions: Predictions) -> np.ndarray:
-    if predictions.are_logits:
-        return predictions.scores.astype(np.float64)
-    from scipy.special import logit
-
-    if predictions.probabilities is None:
-        raise InputError(f"scores of {predictions.path} are not probabilities")
-    # A saturated probability has no finite logit.
-    return logit(np.clip(predictions.probabilities, 1e-12, 1 - 1e-12))
+        for prevalence in options.prevalences
+    ]

@@ -17,6 +17,9 @@ from jaxcxr.stats.ranking import Ranking, rank
 from jaxcxr.stats.resample import leave_one_out_blocks, resample_blocks
 from jaxcxr.stats.tally import Tally, tally
 
+# Redraws drawn for one that is wanted, at most.
+MOST_DRAWN = 50
+
 
 @dataclass(frozen=True)
 class Estimates:
@@ -40,10 +43,17 @@ class Estimates:
     sensitivity_at_specificity: np.ndarray
     specificity_at_sensitivity: np.ndarray
 
+    @property
+    def balanced_accuracy(self) -> np.ndarray:
+        """Half the sum of sensitivity and specificity."""
+        return (self.sensitivity + self.specificity) / 2
+
 
 @dataclass(frozen=True)
 class Bootstrap(Estimates):
     """Metrics of every redraw, each `[resamples, labels]` or `[models, resamples, labels]`.
+
+    More than `resamples` where these were drawn `until_usable`.
 
     Attributes:
       estimates: the same metrics of the data themselves.
@@ -67,6 +77,7 @@ def bootstrap(
     average_precision: bool = False,
     fixed_rate: float = 0.9,
     block: int | None = None,
+    until_usable: Any = None,
 ) -> Bootstrap:
     """Redraw the images, or the groups, and compute every metric again in each redraw.
 
@@ -80,9 +91,13 @@ def bootstrap(
       fixed_rate: the fixed specificity and the fixed sensitivity, above 0 and at most 1.
       block: redraws computed at a time; None fits them to a bounded memory. The numbers do not
         depend on it.
+      until_usable: `[sets, labels]` bool; go on drawing until, for each set, `resamples` redraws
+        have both classes of all its labels. The redraws are the first so many of
+        `resample_counts`, and all that were drawn are returned.
 
     Raises:
-      ValueError: as `check_columns`, fewer than one redraw, or a rate out of range.
+      ValueError: as `check_columns`, fewer than one redraw, a rate out of range, or a set whose
+        labels hardly ever have both classes in one redraw.
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, not {resamples}")
@@ -92,6 +107,12 @@ def bootstrap(
     metrics = _metrics_of_counts(
         columns, _with_every_image_once(blocks), average_precision, fixed_rate
     )
+    sets = np.zeros((0, columns.labels.shape[1]), bool) if until_usable is None else until_usable
+    while missing := _redraws_missing(metrics["auc"][0, 1:], np.asarray(sets, bool), resamples):
+        drawn = metrics["auc"].shape[1] - 1
+        blocks = resample_blocks(seed, drawn + missing, images, groups, block, start=drawn)
+        more = _metrics_of_counts(columns, blocks, average_precision, fixed_rate)
+        metrics = {name: np.concatenate([metrics[name], more[name]], axis=1) for name in more}
     once = {name: values[:, 0] for name, values in metrics.items()}
     redraws = {name: values[:, 1:] for name, values in metrics.items()}
     return Bootstrap(
@@ -101,6 +122,24 @@ def bootstrap(
         negatives=columns.negatives,
         unusable=np.isnan(redraws["auc"][0]).sum(axis=0),
     )
+
+
+def _redraws_missing(auc: np.ndarray, sets: np.ndarray, resamples: int) -> int:
+    """How many more to draw at least, given `auc` `[drawn, labels]` of those drawn so far."""
+    there = ~np.isnan(auc)
+    usable = np.array([there[:, labels].all(axis=1).sum() for labels in sets], int)
+    short = usable < resamples
+    if not short.any():
+        return 0
+    if len(auc) >= resamples * MOST_DRAWN:
+        raise ValueError(
+            f"only {usable.min():,} of {len(auc):,} redraws have both classes of the labels that "
+            f"are needed together, and {resamples:,} are asked for: ask for fewer labels, or for "
+            "labels with more patients in their smaller class"
+        )
+    # As many as the share so far lets expect, and a little more; never beyond what is allowed.
+    expected = np.max((resamples - usable[short]) * len(auc) / np.maximum(usable[short], 1))
+    return min(int(1.05 * expected) + 8, resamples * MOST_DRAWN - len(auc))
 
 
 def estimate(

@@ -1,9 +1,4 @@
-"""DeLong's variance of the AUC and covariance between AUCs on the same images, no redraws needed.
-
-DeLong, DeLong and Clarke-Pearson 1988, by midranks as Sun and Xu 2014; with groups (patients),
-the variance for clustered data of Obuchowski 1997, which is DeLong's where each group is a
-single image.
-"""
+"""DeLong's test of AUCs on the same images, no redraws needed; see `influence`."""
 
 from __future__ import annotations
 
@@ -13,12 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from jaxcxr.stats.arrays import check_columns, group_codes
+from jaxcxr.stats.influence import influences
 
 
 @dataclass(frozen=True)
 class DeLong:
-    """AUCs of several models on the same images of one label.
+    """AUCs of several models on the same images, of one label or averaged over labels.
 
     Attributes:
       auc: `[models]`.
@@ -65,52 +60,11 @@ def delong(labels: Any, scores: Any, groups: Any = None) -> DeLong:
     Raises:
       ValueError: as `check_columns`, or without both classes.
     """
-    columns = check_columns(labels, scores)
-    known = columns.labels[:, 0] >= 0
-    positive = columns.labels[known, 0] == 1
-    models = columns.scores[:, known, 0]
-    if not positive.any() or positive.all():
+    (found,) = influences(labels, scores, groups)
+    if found is None:
+        truth = np.asarray(labels)
         raise ValueError(
-            f"not estimable: {int(positive.sum())} positive and {int((~positive).sum())} negative "
-            "images; both classes are needed"
+            f"not estimable: {int((truth == 1).sum())} positive and {int((truth == 0).sum())} "
+            "negative images; both classes are needed"
         )
-    codes = np.arange(len(positive))
-    if groups is not None:
-        codes, _ = group_codes(np.asarray(groups)[known], len(positive))
-    placements = _placements(positive, models)
-    auc = placements[:, positive].mean(axis=1)
-    return DeLong(auc, _covariance(placements, auc, positive, codes))
-
-
-def _placements(positive: np.ndarray, models: np.ndarray) -> np.ndarray:
-    """Share of the other class that each image is ranked rightly against, `[models, images]`."""
-    from scipy.stats import rankdata  # Slow to import, and of use here only.
-
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    among_all = rankdata(models, axis=1)
-    among_own = np.empty_like(among_all)
-    for own in (positive, ~positive):
-        among_own[:, own] = rankdata(models[:, own], axis=1)
-    below = among_all - among_own
-    return np.where(positive, below / negatives, 1 - below / positives)
-
-
-def _covariance(
-    placements: np.ndarray, auc: np.ndarray, positive: np.ndarray, codes: np.ndarray
-) -> np.ndarray:
-    """Obuchowski's covariance `[models, models]` of AUCs from the placements of each image."""
-    groups = int(codes.max()) + 1
-    deviations, sizes, with_class = [], [], []
-    for own in (positive, ~positive):
-        deviation = np.where(own, placements - auc[:, None], 0.0)
-        deviations.append(np.stack([np.bincount(codes, row, groups) for row in deviation]))
-        sizes.append(int(own.sum()))
-        with_class.append(len(np.unique(codes[own])))
-    if min(with_class) < 2:
-        return np.full((len(auc), len(auc)), np.nan)
-    covariance = sum(
-        number / (number - 1) * (deviation @ deviation.T) / size**2
-        for deviation, size, number in zip(deviations, sizes, with_class, strict=True)
-    )
-    across = groups / (groups - 1) * (deviations[0] @ deviations[1].T) / (sizes[0] * sizes[1])
-    return np.asarray(covariance + across + across.T)
+    return DeLong(found.auc, found.covariance)

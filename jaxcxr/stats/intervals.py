@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, logit, ndtr, ndtri, stdtrit
+
+from jaxcxr.stats.proportions import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ def bca_interval(value: Any, replicates: Any, jackknife: Any, level: float = 0.9
         return float(low), float(high)
 
     return _interval(value, replicates, cuts)
+
+
+def logit_ends(value: float, sd: float, units: int, level: float = 0.95) -> tuple[float, float]:
+    """Give the ends of a share's interval on the logit scale from its standard deviation.
+
+    For average precision (Boyd, Eng and Page 2013), whose redraws lie too high as a whole: a
+    positive that is drawn twice finds itself beside it. Only their standard deviation is used, with
+    Student's t over the smaller class. A value of 0 or 1 has Wilson's end.
+
+    Args:
+      value: from the data themselves.
+      sd: over redraws; NaN gives no interval.
+      units: images (or patients) of the smaller class.
+      level: of the interval.
+    """
+    if units < 2 or np.isnan(sd):
+        return np.nan, np.nan
+    if not 0 < value < 1 or not sd > 0:
+        return wilson_interval(value, units, level)
+    half = stdtrit(units - 1, (1 + level) / 2) * sd / (value * (1 - value))
+    low, high = expit(logit(value) + np.array([-half, half]))
+    return float(low), float(high)
 
 
 def _tails(level: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxcxr.stats.arrays import group_codes
 from jaxcxr.stats.cores import cores
+from jaxcxr.stats.usable import units_of_labels
 
 _MAX_BLOCK_BYTES = 256 * 2**20
 
@@ -42,26 +43,32 @@ def resample_counts(seed: int, resamples: int, images: int, groups: Any = None) 
 
 
 def resample_blocks(
-    seed: int, resamples: int, images: int, groups: Any = None, block: int | None = None
+    seed: int,
+    resamples: int,
+    images: int,
+    groups: Any = None,
+    block: int | None = None,
+    start: int = 0,
 ) -> Iterator[np.ndarray]:
     """The same counts, transposed and in blocks of bounded memory: `[images, block]` uint16.
 
-    No image is drawn more than 65,535 times: the expected number is 1.
+    Those of the redraws from `start` up to `resamples`. No image is drawn more than 65,535 times:
+    the expected number is 1.
     """
     units, unit_of_image = _units(images, groups)
     block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
     with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, resamples, block):
-            stop = min(start + block, resamples)
-            counts = np.empty((images, stop - start), np.uint16)
+        for begin in range(start, resamples, block):
+            stop = min(begin + block, resamples)
+            counts = np.empty((images, stop - begin), np.uint16)
 
-            def fill(first: int, counts: np.ndarray = counts, start: int = start) -> None:
-                last = min(first + 32, start + counts.shape[1])
+            def fill(first: int, counts: np.ndarray = counts, begin: int = begin) -> None:
+                last = min(first + 32, begin + counts.shape[1])
                 rows = [_draw(seed, redraw, units, unit_of_image) for redraw in range(first, last)]
                 # Transposing few rows at a time keeps what is written in the cache.
-                counts[:, first - start : last - start] = np.stack(rows, axis=1)
+                counts[:, first - begin : last - begin] = np.stack(rows, axis=1)
 
-            list(pool.map(fill, range(start, stop, 32)))
+            list(pool.map(fill, range(begin, stop, 32)))
             yield counts
 
 
@@ -101,5 +108,4 @@ def fewest_units(labels: np.ndarray, groups: np.ndarray | None = None) -> int:
 
     With one only, redraws know no spread: it is in a redraw, or the redraw is unusable.
     """
-    drawn = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    return min(len(np.unique(drawn[labels == kind])) for kind in (1, 0))
+    return int(units_of_labels(np.asarray(labels)[:, None], groups)[0])

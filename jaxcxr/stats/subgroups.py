@@ -18,8 +18,8 @@ class Cells:
 
     Attributes:
       metrics: by name, `[1 + resamples, count, labels]`: "auc", "average_precision", and
-        "accuracy", "sensitivity", "specificity" at thresholds common to all subgroups. NaN
-        where the subgroup lacks a class.
+        "accuracy", "balanced_accuracy", "sensitivity", "specificity" at thresholds common to all
+        subgroups. NaN where the subgroup lacks a class.
       gaps: the same of the subgroup minus all other images; NaN where either lacks a class.
       positives, negatives: `[count, labels]`.
     """
@@ -74,6 +74,7 @@ def subgroups(
         name: shaped(np.concatenate([getattr(ranked.estimates, name)[None], getattr(ranked, name)]))
         for name in ("auc", "average_precision")
     } | {name: shaped(getattr(fixed, name)) for name in ("accuracy", "sensitivity", "specificity")}
+    both["balanced_accuracy"] = (both["sensitivity"] + both["specificity"]) / 2
     return Cells(
         metrics={name: values[:, 0] for name, values in both.items()},
         gaps={name: values[:, 0] - values[:, 1] for name, values in both.items()},

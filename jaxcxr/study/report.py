@@ -10,13 +10,22 @@ from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import fresh_directory, write_json
 from jaxcxr.results.table_files import Table, write_table
+from jaxcxr.study.analyses.captions import (
+    average_words,
+    drawn_words,
+    floor_words,
+    interval_words,
+    scope_words,
+)
 from jaxcxr.study.analyses.cohorts import cohort_tables
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
+from jaxcxr.study.analyses.families import AVERAGE, family_words, redraws_of
 from jaxcxr.study.analyses.figures import write_figures
 from jaxcxr.study.analyses.further import further_analyses
-from jaxcxr.study.analyses.paired import Measured, measure, read_paired
+from jaxcxr.study.analyses.gathering import read_paired
+from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.paper_tables import (
-    AVERAGE,
+    ALL_LABELS,
     Difference,
     Row,
     comparison_rows,
@@ -50,14 +59,15 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
             if paired is None:
                 missing.append(f"{dataset}-{grid.label_set}")
             else:
-                comparisons.append(measure(paired, study.resamples))
+                redraws = redraws_of(study, grid)
+                comparisons.append(measure(paired, redraws, least_patients=study.least_patients))
     tables = _cohorts(plan)
     more: list[Table] = []
     if comparisons:
         differences = comparison_rows(comparisons)
         tables += [
             *_metrics(study, comparisons),
-            _differences(study, differences),
+            _differences(study, comparisons, differences),
             _contradictions(),
         ]
         drawings = write_figures(report, comparisons, differences)
@@ -96,7 +106,7 @@ def _metrics(study: Study, comparisons: Sequence[Measured]) -> list[Table]:
         row
         for measured in of_paper
         for row in metric_rows(measured, printed_averages())
-        if row.label == AVERAGE
+        if row.label in (AVERAGE, ALL_LABELS)
     ]
     shared = [
         row
@@ -126,12 +136,20 @@ def _metric_table(
         one.paired.dataset: "patients" for one in comparisons if one.paired.patients is not None
     }
     images = [one.paired.dataset for one in comparisons if one.paired.dataset not in units]
+    most = max(one.resamples for one in comparisons)
     notes = [
-        f"Percent. 95 % percentile intervals over {study.resamples:,} redraws of patients"
-        + (f" (of images on {', '.join(images)}, which names no patients)" if images else "")
+        f"Percent. {interval_words(len(study.seeds), most)}"
+        + (f" (images on {', '.join(images)}, which names no patients)" if images else "")
         + "; the paper redrew images. The sd of an average is over labels and redraws, as in the "
-        "paper. The difference is our mean of redraws less the paper's."
+        "paper. The difference is our mean of redraws less the paper's.",
+        average_words(comparisons),
+        *drawn_words(comparisons),
     ]
+    if any(row.label == ALL_LABELS for row in rows):
+        notes.append(
+            f"{ALL_LABELS}: the values with the rare labels, as the paper's averages; no interval "
+            "of them can be trusted."
+        )
     inside = [row.paper_inside for row in rows if row.paper_inside is not None]
     if inside:
         notes.append(f"The paper's number lies in our interval in {sum(inside)} of {len(inside)}.")
@@ -140,11 +158,16 @@ def _metric_table(
     return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
 
 
-def _differences(study: Study, rows: Sequence[Difference]) -> Table:
-    family = sum(row.q is not None for row in rows)
+def _differences(
+    study: Study, comparisons: Sequence[Measured], rows: Sequence[Difference]
+) -> Table:
+    most = max(one.resamples for one in comparisons)
     notes = [
-        f"Percentage points of AUC, first less second, in {study.resamples:,} paired redraws; p "
-        f"two-sided, q by Benjamini-Hochberg once over all {family} labels of all datasets.",
+        f"Percentage points of AUC, first less second; {interval_words(len(study.seeds), most)}, "
+        f"paired. {family_words(rows)}",
+        scope_words(len(study.seeds)),
+        average_words(comparisons),
+        *floor_words(rows, len(study.seeds), most),
         *notes_on("comparisons"),
     ]
     title = "Differences between initializations"

@@ -138,11 +138,12 @@ def test_files_are_written_whole_and_readable(folder):
     names = {path.name for path in (folder / "out").iterdir()}
     plots = {
         f"{n}.{s}"
-        for n in ("roc", "precision_recall", "reliability", "forest")
+        for n in ("roc", "precision_recall", "reliability", "decision", "forest")
         for s in ("svg", "png")
     }
     tables = {"labels.csv", "labels.tex", "subgroups.csv", "comparison.csv", "comparison.tex"}
-    tables.add("curves.csv")
+    tables |= {"curves.csv", "calibration.csv", "decision_curves.csv"}
+    tables |= {"operating_points.csv", "operating_points.tex"}
     assert names == {"statistics.json"} | plots | tables
     assert all(
         (folder / "out" / name).read_bytes()[:4] == b"\x89PNG" for name in plots if "png" in name

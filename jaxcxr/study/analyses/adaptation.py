@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxcxr.results.table_files import Table
+from jaxcxr.study.analyses.families import adjusted, family_words
 from jaxcxr.study.analyses.row_table import UNTESTED, row_table
 from jaxcxr.study.analyses.trainings import (
     Trainings,
     average_auc,
     average_difference,
+    interval_words_of,
     key_of,
     origins_of,
+    scope_of,
     seed_sd_of,
 )
 from jaxcxr.study.planning.definition import Study
@@ -26,7 +29,8 @@ class AdaptationRow:
       dataset, label_set, training, initialization: what it is of.
       trained_parameters: how many learn.
       auc, low, high: with 95 % interval over redraws of test patients.
-      difference, difference_low, difference_high, p: less full fine-tuning, in paired redraws.
+      difference, difference_low, difference_high, p: less full fine-tuning.
+      adjusted_p: over the differences of a label set, by Holm.
       seed_sd: standard deviation over training seeds.
       runs: ids of the experiments.
     """
@@ -43,6 +47,7 @@ class AdaptationRow:
     difference_low: float | None
     difference_high: float | None
     p: float | None
+    adjusted_p: float | None
     seed_sd: float | None
     runs: str
 
@@ -70,6 +75,7 @@ def adaptation_rows(trainings: Trainings) -> list[AdaptationRow]:
                 learnt[0].get("trained_parameters"),
                 *average_auc(trainings, model),
                 *against,
+                None,
                 seed_sd_of(trainings, model),
                 " ".join(trainings.measured.paired.runs[model.place]),
             )
@@ -79,12 +85,12 @@ def adaptation_rows(trainings: Trainings) -> list[AdaptationRow]:
 
 def adaptation_table(study: Study, every: Sequence[Trainings], missing: Sequence[str]) -> Table:
     """Make `adaptation`; `missing` names experiments to come."""
+    rows = adjusted([row for one in every for row in adaptation_rows(one)])
     notes = [
-        f"Average AUC over labels, percent; 95 % percentile intervals over {study.resamples:,} "
-        "redraws of test patients. The difference is to full fine-tuning of the same "
-        "initialization in paired redraws, p two-sided and not adjusted."
+        f"Average AUC over labels, percent; {interval_words_of(study, every)}. The "
+        f"difference is to full fine-tuning of the same initialization. {family_words(rows)}",
+        *scope_of(study, every),
     ]
     if missing:
         notes.append(f"Not finished: {', '.join(missing)}.")
-    rows = [row for one in every for row in adaptation_rows(one)]
     return row_table("adaptation", "Adaptation: which parameters learn", AdaptationRow, rows, notes)

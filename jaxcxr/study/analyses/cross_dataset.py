@@ -14,9 +14,11 @@ from jaxcxr.results.plots import STYLE, save_figure
 from jaxcxr.results.predictions import read_predictions
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS
+from jaxcxr.study.analyses.captions import interval_words, scope_words
+from jaxcxr.study.analyses.families import AVERAGE, adjusted, family_words, redraws_of
 from jaxcxr.study.analyses.figures import Drawing
-from jaxcxr.study.analyses.paired import Measured, measure, paired_of
-from jaxcxr.study.analyses.paper_tables import AVERAGE
+from jaxcxr.study.analyses.gathering import paired_of
+from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, ends, row_table, tested
 from jaxcxr.study.planning.cross_jobs import CROSS, cross_predictions, other_datasets
 from jaxcxr.study.planning.definition import Grid, Study
@@ -33,10 +35,12 @@ class CrossRow:
     Attributes:
       trained_on, tested_on, label_set, label, initialization: the label may be `Average`.
       labels: how many the average is over; 1 of a label.
+      averaged_labels: their names; nothing of a label.
       images: of the test split.
-      auc, low, high: with 95 % interval over redraws of patients.
-      difference, difference_low, difference_high, p: AUC less that of the model trained where it
-        is tested, on the same labels and images in paired redraws; nothing on the diagonal.
+      auc, low, high: with 95 % interval.
+      difference, difference_low, difference_high: AUC less that of the model trained where it is
+        tested, on the same labels and images; nothing on the diagonal.
+      p, adjusted_p: of an average's difference, adjusted by Holm over those of a label set.
       runs: ids of the experiments.
       home_runs: ids of the experiments that the difference is to.
     """
@@ -47,6 +51,7 @@ class CrossRow:
     label: str
     initialization: str
     labels: int
+    averaged_labels: str
     images: int
     auc: float | None
     low: float | None
@@ -55,6 +60,7 @@ class CrossRow:
     difference_low: float | None
     difference_high: float | None
     p: float | None
+    adjusted_p: float | None
     runs: str
     home_runs: str
 
@@ -75,9 +81,12 @@ def cross_rows(study: Study, plan: Plan, comparisons: Sequence[Measured]) -> lis
                         rows += [] if home is None else _rows(home, trained_on, which)
                     elif tested_on in other_datasets(grid, experiments[0]):
                         home_experiments = _experiments(study, plan, grid, tested_on, name)
-                        measured = _measured(study, plan, experiments, home_experiments, tested_on)
+                        redraws = redraws_of(study, grid)
+                        measured = _measured(
+                            study, plan, redraws, experiments, home_experiments, tested_on
+                        )
                         rows += [] if measured is None else _rows(measured, trained_on, 0)
-    return rows
+    return adjusted(rows)
 
 
 def _experiments(study: Study, plan: Plan, grid: Grid, dataset: str, name: str) -> list[Experiment]:
@@ -89,6 +98,7 @@ def _experiments(study: Study, plan: Plan, grid: Grid, dataset: str, name: str) 
 def _measured(
     study: Study,
     plan: Plan,
+    redraws: int,
     experiments: list[Experiment],
     home_experiments: list[Experiment],
     tested_on: str,
@@ -109,7 +119,9 @@ def _measured(
     titles = (study.initialization(experiments[0].initialization).title,) * len(models)
     tests = [predictions.of_split("test") for predictions in read]
     paired = paired_of(tested_on, experiments[0].label_set, models, titles, tests)
-    return None if paired is None else measure(paired, study.resamples)
+    if paired is None:
+        return None
+    return measure(paired, redraws, least_patients=study.least_patients)
 
 
 def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:
@@ -122,8 +134,10 @@ def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:
     away = trained_on != paired.dataset
     rows = []
     for name, label in columns:
-        usable = measured.estimable.any() if label is None else measured.estimable[label]
+        usable = measured.usable(label)
         with_home = away and len(paired.titles) == 2
+        averaged = np.array(paired.label_names)[measured.averaged] if label is None else []
+        found = tested(*measured.difference(label)) if usable and with_home else UNTESTED
         rows.append(
             CrossRow(
                 PAPER_DATASETS[trained_on],
@@ -131,10 +145,13 @@ def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:
                 paired.label_set,
                 name,
                 paired.titles[which],
-                int(measured.estimable.sum()) if label is None else 1,
+                len(averaged) if label is None else 1,
+                "; ".join(averaged),
                 len(paired.labels),
                 *(ends(measured.column("auc", which, label)[0]) if usable else NO_ENDS),
-                *(tested(*measured.difference(label)) if usable and with_home else UNTESTED),
+                # Labels show where a difference lies; only averages are tested.
+                *(found if label is None else (*found[:3], None)),
+                None,
                 " ".join(paired.runs[which]),
                 " ".join(paired.runs[1]) if with_home else "",
             )
@@ -144,13 +161,16 @@ def _rows(measured: Measured, trained_on: str, which: int) -> list[CrossRow]:
 
 def cross_table(study: Study, plan: Plan, rows: Sequence[CrossRow]) -> Table:
     """Make the long table."""
+    redraws = max(redraws_of(study, grid) for grid in study.grids if grid.cross_dataset)
     missing = [name for name, job in plan.after.items() if name.endswith(CROSS) and not job.is_done]
     notes = [
-        f"AUC in percent, 95 % percentile intervals over {study.resamples:,} redraws of the tested "
-        "dataset's patients. Labels are those of one finding in both datasets; sides and the size "
-        "of a nodule are not merged. The difference is to the model trained where it is tested, on "
-        "the same labels and images, p two-sided and not adjusted. Averages over different labels "
-        "cannot be compared: on the diagonal they are over all labels of the dataset.",
+        f"AUC in percent, {interval_words(len(study.seeds), redraws)} of the tested dataset. "
+        "Labels are those of one finding in both datasets; sides and the size of a nodule are not "
+        "merged. The difference is to the model trained where it is tested, on the same labels and "
+        f"images; only averages are tested. {family_words(rows)} {scope_words(len(study.seeds))}",
+        f"Averages are over labels with at least {study.least_patients} patients in the smaller "
+        "class, named in their rows. Those over different labels cannot be compared: on the "
+        "diagonal they are over labels of the dataset that no other may share.",
         "Each dataset's labels are made in its own way, so that a lower AUC elsewhere is of the "
         "labels as well as of the images.",
     ]

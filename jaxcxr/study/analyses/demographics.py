@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.results.options import Options, groups_of, redraw_settings
 from jaxcxr.results.predictions import Predictions, read_predictions
-from jaxcxr.results.statistics import (
-    Options,
-    groups_of,
-    redraw_settings,
-)
 from jaxcxr.results.strata import strata_of
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS
-from jaxcxr.stats import fewest_units, percentile_interval, subgroups
-from jaxcxr.study.analyses.paper_tables import AVERAGE
-from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, row_table
+from jaxcxr.stats import auc_interval, fewest_units, percentile_interval, subgroups
+from jaxcxr.study.analyses.families import AVERAGE
+from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, percent, row_table
 from jaxcxr.study.planning.cross_jobs import finished
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Plan
@@ -36,7 +33,7 @@ class SubgroupRow:
       auc, low, high: with 95 % interval over redraws of all patients.
       gap, gap_low, gap_high: of the labels that both sides can tell.
       unusable: redraws without both classes in the subgroup, left out.
-      note: what is missing.
+      note: what is missing; of an average, its labels.
       run: id of the experiment.
     """
 
@@ -65,11 +62,12 @@ def subgroups_table(study: Study, plan: Plan) -> Table:
     """Measure every finished run within each sex, age band and view."""
     rows = [row for experiment in finished(study, plan) for row in subgroup_rows(study, experiment)]
     notes = [
-        f"AUC in percent, 95 % percentile intervals over {study.resamples:,} redraws of all "
-        "patients. The gap is the subgroup less all other images whose group is known, in the same "
-        "redraws. An average is over the labels with both classes in the subgroup, its gap over "
-        "those with both classes on both sides, and a redraw that lacks one is left out: with few "
-        "positives that is most of them. These are many comparisons, without a test: treat a gap "
+        "AUC in percent with 95 % interval: DeLong's with Student's t of a label, percentiles over "
+        f"{study.resamples:,} redraws of all patients of an average and of gaps. The gap is the "
+        "subgroup less all other images whose group is known, in the same "
+        f"redraws. An average is over the labels with at least {study.least_patients} patients in "
+        "the smaller class of the subgroup, its gap over those with as many on both sides; "
+        "they are named in its row. These are many comparisons, without a test: treat a gap "
         "whose interval excludes zero as a question."
     ]
     title = "Subgroups: AUC by sex, age and view"
@@ -105,21 +103,22 @@ def subgroup_rows(study: Study, experiment: Experiment) -> list[SubgroupRow]:
                 rows.append(
                     SubgroupRow(
                         *(*key, attribute, name, label, images, positives, negatives, 1),
-                        *_spread(auc, one, inside),
+                        *_of_label(predictions, group == number, column, options),
                         *_spread(gap, one, np.minimum(inside, others)),
                         int(np.isnan(auc[1:, column]).sum()),
                         _note(positives, negatives, others[column] > 0),
                         experiment.id,
                     )
                 )
-            both = (inside > 0) & (others > 0)
+            kept = inside >= study.least_patients
+            both = kept & (others >= study.least_patients)
             rows.append(
                 SubgroupRow(
-                    *(*key, attribute, name, AVERAGE, images, None, None, int((inside > 0).sum())),
-                    *_spread(auc, inside > 0, inside),
+                    *(*key, attribute, name, AVERAGE, images, None, None, int(kept.sum())),
+                    *_spread(auc, kept, inside),
                     *_spread(gap, both, np.minimum(inside, others)),
-                    int(np.isnan(auc[1:, inside > 0]).any(axis=1).sum()),
-                    "" if (inside > 0).all() else f"{int((inside == 0).sum())} labels left out",
+                    int(np.isnan(auc[1:, kept]).any(axis=1).sum()),
+                    _named(predictions.label_names, kept, both),
                     experiment.id,
                 )
             )
@@ -134,6 +133,16 @@ def _fewest(predictions: Predictions, member: np.ndarray, options: Options) -> n
     )
 
 
+def _of_label(predictions: Predictions, member: np.ndarray, column: int, options: Options) -> Ends:
+    """Give the AUC of one label among the members with DeLong's interval, in percent."""
+    truth = np.where(member, predictions.labels[:, column], -1)
+    if not ((truth == 1).any() and (truth == 0).any()):
+        return NO_ENDS
+    groups = groups_of(predictions, options)
+    found = auc_interval(truth, predictions.scores[:, column], groups, options.level)
+    return percent(found.value), percent(found.low), percent(found.high)
+
+
 def _spread(values: np.ndarray, labels: np.ndarray, fewest: np.ndarray) -> Ends:
     """Average `[1 + redraws, labels]` over some labels: value and interval, in percent.
 
@@ -145,6 +154,12 @@ def _spread(values: np.ndarray, labels: np.ndarray, fewest: np.ndarray) -> Ends:
     average = values[:, usable].mean(axis=1)
     value, low, high = ends(percentile_interval(average[0], average[1:]))
     return (value, low, high) if fewest[usable].min() > 1 else (value, None, None)
+
+
+def _named(names: Sequence[str], kept: np.ndarray, both: np.ndarray) -> str:
+    """Name the labels of an average, and of its gap where they are others."""
+    words = [", ".join(np.array(names)[chosen]) or "no label" for chosen in (kept, both)]
+    return f"over {words[0]}" + ("" if words[0] == words[1] else f"; gap over {words[1]}")
 
 
 def _note(positives: int, negatives: int, others: bool) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.plots import BLUE, GREY, ORANGE, STYLE, save_figure
 from jaxcxr.stats import curve
+from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.paired import Measured, Paired
-from jaxcxr.study.analyses.paper_tables import AVERAGE, Difference
+from jaxcxr.study.analyses.paper_tables import Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +83,9 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
     width = max(1.3 + 1.35 * len(comparisons), 5.4)
     figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes: Axes = figure.subplots()
-    averages = {(row.dataset, row.label_set): row.p for row in tests if row.label == AVERAGE}
+    averages = {
+        (row.dataset, row.label_set): row.adjusted_p for row in tests if row.label == AVERAGE
+    }
     for place, measured in enumerate(comparisons):
         paired = measured.paired
         auc = 100 * measured.values["auc"][:, measured.estimable]
@@ -114,7 +117,9 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
     axes.grid(axis="y", color="#e3e3e3", lw=0.6)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(
-        "Triangle: mean over labels; p of the difference in it, two-sided, not adjusted", fontsize=8
+        "Triangle: mean over all labels. p: of the average over labels with enough patients, "
+        "two-sided, by Holm",
+        fontsize=8,
     )
     return figure
 

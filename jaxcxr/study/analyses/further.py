@@ -57,7 +57,7 @@ def further_analyses(
     if "calibration" in study.analyses:
         tables.append(calibration_table(study, plan))
     if "intervals" in study.analyses:
-        tables.append(intervals_table(study, comparisons))
+        tables.append(intervals_table(comparisons))
     if tables:
         write_json(out / "provenance_beyond.json", _origins(plan))
     return tables, drawings

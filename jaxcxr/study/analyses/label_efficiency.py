@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxcxr.results.table_files import Table
+from jaxcxr.study.analyses.families import adjusted, family_words
 from jaxcxr.study.analyses.row_table import row_table
 from jaxcxr.study.analyses.trainings import (
     Model,
     Trainings,
     average_auc,
     average_difference,
+    interval_words_of,
     key_of,
     origins_of,
+    scope_of,
     seed_sd_of,
 )
 from jaxcxr.study.planning.definition import Study
@@ -60,6 +63,7 @@ class EfficiencyDifference:
     low: float | None
     high: float | None
     p: float | None
+    adjusted_p: float | None
     runs: str
 
 
@@ -110,6 +114,7 @@ def efficiency_differences(study: Study, trainings: Trainings) -> list[Efficienc
                 study.initialization(first.initialization).title,
                 study.initialization(second.initialization).title,
                 *average_difference(trainings.measured, first, second),
+                None,
                 " ".join((*paired.runs[first.place], *paired.runs[second.place])),
             )
         )
@@ -126,23 +131,24 @@ def efficiency_tables(
     study: Study, every: Sequence[Trainings], missing: Sequence[str]
 ) -> list[Table]:
     """Make `label_efficiency` and `label_efficiency_differences`; `missing` is to come."""
-    redraws = f"95 % percentile intervals over {study.resamples:,} redraws of test patients"
     notes = [
-        f"Average AUC over labels, percent; {redraws}. Subsets are of patients, drawn by a "
-        "hash of patient and seed, each within the larger ones; validation and test stay "
-        "whole. A training on fewer patients has as many epochs, and so fewer steps, unless "
-        "its variant says otherwise."
+        f"Average AUC over labels, percent; {interval_words_of(study, every)}. "
+        "Subsets are of patients, drawn by a hash of patient and seed, each within the larger "
+        "ones; validation and test stay whole. A training on fewer patients has as many epochs, "
+        "and so fewer steps, unless its variant says otherwise.",
+        *scope_of(study, every)[1:],
     ]
     if missing:
         notes.append(f"Not finished: {', '.join(missing)}.")
     rows = [row for one in every for row in efficiency_rows(one)]
     title = "Label efficiency: AUC on a share of the training patients"
     of_each = row_table("label_efficiency", title, EfficiencyRow, rows, notes)
+    differences = adjusted([row for one in every for row in efficiency_differences(study, one)])
     notes = [
-        f"Percentage points of average AUC, first less second; {redraws}, paired; p two-sided "
-        "and not adjusted."
+        "Percentage points of average AUC, first less second; "
+        f"{interval_words_of(study, every)}. {family_words(differences)}",
+        *scope_of(study, every),
     ]
-    differences = [row for one in every for row in efficiency_differences(study, one)]
     title = "Label efficiency: differences between initializations"
     name = "label_efficiency_differences"
     return [of_each, row_table(name, title, EfficiencyDifference, differences, notes)]

@@ -1,30 +1,29 @@
-"""Models on the same test images: their predictions, measured in shared redraws."""
+"""Models on the same test images, measured in shared redraws and over their trainings."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from input_pipeline.identity import differences
-from jaxcxr.errors import InputError
-from jaxcxr.results.comparison import aligned
-from jaxcxr.results.predictions import Predictions, read_predictions
-from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.stats import (
+    LEAST_UNITS,
     Interval,
+    Trained,
+    auc_difference,
+    auc_interval,
     bootstrap,
     bootstrap_p,
-    fewest_units,
+    first_usable,
+    over_trainings,
     percentile_interval,
     pooled_spread,
+    trained,
+    wanted,
 )
-from jaxcxr.study.planning.definition import Grid, Study
-from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
+from jaxcxr.stats.delong_interval import FEW_UNITS
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 
@@ -59,182 +58,196 @@ class Paired:
 
 @dataclass(frozen=True)
 class Measured:
-    """Metrics of a paired, averaged over seeds within each redraw.
+    """Metrics of models on the same images, each the mean over the trainings of a model.
 
     Attributes:
       paired: what was measured.
-      values: of the data themselves, by metric, `[models, labels]`.
-      replicates: of the redraws, by metric, `[models, resamples, labels]`.
       by_seed: of the data themselves, by metric, `[models, seeds, labels]`.
+      replicates: of the redraws, by metric, `[models, seeds, drawn, labels]`.
+      trained: the AUCs with their covariances.
+      resamples: usable redraws that each number is of.
+      least_patients: in the smaller class of a label that averages and tests count.
       positives, negatives: `[labels]` images.
     """
 
     paired: Paired
-    values: dict[str, np.ndarray]
-    replicates: dict[str, np.ndarray]
     by_seed: dict[str, np.ndarray]
+    replicates: dict[str, np.ndarray]
+    trained: Trained
+    resamples: int
+    least_patients: int
     positives: np.ndarray
     negatives: np.ndarray
 
     @property
+    def values(self) -> dict[str, np.ndarray]:
+        """Means over the trainings, by metric, `[models, labels]`."""
+        return {name: values.mean(axis=1) for name, values in self.by_seed.items()}
+
+    @property
+    def seeds(self) -> int:
+        """Trainings of each model."""
+        return self.paired.scores.shape[1]
+
+    @property
+    def drawn(self) -> int:
+        """Redraws drawn until `resamples` were usable for every number."""
+        return next(iter(self.replicates.values())).shape[2]
+
+    @property
     def estimable(self) -> np.ndarray:
         """`[labels]` bool: whether the label has both classes among the test images."""
-        return (self.positives > 0) & (self.negatives > 0)
+        return self.trained.units > 0
 
-    @cached_property
+    @property
     def spread_known(self) -> np.ndarray:
-        """`[labels]` bool: whether redraws tell a spread; not where a class is a single patient.
+        """`[labels]` bool: whether a spread can be told; not where a class is a single patient."""
+        return self.trained.units > 1
 
-        The values of such a label stand, and count in averages.
-        """
-        patients = self.paired.patients
-        # Numbers, since comparing long ids once a label takes time.
-        units = None if patients is None else np.unique(patients, return_inverse=True)[1]
-        return np.array([fewest_units(column, units) > 1 for column in self.paired.labels.T])
+    @property
+    def averaged(self) -> np.ndarray:
+        """`[labels]` bool: whether enough patients tell of the label for averages and tests."""
+        return self.trained.averaged
 
     def column(self, metric: str, which: int, label: int | None) -> tuple[Interval, float]:
         """Return the interval and the spread of one label, or of the average (None).
 
-        The spread is the standard deviation over redraws; that of the average, as the paper
-        prints it, over all redraws of all labels together: it shows how labels differ.
+        With several trainings the interval is over these as well; of one training it is DeLong's
+        for the AUC of a label. The spread is the standard
+        deviation over redraws; that of the average, as the paper prints it, over all redraws of
+        all its labels together: it shows how labels differ.
         """
-        value, redraws = self.values[metric][which], self.replicates[metric][which]
-        if label is not None:
-            found = percentile_interval(value[label], self._redraws(redraws, label))
-            return found, float(found.sd)
+        labels = self._labels(label)
+        found = self.redrawn(metric, which, label)
+        if self.seeds > 1 and self.spread_known[labels].all():
+            if metric == "auc":
+                judged = self.trained.judged(self._contrast({which: 1}), label)
+            else:
+                values = self.by_seed[metric][which][:, labels].mean(axis=1)
+                covariance = np.cov(self._usable(metric, which, labels).T)
+                judged = over_trainings([values], covariance, (1,))
+            found = replace(found, low=np.array(judged.low), high=np.array(judged.high))
+        if self.seeds == 1 and metric == "auc" and label is not None and self.estimable[label]:
+            truth, scores = self._of_label(label, which)
+            own = auc_interval(truth, scores[0], self._units)
+            found = replace(found, low=np.array(own.low), high=np.array(own.high))
+        spread = self._pooled(metric, which, labels)[1] if label is None else float(found.sd)
+        return found, spread
+
+    def redrawn(self, metric: str, which: int, label: int | None) -> Interval:
+        """Return the percentile interval over redraws alone, of these trainings' mean."""
+        labels = self._labels(label)
+        value = self.values[metric][which][labels].mean()
+        if not self.spread_known[labels].all():
+            return percentile_interval(value, np.full(2, np.nan))
+        return percentile_interval(value, self._usable(metric, which, labels).mean(axis=1))
+
+    def all_labels(self, metric: str, which: int) -> tuple[float, float, float]:
+        """Return value, mean of redraws and spread over all estimable labels, as the paper's."""
         kept = self.estimable
-        found = percentile_interval(value[kept].mean(), redraws[:, kept].mean(axis=1))
-        return found, pooled_spread(redraws[:, kept])[1]
+        value = float(self.values[metric][which][kept].mean())
+        return value, *self._pooled(metric, which, kept)
+
+    def usable(self, label: int | None) -> bool:
+        """Whether there is such a label, or an average (None), to tell of."""
+        return bool(self.averaged.any() if label is None else self.estimable[label])
 
     def difference(
         self, label: int | None, first: int = 0, second: int = 1
     ) -> tuple[Interval, float]:
-        """Return AUC of the first model less that of the second, and its two-sided p-value."""
-        value = self.values["auc"][first] - self.values["auc"][second]
-        redraws = self.replicates["auc"][first] - self.replicates["auc"][second]
-        if label is None:
-            kept = self.estimable
-            one, many = value[kept].mean(), redraws[:, kept].mean(axis=1)
-        else:
-            one, many = value[label], self._redraws(redraws, label)
-        return percentile_interval(one, many), float(bootstrap_p(many))
+        """Return AUC of the first model less that of the second, and its two-sided p-value.
+
+        With one training a model it is of these trained models, in paired redraws, or by DeLong's
+        test with Student's t where a class has too few patients to redraw; with several
+        trainings it is of what they were trained from. A label with too few patients for a test
+        has an interval and no p.
+        """
+        labels = self._labels(label)
+        of_models = self.values["auc"][:, labels].mean(axis=1)
+        value = of_models[first] - of_models[second]
+        if not self.spread_known[labels].all():
+            return percentile_interval(value, np.full(2, np.nan)), np.nan
+        tested = self.averaged[labels].all()
+        if self.seeds > 1:
+            judged = self.trained.judged(self._contrast({first: 1, second: -1}), label)
+            low, high = np.array(judged.low), np.array(judged.high)
+            found = Interval(value, value, np.array(judged.error), low, high, np.array(0))
+            return found, judged.p if tested else np.nan
+        if label is not None and self.trained.units[label] < FEW_UNITS:
+            by_delong = auc_difference(*self._of_label(label, first, second), self._units)
+            low, high = np.array(by_delong.low), np.array(by_delong.high)
+            found = Interval(value, value, np.array(by_delong.error), low, high, np.array(0))
+            return found, by_delong.p if tested else np.nan
+        drawn = [self._usable("auc", which, labels)[:, 0] for which in (first, second)]
+        redraws = drawn[0] - drawn[1]
+        found = percentile_interval(value, redraws)
+        return found, float(bootstrap_p(redraws)) if tested else np.nan
 
     def seed_sd(self, metric: str, which: int, label: int | None) -> float:
         """Return the standard deviation over training seeds; NaN with one seed."""
-        seeds = self.by_seed[metric][which]
-        of_seeds = seeds[:, self.estimable].mean(axis=1) if label is None else seeds[:, label]
+        of_seeds = self.by_seed[metric][which][:, self._labels(label)].mean(axis=1)
         return float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else float("nan")
 
-    def _redraws(self, redraws: np.ndarray, label: int) -> np.ndarray:
-        """Return a label's column, NaN where it tells no spread."""
-        return redraws[:, label] if self.spread_known[label] else np.full(len(redraws), np.nan)
+    @cached_property
+    def _units(self) -> np.ndarray | None:
+        """Number of each image's patient, since comparing long ids once a label takes time."""
+        patients = self.paired.patients
+        return None if patients is None else np.unique(patients, return_inverse=True)[1]
+
+    def _of_label(self, label: int, *models: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels `[images]` and scores `[models, images]` of models trained once."""
+        return self.paired.labels[:, label], self.paired.scores[list(models), 0, :, label]
+
+    def _labels(self, label: int | None) -> np.ndarray:
+        return self.averaged if label is None else np.arange(len(self.averaged)) == label
+
+    def _usable(self, metric: str, which: int, labels: np.ndarray) -> np.ndarray:
+        """Return the first usable redraws of the mean over some labels, `[resamples, seeds]`."""
+        drawn = self.replicates[metric][which][..., labels].mean(axis=-1).T
+        return first_usable(drawn, self.resamples).values
+
+    def _pooled(self, metric: str, which: int, labels: np.ndarray) -> tuple[float, float]:
+        redraws = self.replicates[metric][which][:, : self.resamples, labels]
+        return pooled_spread(redraws.mean(axis=0))
+
+    def _contrast(self, factors: dict[int, int]) -> list[float]:
+        return [factors.get(which, 0) for which in range(len(self.paired.titles))]
 
 
-def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | None:
-    """Read the test predictions of the two initializations; None if they cannot be compared."""
-    models = [
-        [
-            plan.experiments[experiment_id(dataset, grid.label_set, name, seed)]
-            for seed in study.seeds
-        ]
-        for name in grid.initializations
-    ]
-    titles = tuple(study.initialization(name).title for name in grid.initializations)
-    return gather(models, titles)
-
-
-def gather(models: Sequence[Sequence[Experiment]], titles: tuple[str, ...]) -> Paired | None:
-    """Read the test predictions of models that were trained on one dataset.
+def measure(
+    paired: Paired, resamples: int, seed: int = 0, least_patients: int = LEAST_UNITS
+) -> Measured:
+    """Measure every label in redraws of patients (images where no patients are named).
 
     Args:
-      models: `[models][seeds]`, experiments.
-      titles: of the models.
-
-    Returns:
-      None if one is not finished, or they do not agree.
+      paired: models on the same images.
+      resamples: usable redraws of each number.
+      seed: of the redraws.
+      least_patients: in the smaller class of a label that averages and tests count.
     """
-    experiments = [experiment for seeds in models for experiment in seeds]
-    if not all(experiment.job().is_done for experiment in experiments):
-        return None
-    read = [
-        read_predictions(experiment.directory / PREDICTIONS).of_split("test")
-        for experiment in experiments
-    ]
-    return paired_of(experiments[0].dataset, experiments[0].label_set, models, titles, read)
-
-
-def paired_of(
-    dataset: str,
-    label_set: str,
-    models: Sequence[Sequence[Experiment]],
-    titles: tuple[str, ...],
-    read: Sequence[Predictions],
-) -> Paired | None:
-    """Align the test predictions of models, a file an experiment, on the labels that all have.
-
-    Returns:
-      None if they do not agree on data, images or labels; why is printed.
-    """
-    try:
-        _check_same_data(models, read)
-        first = read[0]
-        for other in read[1:]:
-            first = aligned(first, other)[0]
-        read = [first, *(aligned(first, other)[1] for other in read[1:])]
-    except InputError as error:
-        print(f"left out: {dataset}-{label_set}: {error}", file=sys.stderr)
-        return None
-    scores = np.stack([one.scores.astype(np.float64) for one in read])
-    experiments = [experiment for seeds in models for experiment in seeds]
-    return Paired(
-        dataset=dataset,
-        label_set=label_set,
-        titles=titles,
-        runs=tuple(tuple(experiment.id for experiment in seeds) for seeds in models),
-        label_names=first.label_names,
-        labels=first.labels,
-        scores=scores.reshape(len(models), -1, *scores.shape[1:]),
-        patients=first.patients,
-        origins={
-            experiment.id: one.origin for experiment, one in zip(experiments, read, strict=True)
-        },
-    )
-
-
-def _check_same_data(models: Sequence[Sequence[Experiment]], read: Sequence[Predictions]) -> None:
-    """Stop where runs that are to be compared learnt from different data under one name."""
-    experiments = [experiment for seeds in models for experiment in seeds]
-    first: dict[str, tuple[str, Any]] = {}
-    for experiment, predictions in zip(experiments, read, strict=True):
-        data = predictions.origin.get("data")
-        name, known = first.setdefault(experiment.data, (experiment.id, data))
-        if data is not None and known is not None and (changed := differences(known, data)):
-            raise InputError(
-                f"{name} and {experiment.id} are of different data, in {changed}; run one of them "
-                "again"
-            )
-
-
-def measure(paired: Paired, resamples: int, seed: int = 0) -> Measured:
-    """Measure every label in redraws of patients (images where no patients are named)."""
     models, seeds = paired.scores.shape[:2]
+    of_models = trained(
+        paired.labels, list(paired.scores), groups=paired.patients, least_units=least_patients
+    )
     found = bootstrap(
         paired.labels,
         paired.scores.reshape(models * seeds, *paired.labels.shape),
         resamples=resamples,
         seed=seed,
         groups=paired.patients,
+        until_usable=wanted(of_models.units, of_models.averaged),
     )
-    by_seed, replicates = {}, {}
-    for name in METRICS:
-        once, redrawn = getattr(found.estimates, name), getattr(found, name)
-        by_seed[name] = once.reshape(models, seeds, *once.shape[1:])
-        replicates[name] = redrawn.reshape(models, seeds, *redrawn.shape[1:]).mean(axis=1)
+
+    def by_model(values: np.ndarray) -> np.ndarray:
+        return values.reshape(models, seeds, *values.shape[1:])
+
     return Measured(
         paired=paired,
-        values={name: values.mean(axis=1) for name, values in by_seed.items()},
-        replicates=replicates,
-        by_seed=by_seed,
+        by_seed={name: by_model(getattr(found.estimates, name)) for name in METRICS},
+        replicates={name: by_model(getattr(found, name)) for name in METRICS},
+        trained=of_models,
+        resamples=resamples,
+        least_patients=least_patients,
         positives=found.positives,
         negatives=found.negatives,
     )

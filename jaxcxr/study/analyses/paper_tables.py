@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from input_pipeline import paper
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.stats import benjamini_hochberg
+from jaxcxr.study.analyses.families import AVERAGE, adjusted
 from jaxcxr.study.analyses.paired import METRICS, Measured
-from jaxcxr.study.analyses.row_table import UNTESTED, percent, tested
+from jaxcxr.study.analyses.row_table import UNTESTED, Tested, percent, tested
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AVERAGE = "Average"
+ALL_LABELS = "All labels"
 # Of paper tables, what (dataset, label, metric, initialization) was printed: mean and spread.
 Printed = dict[tuple[str, str, str, str], tuple[float, float]]
 
@@ -27,7 +25,8 @@ class Row:
     """One number of a table, all in percent.
 
     Attributes:
-      dataset, label, metric, initialization: what it is of; the label may be `Average`.
+      dataset, label, metric, initialization: what it is of; the label may be `Average`, of the
+        labels with enough patients, or `All labels`, which has no interval.
       value: of the test images themselves.
       mean, sd: over redraws, as the paper prints; the average's sd is over labels as well.
       low, high: 95 % interval.
@@ -60,13 +59,14 @@ class Difference:
     """AUC from the first initialization less AUC from the second, in percent.
 
     Attributes:
-      dataset, label_set, label, first, second: what it is of; the label may be `Average`.
+      dataset, label_set, label, first, second: what it is of; the label as in `Row`.
       difference, low, high: with 95 % interval.
-      p: two-sided, from the paired redraws.
-      q: p adjusted by Benjamini-Hochberg over all labels of all datasets; None of an average.
+      p: two-sided; None of a label with too few patients for a test.
+      adjusted_p: as `jaxcxr.study.analyses.families` says.
       paper: difference of the paper's two means; None where it has no such numbers.
       paper_inside: whether that lies in our interval.
       runs: ids of the experiments.
+      trainings: of each initialization; with one, the difference is of two trained models.
     """
 
     dataset: str
@@ -78,10 +78,11 @@ class Difference:
     low: float | None
     high: float | None
     p: float | None
-    q: float | None
+    adjusted_p: float | None
     paper: float | None
     paper_inside: bool | None
     runs: str
+    trainings: int
 
 
 def printed(label_set: str) -> Printed:
@@ -107,7 +108,7 @@ def _printed(table: pd.DataFrame, mean: str, sd: str) -> Printed:
 
 
 def metric_rows(measured: Measured, theirs: Printed, metrics: Sequence[str] = METRICS) -> list[Row]:
-    """Give each label's rows, then the average's."""
+    """Give each label's rows, then the average's, then the values of all labels if they differ."""
     paired = measured.paired
     dataset = PAPER_DATASETS[paired.dataset]
     rows = []
@@ -116,7 +117,29 @@ def metric_rows(measured: Measured, theirs: Printed, metrics: Sequence[str] = ME
             for which, title in enumerate(paired.titles):
                 known = theirs.get((dataset, name, metric, title))
                 rows.append(_row(measured, label, (dataset, name, metric, title), which, known))
+    for metric in metrics if _differ(measured) else ():
+        for which, title in enumerate(paired.titles):
+            known = theirs.get((dataset, AVERAGE, metric, title))
+            rows.append(_all_labels(measured, (dataset, ALL_LABELS, metric, title), which, known))
     return rows
+
+
+def _differ(measured: Measured) -> bool:
+    """Whether some label has both classes and too few patients for the average."""
+    return bool((measured.estimable & ~measured.averaged).any())
+
+
+def _all_labels(
+    measured: Measured,
+    key: tuple[str, str, str, str],
+    which: int,
+    known: tuple[float, float] | None,
+) -> Row:
+    value, mean, sd = (percent(one) for one in measured.all_labels(key[2], which))
+    theirs, theirs_sd = known or (None, None)
+    difference = None if mean is None or theirs is None else mean - theirs
+    runs = " ".join(measured.paired.runs[which])
+    return Row(*key, value, mean, sd, None, None, None, theirs, theirs_sd, difference, None, runs)
 
 
 def _row(
@@ -128,8 +151,9 @@ def _row(
 ) -> Row:
     runs = " ".join(measured.paired.runs[which])
     paper_mean, paper_sd = known or (None, None)
-    usable = measured.estimable.any() if label is None else measured.estimable[label]
-    if not usable:
+    if label is None and _differ(measured):
+        paper_mean, paper_sd = None, None  # The paper's average is of all labels.
+    if not measured.usable(label):
         blank = (None,) * 6
         return Row(*key, *blank, paper_mean, paper_sd, None, None, runs)
     found, sd = measured.column(key[2], which, label)
@@ -151,33 +175,53 @@ def _row(
 
 
 def comparison_rows(comparisons: Sequence[Measured]) -> list[Difference]:
-    """Compare the two initializations on every label; adjust once over all of these tests."""
-    rows = [
-        _test(measured, name, label, printed(measured.paired.label_set))
-        for measured in comparisons
-        for name, label in _columns(measured)
-    ]
-    p = [np.nan if row.p is None or row.label == AVERAGE else row.p for row in rows]
-    return [
-        replace(row, q=float(q) if np.isfinite(q) else None)
-        for row, q in zip(rows, benjamini_hochberg(p), strict=True)
-    ]
+    """Compare the two initializations on every label and on average, adjusted as families."""
+    rows: list[Difference] = []
+    for measured in comparisons:
+        theirs = printed(measured.paired.label_set)
+        rows += [_test(measured, name, label, theirs) for name, label in _columns(measured)]
+        if _differ(measured):
+            first, second = (measured.all_labels("auc", which)[0] for which in (0, 1))
+            found: Tested = (percent(first - second), None, None, None)
+            of_paper = _printed_difference(measured, AVERAGE, theirs)
+            rows.append(_difference(measured, ALL_LABELS, found, of_paper))
+    return adjusted(rows)
 
 
 def _test(measured: Measured, name: str, label: int | None, theirs: Printed) -> Difference:
+    of_paper = _printed_difference(measured, name, theirs)
+    if label is None and _differ(measured):
+        of_paper = None  # The paper's average is of all labels.
+    found = tested(*measured.difference(label)) if measured.usable(label) else UNTESTED
+    return _difference(measured, name, found, of_paper)
+
+
+def _printed_difference(measured: Measured, name: str, theirs: Printed) -> float | None:
+    dataset = PAPER_DATASETS[measured.paired.dataset]
+    known = [theirs.get((dataset, name, "auc", title)) for title in measured.paired.titles]
+    return known[0][0] - known[1][0] if known[0] and known[1] else None
+
+
+def _difference(measured: Measured, name: str, found: Tested, of_paper: float | None) -> Difference:
     paired = measured.paired
-    dataset = PAPER_DATASETS[paired.dataset]
-    known = [theirs.get((dataset, name, "auc", title)) for title in paired.titles]
-    paper_difference = known[0][0] - known[1][0] if known[0] and known[1] else None
+    value, low, high, p = found
     first, second = paired.titles
-    key = (dataset, paired.label_set, name, first, second)
-    runs = " ".join(one for seeds in paired.runs for one in seeds)
-    usable = measured.estimable.any() if label is None else measured.estimable[label]
-    if not usable:
-        return Difference(*key, *UNTESTED, None, paper_difference, None, runs)
-    value, low, high, p = tested(*measured.difference(label))
-    inside = _inside(paper_difference, low, high)
-    return Difference(*key, value, low, high, p, None, paper_difference, inside, runs)
+    return Difference(
+        dataset=PAPER_DATASETS[paired.dataset],
+        label_set=paired.label_set,
+        label=name,
+        first=first,
+        second=second,
+        difference=value,
+        low=low,
+        high=high,
+        p=p,
+        adjusted_p=None,
+        paper=of_paper,
+        paper_inside=_inside(of_paper, low, high),
+        runs=" ".join(one for seeds in paired.runs for one in seeds),
+        trainings=measured.seeds,
+    )
 
 
 def _columns(measured: Measured) -> list[tuple[str, int | None]]:

@@ -10,9 +10,9 @@ import numpy as np
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.table_files import Table
 from jaxcxr.stats import Interval
+from jaxcxr.study.analyses.captions import average_words
 from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import percent, row_table
-from jaxcxr.study.planning.definition import Study
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ class BothIntervals:
     runs: str
 
 
-def intervals_table(study: Study, comparisons: Sequence[Measured]) -> Table:
+def intervals_table(comparisons: Sequence[Measured]) -> Table:
     """Measure each paired again, redrawing images."""
     rows = []
     for measured in comparisons:
         paired = measured.paired
-        if not measured.estimable.any():
+        if not measured.usable(None):
             continue
         patients = paired.patients
         named = patients is not None
-        by_image = measure(replace(paired, patients=None), study.resamples) if named else measured
+        by_image = _by_image(measured) if named else measured
         for which, title in enumerate(paired.titles):
-            ours = measured.column("auc", which, None)[0]
-            theirs = by_image.column("auc", which, None)[0]
+            ours = measured.redrawn("auc", which, None)
+            theirs = by_image.redrawn("auc", which, None)
             rows.append(
                 BothIntervals(
                     dataset=PAPER_DATASETS[paired.dataset],
@@ -73,12 +73,27 @@ def intervals_table(study: Study, comparisons: Sequence[Measured]) -> Table:
                 )
             )
     notes = (
-        f"Average AUC over labels, percent; 95 % percentile intervals over {study.resamples:,} "
-        "redraws. Images of one patient resemble each other, so that redraws of images, which the "
+        "Average AUC over labels, percent; 95 % percentile intervals over redraws of the test "
+        "images or patients alone, of the mean over trainings where there are several.",
+        *([average_words(comparisons)] if comparisons else []),
+        "Images of one patient resemble each other, so that redraws of images, which the "
         "paper made, claim more than the data hold wherever patients have several.",
     )
     title = "Intervals over redraws of patients and of images"
     return row_table("intervals", title, BothIntervals, rows, notes)
+
+
+def _by_image(measured: Measured) -> Measured:
+    """Measure again over redraws of images, on the labels that the average by patient counts."""
+    paired, kept = measured.paired, measured.averaged
+    same = replace(
+        paired,
+        patients=None,
+        label_names=tuple(np.array(paired.label_names)[kept].tolist()),
+        labels=paired.labels[:, kept],
+        scores=paired.scores[..., kept],
+    )
+    return measure(same, measured.resamples, least_patients=measured.least_patients)
 
 
 def _ratio(ours: Interval, theirs: Interval) -> float | None:

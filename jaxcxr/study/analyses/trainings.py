@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.study.analyses.paired import Measured, gather, measure
+from jaxcxr.study.analyses.captions import average_words, interval_words, scope_words
+from jaxcxr.study.analyses.families import redraws_of
+from jaxcxr.study.analyses.gathering import gather
+from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, Ends, Tested, ends, percent, tested
 from jaxcxr.study.planning.definition import Grid, Study, Variant
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
@@ -66,7 +70,14 @@ def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
             titles = tuple(study.initialization(model.initialization).title for model in models)
             paired = gather(experiments, titles) if experiments else None
             if paired is not None:
-                found.append(Trainings(measure(paired, study.resamples), tuple(models)))
+                found.append(
+                    Trainings(
+                        measure(
+                            paired, redraws_of(study, grid), least_patients=study.least_patients
+                        ),
+                        tuple(models),
+                    )
+                )
     return found
 
 
@@ -93,6 +104,18 @@ def key_of(trainings: Trainings, model: Model) -> tuple[str, str, str, str]:
     return PAPER_DATASETS[paired.dataset], paired.label_set, model.training, title
 
 
+def interval_words_of(study: Study, every: Sequence[Trainings]) -> str:
+    """Say what the intervals of a table are of."""
+    resamples = max((one.measured.resamples for one in every), default=study.resamples)
+    return interval_words(len(study.seeds), resamples)
+
+
+def scope_of(study: Study, every: Sequence[Trainings]) -> list[str]:
+    """Say what a difference is of, and which labels the averages are over."""
+    words = [average_words([one.measured for one in every])] if every else []
+    return [scope_words(len(study.seeds)), *words]
+
+
 def origins_of(trainings: Trainings, model: Model) -> list[dict]:
     """What the predictions of each seed say of their making."""
     paired = trainings.measured.paired
@@ -101,14 +124,14 @@ def origins_of(trainings: Trainings, model: Model) -> list[dict]:
 
 def average_auc(trainings: Trainings, model: Model) -> Ends:
     """Average AUC and the ends of its interval, in percent."""
-    if not trainings.measured.estimable.any():
+    if not trainings.measured.usable(None):
         return NO_ENDS
     return ends(trainings.measured.column("auc", model.place, None)[0])
 
 
 def average_difference(measured: Measured, first: Model, second: Model) -> Tested:
     """Difference in average AUC, in percentage points, the ends of its interval, and p."""
-    if not measured.estimable.any():
+    if not measured.usable(None):
         return UNTESTED
     return tested(*measured.difference(None, first.place, second.place))
 
@@ -116,4 +139,4 @@ def average_difference(measured: Measured, first: Model, second: Model) -> Teste
 def seed_sd_of(trainings: Trainings, model: Model) -> float | None:
     """Standard deviation of the average AUC over training seeds; None with one."""
     measured = trainings.measured
-    return percent(measured.seed_sd("auc", model.place, None)) if measured.estimable.any() else None
+    return percent(measured.seed_sd("auc", model.place, None)) if measured.usable(None) else None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from jaxcxr.results.terminal import p_value
-from jaxcxr.stats import benjamini_hochberg
-from jaxcxr.study.analyses.paper_tables import AVERAGE, Difference
+from jaxcxr.study.analyses.families import AVERAGE
+from jaxcxr.study.analyses.paper_tables import Difference
 
-SHARE = 0.05  # of false discoveries among all averages, that a verdict may carry
+LEVEL = 0.05  # at most, of a false verdict among all datasets of a question
 _NAMED = 2  # datasets whose numbers a sentence tells one by one
 _INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -25,8 +23,8 @@ class Verdict:
       dataset: as the paper names it.
       difference, low, high: AUC of the first less that of the second, percentage points, and its
         95 % interval.
-      p: two-sided, of the paired redraws.
-      q: p adjusted by Benjamini-Hochberg over the averages of all datasets and grids.
+      p: two-sided.
+      adjusted_p: by Holm over the datasets of the question.
     """
 
     dataset: str
@@ -34,12 +32,12 @@ class Verdict:
     low: float
     high: float
     p: float
-    q: float
+    adjusted_p: float
 
     @property
     def winner(self) -> int | None:
         """0 if the first is better, 1 if the second is, None if undecided."""
-        if self.q >= SHARE or self.difference == 0:
+        if self.adjusted_p >= LEVEL or self.difference == 0:
             return None
         return int(self.difference < 0)
 
@@ -57,6 +55,7 @@ class Answer:
       label_set: of the grid.
       first, second: titles of its initializations.
       sentence: the answer with its uncertainty.
+      bears: what the data can bear, and what they cannot.
       verdicts: of each dataset.
     """
 
@@ -64,66 +63,118 @@ class Answer:
     first: str
     second: str
     sentence: str
+    bears: str
     verdicts: tuple[Verdict, ...]
 
 
 def answers(differences: Sequence[Difference]) -> list[Answer]:
     """Answer for each label set among the differences, in their order."""
-    averages = [row for row in differences if row.label == AVERAGE and row.p is not None]
-    adjusted = benjamini_hochberg([row.p for row in averages]) if averages else np.array([])
-    found: dict[str, list[tuple[Difference, float]]] = {}
-    for row, q in zip(averages, adjusted, strict=True):
-        found.setdefault(row.label_set, []).append((row, float(q)))
+    found: dict[str, list[Difference]] = {}
+    for row in differences:
+        if row.label == AVERAGE and row.adjusted_p is not None:
+            found.setdefault(row.label_set, []).append(row)
     return [_answer(label_set, rows) for label_set, rows in found.items()]
 
 
-def _answer(label_set: str, rows: list[tuple[Difference, float]]) -> Answer:
-    verdicts = tuple(_verdict(row, q) for row, q in rows)
-    first, second = rows[0][0].first, rows[0][0].second
-    sentence = _sentence(first, second, verdicts)
-    return Answer(label_set, first, second, sentence, verdicts)
-
-
-def _verdict(row: Difference, q: float) -> Verdict:
-    # With a p-value there are the numbers that it is of.
-    difference, low, high, p = (
-        float("nan") if value is None else value
-        for value in (row.difference, row.low, row.high, row.p)
+def _answer(label_set: str, rows: list[Difference]) -> Answer:
+    verdicts = tuple(_verdict(row) for row in rows)
+    first, second = rows[0].first, rows[0].second
+    trainings = min(row.trainings for row in rows)
+    return Answer(
+        label_set,
+        first,
+        second,
+        _sentence(_Models(first, second, trainings), verdicts),
+        _bears(_Models(first, second, trainings), verdicts),
+        verdicts,
     )
-    return Verdict(row.dataset, difference, low, high, p, q)
 
 
-def _sentence(first: str, second: str, verdicts: Sequence[Verdict]) -> str:
+def _verdict(row: Difference) -> Verdict:
+    # With a p-value there are the numbers that it is of.
+    numbers = (row.difference, row.low, row.high, row.p, row.adjusted_p)
+    return Verdict(row.dataset, *(float("nan") if one is None else one for one in numbers))
+
+
+@dataclass(frozen=True)
+class _Models:
+    """Two initializations, or the one model that was trained from each."""
+
+    first: str
+    second: str
+    trainings: int
+
+    @property
+    def once(self) -> bool:
+        return self.trainings == 1
+
+    def named(self, which: int) -> str:
+        title = (self.first, self.second)[which]
+        return f"the one model trained from {title}" if self.once else title
+
+
+def _sentence(models: _Models, verdicts: Sequence[Verdict]) -> str:
     better = [one for one in verdicts if one.winner == 0]
     worse = [one for one in verdicts if one.winner == 1]
     undecided = [one for one in verdicts if one.winner is None]
-    total = _count(len(verdicts), "dataset")
+    chance = "the choice of test images" + ("" if models.once else " and of trainings")
+    between = f"Undecided between {models.named(0)} and {models.named(1)}"
     nearest = min(verdicts, key=lambda one: one.p)
     if len(undecided) == len(verdicts) == 1:
         return (
-            f"Undecided between {first} and {second}: their average AUCs differ by "
-            f"{_with_numbers(nearest)}, no more than the choice of test images explains."
+            f"{between}: their average AUCs differ by {_with_numbers(nearest)}, no more than "
+            f"{chance} explains."
         )
     if len(undecided) == len(verdicts):
         return (
-            f"Undecided between {first} and {second}: on none of {total} do their average AUCs "
-            "differ by more than the choice of test images explains; the nearest to it is "
-            f"{_with_numbers(nearest)}."
+            f"{between}: on none of {_count(len(verdicts), 'dataset')} do their average AUCs "
+            f"differ by more than {chance} explains; the nearest to it is {_with_numbers(nearest)}."
         )
     parts = []
     if better:
         parts.append(
-            f"{first} has a higher average AUC than {second} {_where(better, len(verdicts))}"
+            f"{models.named(0)} has a higher average AUC than {models.named(1)} "
+            f"{_on(better, len(verdicts))}"
         )
     if worse:
-        start = "a lower one" if better else f"{second} has a higher average AUC than {first}"
-        parts.append(f"{start} {_where(worse, len(verdicts))}")
+        start = f"{models.named(1)} has a higher average AUC than {models.named(0)}"
+        parts.append(f"{'a lower one' if better else start} {_on(worse, len(verdicts))}")
     if undecided:
         parts.append(f"undecided on {_listed([one.dataset for one in undecided])}")
-    return "; ".join(parts) + "."
+    said = "; ".join(parts) + "."
+    return said[0].upper() + said[1:]
 
 
-def _where(chosen: Sequence[Verdict], among: int) -> str:
+def _bears(models: _Models, verdicts: Sequence[Verdict]) -> str:
+    """Say in plain words how large a difference the data leave possible, and of what it is."""
+    undecided = [one for one in verdicts if one.winner is None]
+    sentences = []
+    if undecided:
+        widest = max(undecided, key=lambda one: one.high - one.low)
+        sentences.append(
+            f"Undecided does not mean equal: on {widest.dataset} these data agree with anything "
+            f"from {_lead(models, widest.low)} to {_lead(models, widest.high)}."
+        )
+    if models.once:
+        sentences.append(
+            f"Each model was trained once. Whether {models.first} or {models.second} is the better "
+            "start cannot be told from that: another training of either may give another "
+            "difference. Several trainings of each (seeds) would tell."
+        )
+    else:
+        sentences.append(
+            f"Each was trained {_word(models.trainings)} times; the intervals take in how the "
+            "trainings vary as well as which patients were tested."
+        )
+    return " ".join(sentences)
+
+
+def _lead(models: _Models, difference: float) -> str:
+    ahead = models.second if difference < 0 else models.first
+    return f"{ahead} being {signed(abs(difference)).lstrip('+')} percentage points better"
+
+
+def _on(chosen: Sequence[Verdict], among: int) -> str:
     start = "by "
     if among > 1:
         how_many = "all" if len(chosen) == among else f"{_word(len(chosen))} of"
@@ -135,7 +186,7 @@ def _where(chosen: Sequence[Verdict], among: int) -> str:
     return (
         f"{start}{size} percentage points on {least.dataset} ({_INTERVAL} {low} to {high}) up to "
         f"{up_to} on {most.dataset} ({from_} to {to}), each with "
-        f"{at_most('q', max(one.q for one in chosen))}"
+        f"{at_most('adjusted p', max(one.adjusted_p for one in chosen))}"
     )
 
 
@@ -145,7 +196,10 @@ def _listed(texts: Sequence[str]) -> str:
 
 def _with_numbers(one: Verdict) -> str:
     size, low, high = _ahead(one)
-    numbers = f"{_INTERVAL} {low} to {high}, {equals('p', one.p)}, {equals('q', one.q)}"
+    p = equals("p", one.p)
+    if one.adjusted_p != one.p:
+        p += f", {equals('adjusted p', one.adjusted_p)}"
+    numbers = f"{_INTERVAL} {low} to {high}, {p}"
     return f"{size} percentage points on {one.dataset} ({numbers})"
 
 
@@ -176,7 +230,7 @@ def equals(name: str, p: float) -> str:
 
 
 def at_most(name: str, p: float) -> str:
-    """Write `q ≤ 0.024` or `q < 0.0001`, on one line."""
+    """Write `p ≤ 0.024` or `p < 0.0001`, on one line."""
     return equals(name, p).replace("=", "\N{LESS-THAN OR EQUAL TO}")
 
 

@@ -18,9 +18,11 @@ from jaxcxr import __version__
 from jaxcxr.files import atomic_path
 from jaxcxr.results.table_files import Table
 from jaxcxr.results.terminal import p_value
+from jaxcxr.study.analyses.captions import average_words
+from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.analyses.paired import Measured
-from jaxcxr.study.analyses.paper_tables import AVERAGE, Difference
+from jaxcxr.study.analyses.paper_tables import Difference
 from jaxcxr.study.page.answer import answers, signed
 from jaxcxr.study.page.commands import evaluate_command
 from jaxcxr.study.page.forest import scale
@@ -134,6 +136,7 @@ def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str,
         "open_tables": _OPEN,
         "more_tables": _views(plan, results.more_tables, runs, data),
         "more_drawings": results.more_drawings,
+        "average_words": average_words(results.comparisons),
         "galleries": _by_dataset(galleries(study, plan.experiments)),
         "runs": list(runs.values()),
         "data": list(data.values()),
@@ -174,18 +177,27 @@ def _facts(study: Study, comparisons: Sequence[Measured]) -> list[tuple[str, str
         ("Datasets", str(len(first))),
         ("Test images", f"{images:,}" + (f" of {whose}" if named else "")),
         ("Training", f"each model {trained}"),
-        ("Intervals", f"95 %, {study.resamples:,} redraws of test patients"),
+        ("Intervals", _interval_fact(comparisons)),
+        ("Averages", f"labels with at least {study.least_patients} patients in the smaller class"),
     ]
+
+
+def _interval_fact(comparisons: Sequence[Measured]) -> str:
+    if comparisons[0].seeds > 1:
+        return "95 %, over test patients and trainings"
+    redraws = sorted({one.resamples for one in comparisons})
+    return f"95 %, {' or '.join(f'{one:,}' for one in redraws)} redraws of test patients"
 
 
 def _checks(study: Study, results: Results) -> dict[str, Any]:
     """One table experiment, one difference and one curve, with the commands that recompute them."""
-    measured = next((one for one in results.comparisons if one.spread_known.any()), None)
+    measured = next((one for one in results.comparisons if one.averaged.any()), None)
     if measured is None:
         return {}
     paired = measured.paired
-    label = int(np.flatnonzero(measured.spread_known)[0])
-    first, second = (seeds[0] for seeds in paired.runs[:2])
+    label = int(np.flatnonzero(measured.averaged)[0])
+    first, second = paired.runs[:2]
+    asked: dict[str, Any] = {"least_patients": study.least_patients}
     name = paired.label_names[label]
     row = next(
         row
@@ -198,9 +210,9 @@ def _checks(study: Study, results: Results) -> dict[str, Any]:
         "label": name,
         "dataset": PAPER_DATASETS[paired.dataset],
         "titles": paired.titles,
-        "runs": (first, second),
-        "one": evaluate_command(first, study.resamples),
-        "two": evaluate_command(first, study.resamples, second),
+        "runs": (first[0], second[0]),
+        "one": evaluate_command(first, measured.resamples, **asked),
+        "two": evaluate_command(first, measured.resamples, second, **asked),
         "interval": measured.column("auc", 0, label)[0],
         "difference": row,
     }

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxcxr.stats import LEAST_UNITS
+
 
 def below_out(text: str, out: Path) -> str:
     """Write a path in a text with `$OUT` for the study's directory."""
@@ -38,11 +40,27 @@ def run_path(experiment: str, name: str) -> str:
     return f"$OUT/runs/{experiment}/{name}"
 
 
-def evaluate_command(experiment: str, resamples: int, against: str = "") -> str:
-    """Recompute a run's numbers, or its differences to another run, into `$OUT/check`."""
-    folder = f"{experiment}-against-{against}" if against else experiment
-    other = f' --against "{run_path(against, "predictions.parquet")}"' if against else ""
+def evaluate_command(
+    runs: Sequence[str], resamples: int, against: Sequence[str] = (), *, least_patients: int
+) -> str:
+    """Recompute the numbers of a model, or its differences to another, into `$OUT/check`.
+
+    Args:
+      runs: ids of the model's trainings.
+      resamples: of every number.
+      against: ids of the other's trainings.
+      least_patients: of labels that averages and tests count.
+    """
+
+    def files(experiments: Sequence[str]) -> str:
+        return " ".join(f'"{run_path(one, "predictions.parquet")}"' for one in experiments)
+
+    folder = f"{runs[0]}-against-{against[0]}" if against else runs[0]
+    if len(runs) > 1:
+        folder += "-all"
+    other = f" --against {files(against)}" if against else ""
+    least = "" if least_patients == LEAST_UNITS else f" --least-patients {least_patients}"
     return (
-        f'python -m jaxcxr.evaluate "{run_path(experiment, "predictions.parquet")}"{other} '
-        f'--resamples {resamples} --out "$OUT/check/{folder}"'
+        f"python -m jaxcxr.evaluate {files(runs)}{other} --resamples {resamples}{least} "
+        f'--out "$OUT/check/{folder}"'
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
+from jaxcxr.study.analyses.families import redraws_of
 from jaxcxr.study.analyses.paired import Measured
 from jaxcxr.study.page.commands import below_out, evaluate_command, printed, run_path
 from jaxcxr.study.planning.belonging import origin_of
@@ -120,12 +121,12 @@ def _run(
         ("Train it, predict, evaluate", printed(experiment.job().command, out)),
         (
             "Recompute its numbers: labels.csv, curves.csv (shares, not percent)",
-            evaluate_command(experiment.id, study.resamples),
+            _evaluate(study, experiment),
         ),
         *(
             (
                 f"Recompute its differences to {rival}: comparison.csv",
-                evaluate_command(experiment.id, study.resamples, rival),
+                _evaluate(study, experiment, rival),
             )
             for rival in rivals
         ),
@@ -139,6 +140,13 @@ def _run(
         kept,
         tuple(commands),
     )
+
+
+def _evaluate(study: Study, experiment: Experiment, *rival: str) -> str:
+    """Recompute the numbers of one run, over as many redraws as the report's."""
+    grids = [grid for grid in study.grids if grid.label_set == experiment.label_set]
+    resamples = redraws_of(study, grids[0]) if grids else study.resamples
+    return evaluate_command([experiment.id], resamples, rival, least_patients=study.least_patients)
 
 
 def _title(study: Study, experiment: Experiment) -> str:

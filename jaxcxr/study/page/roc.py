@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.results.statistics import number
 from jaxcxr.results.statistics_files import turns
+from jaxcxr.results.summaries import number
 from jaxcxr.stats import Curve, curve, operating_point
 from jaxcxr.study.analyses.paired import Measured
 

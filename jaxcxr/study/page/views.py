@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxcxr.results.table_files import Table, shown
 from jaxcxr.results.terminal import p_value
-from jaxcxr.study.analyses.paper_tables import AVERAGE
+from jaxcxr.study.analyses.families import AVERAGE
 
 # Neighbouring columns that read better as one; sorting goes by the first of each.
 _TOGETHER = {
@@ -144,7 +144,7 @@ def _cell(
 
 
 def _text(heading: str, value: Any) -> str:
-    if heading.split(" ")[-1] in ("p", "q") and isinstance(value, float):
+    if heading.split(" ")[-1] == "p" and isinstance(value, float):
         return p_value(value)
     return shown(value).replace("-", "\N{MINUS SIGN}") if isinstance(value, float) else shown(value)
 

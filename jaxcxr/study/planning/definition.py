@@ -171,7 +171,8 @@ class Study:
         or DATASET_LABELSET where the label set needs a preparation of its own.
       phantom: make the data instead; it goes below the study's output directory.
       overrides: fields of every config.
-      resamples: of the bootstrap of tables and figures.
+      resamples: of the bootstrap of tables and figures; more where a family of tests needs more.
+      least_patients: in the smaller class of a label that averages and tests count.
       analyses: tables of the fully trained experiments beyond the paper's, of `ANALYSES`.
       examples: labels whose true and false positives the page shows, as radiographs under the
         model's attention, of the first grid and seed; they make the page patient data.
@@ -187,6 +188,7 @@ class Study:
     phantom: Phantom | None = None
     overrides: Overrides = ()
     resamples: int = 1000
+    least_patients: int = 10
     analyses: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
@@ -204,6 +206,11 @@ class Study:
             raise InputError(f"study {self.name}: give at least one seed and one grid")
         if self.resamples < 1:
             raise InputError(f"study {self.name}: resamples is {self.resamples}; give at least 1")
+        if self.least_patients < 5:
+            raise InputError(
+                f"study {self.name}: least_patients is {self.least_patients}; intervals of "
+                "averages over labels with so few patients are too short, give at least 5"
+            )
         for label in _unique("examples", list(self.examples)):
             _known("label of examples", label, tuple(NAMES.values()))
         for analysis in _unique("analyses", list(self.analyses)):

@@ -7,17 +7,20 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
+from statsmodels.stats.multitest import multipletests
 from study.synthetic_pair import paired
 
 from input_pipeline import paper
 from input_pipeline.labels import DATASETS, MIMIC_TRANSFER, PAPER_DATASETS
 from jaxcxr.results.table_files import Table, tex, write_table
-from jaxcxr.stats import compare
+from jaxcxr.stats import compare, compare_trainings, trained
+from jaxcxr.study.analyses.captions import average_words, drawn_words
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
+from jaxcxr.study.analyses.families import AVERAGE, family_words
 from jaxcxr.study.analyses.figures import roc_points, write_figures
 from jaxcxr.study.analyses.paired import measure
 from jaxcxr.study.analyses.paper_tables import (
-    AVERAGE,
+    ALL_LABELS,
     comparison_rows,
     metric_rows,
     printed,
@@ -75,14 +78,71 @@ def test_differences_are_those_of_the_statistics_for_one_seed():
     assert rows[-1].difference == pytest.approx(100 * theirs.average_difference)
 
 
-def test_p_values_are_adjusted_once_over_all_labels_of_all_datasets():
+def test_a_label_set_is_a_family_of_averages_and_one_of_labels():
     grids = [paired("vindr_cxr"), paired("uka_cxr"), paired("uka_cxr", "mimic_transfer")]
     rows = comparison_rows([measure(one, REDRAWS) for one in grids])
-    family = [row for row in rows if row.label != AVERAGE]
-    assert len(family) == 11 + 9 + 5
-    expected = false_discovery_control([row.p for row in family])
-    np.testing.assert_allclose([row.q for row in family], expected)
-    assert all(row.q is None for row in rows if row.label == AVERAGE)
+    for label_set, labels, averages in (("paper", 11 + 9, 2), ("mimic_transfer", 5, 1)):
+        family = [row for row in rows if row.label_set == label_set]
+        of_labels = [row for row in family if row.label != AVERAGE]
+        of_averages = [row for row in family if row.label == AVERAGE]
+        assert (len(of_labels), len(of_averages)) == (labels, averages)
+        expected = false_discovery_control([row.p for row in of_labels])
+        np.testing.assert_allclose([row.adjusted_p for row in of_labels], expected)
+        expected = multipletests([row.p for row in of_averages], method="holm")[1]
+        np.testing.assert_allclose([row.adjusted_p for row in of_averages], expected)
+    assert family_words(rows) == (
+        "p two-sided, adjusted within each question by Holm over 2 averages, by Benjamini-Hochberg "
+        "over 20 labels (paper); by Holm over 1 average, by Benjamini-Hochberg over 5 labels "
+        "(mimic_transfer)."
+    )
+
+
+def _two_seeds(one, other):
+    return replace(one, scores=np.concatenate([one.scores, other.scores], axis=1))
+
+
+def test_several_seeds_are_compared_over_seeds_as_well():
+    rng = np.random.default_rng(3)
+    one = paired("uka_cxr")
+    moved = replace(one, scores=one.scores + rng.normal(size=one.scores.shape))
+    both = _two_seeds(one, moved)
+    theirs = compare_trainings(both.labels, *both.scores, groups=both.patients)
+    rows = comparison_rows([measure(both, REDRAWS)])
+    np.testing.assert_allclose([row.p for row in rows[:-1]], [of.p for of in theirs.labels])
+    np.testing.assert_allclose(
+        [row.low for row in rows[:-1]], [100 * of.low for of in theirs.labels]
+    )
+    assert rows[-1].p == theirs.average.p and rows[-1].trainings == 2
+    assert rows[-1].high == pytest.approx(100 * theirs.average.high)
+    alone = trained(both.labels, list(both.scores), groups=both.patients).judged((1, 0))
+    row = next(r for r in _auc_rows(measure(both, REDRAWS), {}) if r.label == AVERAGE)
+    assert (row.low, row.high) == pytest.approx((100 * alone.low, 100 * alone.high))
+    of_others = metric_rows(measure(both, REDRAWS), {}, ("sensitivity",))
+    assert all(0 <= r.low <= r.value <= r.high <= 100 for r in of_others)
+
+
+def test_labels_of_few_patients_are_in_no_average_and_no_family():
+    one = paired("uka_cxr")
+    few = one.labels.copy()
+    few[:, 0] = np.arange(len(few)) < 4
+    measured = measure(replace(one, labels=few), REDRAWS)
+    rows = metric_rows(measured, printed("paper"), ("auc",))
+    by_label = {(r.label, r.initialization): r for r in rows}
+    values = [by_label[name, "DINOv2"].value for name in one.label_names]
+    average, every = by_label[AVERAGE, "DINOv2"], by_label[ALL_LABELS, "DINOv2"]
+    assert average.value == pytest.approx(np.mean(values[1:])) and average.low is not None
+    assert every.value == pytest.approx(np.mean(values)) and every.low is None
+    # The paper's average is of all labels.
+    assert average.paper is None
+    tests = comparison_rows([measured])
+    assert tests[0].low is not None and tests[0].p is tests[0].adjusted_p is None
+    assert [row.label for row in tests[-2:]] == [AVERAGE, ALL_LABELS]
+    assert tests[-1].difference is not None and tests[-1].low is tests[-1].p is None
+    assert measured.drawn > measured.resamples == REDRAWS
+    (words,) = drawn_words([measured])
+    assert f"{measured.drawn} for {REDRAWS} usable ones on UKA-CXR (paper)" in words
+    words = average_words([measured])
+    assert "at least 10 patients" in words and f"too few patients: {one.label_names[0]})" in words
 
 
 def test_seeds_are_averaged_within_each_redraw_and_their_spread_is_told():
@@ -124,7 +184,7 @@ def test_a_class_of_one_patient_has_a_value_and_no_interval(tmp_path):
     assert (row.mean, row.sd, row.low, row.high) == (None,) * 4
     tested = comparison_rows([measured])[0]
     assert tested.difference is not None
-    assert (tested.low, tested.high, tested.p, tested.q) == (None,) * 4
+    assert (tested.low, tested.high, tested.p, tested.adjusted_p) == (None,) * 4
     write_figures(tmp_path, [measured], [tested])
     drawn = (tmp_path / "figure4_paper_uka_cxr.svg").read_text()
     assert f"{row.value:.1f}, no interval" in drawn and "nan" not in drawn.lower()

@@ -15,6 +15,7 @@ from study.finished_study import LABEL, finish, report, study_of
 
 from jaxcxr.evaluate import evaluate
 from jaxcxr.stats import curve, operating_point
+from jaxcxr.study.analyses.families import redraws_of
 from jaxcxr.study.page.commands import printed
 from jaxcxr.study.page.roc import POINTS, thinned
 from jaxcxr.study.planning.grid import plan_study
@@ -98,9 +99,9 @@ def test_every_number_of_a_run_is_what_evaluate_gives(made, tmp_path, which):
         f"vindr_cxr-paper-{('dinov2', 'imagenet21k')[which]}-s0"
     ]
     path = experiment.directory / "predictions.parquet"
-    statistics = evaluate(
-        path, tmp_path, resamples=study.resamples, print_tables=False, plots=False
-    )
+    redraws = redraws_of(study, study.grids[0])
+    assert redraws == 40 * (11 + 9)  # as many as the family of tests needs
+    statistics = evaluate(path, tmp_path, resamples=redraws, print_tables=False, plots=False)
     title = ("DINOv2", "ImageNet-21K")[which]
     found = [*statistics["labels"], statistics["average"] | {"label": "Average"}]
     for row in _rows(out / "report/table_s1.csv", initialization=title):
@@ -124,7 +125,17 @@ def test_with_several_seeds_the_page_says_what_a_command_gives(tmp_path):
     finish(study, tmp_path)
     text = report(study, tmp_path)
     assert "Each run's command gives that training's numbers" in text
-    assert "mean over 2 trainings" in text
+    assert "mean over 2 trainings" in text and "Obuchowski and Rockette" in text
+    commands = [one for one in _commands(text.split('id="check"')[1]) if "evaluate" in one]
+    for command in commands:
+        _run(command + " --no-plots > /dev/null", tmp_path)
+    (folder,) = (tmp_path / "check").glob("*-against-*-all")
+    name = _rows(folder / "comparison.csv")[0]["label"]
+    (ours,) = _rows(folder / "comparison.csv", label=name)
+    (shown,) = _rows(tmp_path / "report/comparisons.csv", label=name, **{"label set": "paper"})
+    for column in ("difference", "low", "high"):
+        assert float(shown[column]) == pytest.approx(100 * float(ours[column]), abs=1e-9)
+    assert float(shown["p"]) == pytest.approx(float(ours["p"]), abs=1e-12)
     row = _rows(tmp_path / "report/table_s5.csv", label=LABEL, metric="auc")[0]
     values = []
     for name in row["runs"].split():

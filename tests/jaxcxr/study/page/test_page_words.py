@@ -3,6 +3,7 @@
 import pytest
 
 from jaxcxr.results.table_files import Table
+from jaxcxr.study.analyses.families import adjusted
 from jaxcxr.study.analyses.paper_tables import Difference
 from jaxcxr.study.page.answer import answers
 from jaxcxr.study.page.forest import scale
@@ -11,14 +12,18 @@ from jaxcxr.study.page.views import view
 MINUS = "\N{MINUS SIGN}"
 
 
-def _average(dataset, difference, low, high, p, label="Average"):
+def _average(dataset, difference, low, high, p, label="Average", trainings=3):
     names = (dataset, "paper", label, "DINOv2", "ImageNet-21K")
-    return Difference(*names, difference, low, high, p, None, None, None, "")
+    return Difference(*names, difference, low, high, p, None, None, None, "", trainings)
+
+
+def _answer(*rows):
+    (found,) = answers(adjusted(rows))
+    return found
 
 
 def _sentence(*rows):
-    (found,) = answers(rows)
-    return found.sentence.replace("\N{NO-BREAK SPACE}", " ")
+    return _answer(*rows).sentence.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_undecided_is_said_with_what_came_nearest():
@@ -27,9 +32,33 @@ def test_undecided_is_said_with_what_came_nearest():
     )
     assert said == (
         "Undecided between DINOv2 and ImageNet-21K: on none of two datasets do their average AUCs "
-        f"differ by more than the choice of test images explains; the nearest to it is {MINUS}0.90 "
-        f"percentage points on CheXpert (95 % interval {MINUS}1.90 to +0.10, p = 0.08, q = 0.16)."
+        "differ by more than the choice of test images and of trainings explains; the nearest to "
+        f"it is {MINUS}0.90 percentage points on CheXpert (95 % interval {MINUS}1.90 to +0.10, "
+        "p = 0.08, adjusted p = 0.16)."
     )
+
+
+def test_undecided_is_not_said_to_be_equal():
+    found = _answer(_average("PadChest", 13.1, -1.0, 27.2, 0.06))
+    assert found.bears.startswith(
+        "Undecided does not mean equal: on PadChest these data agree with anything from "
+        "ImageNet-21K being 1.00 percentage points better to DINOv2 being 27.20 percentage points "
+        "better. Each was trained three times"
+    )
+
+
+def test_one_training_gives_no_verdict_on_initializations():
+    found = _answer(_average("PadChest", 2.0, 1.0, 3.0, 0.001, trainings=1))
+    assert found.sentence.startswith(
+        "The one model trained from DINOv2 has a higher average AUC than the one model trained "
+        "from ImageNet-21K by 2.00"
+    )
+    assert (
+        "Each model was trained once. Whether DINOv2 or ImageNet-21K is the better" in found.bears
+    )
+    said = _answer(_average("PadChest", 2.0, -1.0, 3.0, 0.5, trainings=1)).sentence
+    assert said.startswith("Undecided between the one model trained from DINOv2 and the one")
+    assert "no more than the choice of test images explains" in said
 
 
 def test_a_small_p_among_many_does_not_decide():
@@ -46,14 +75,14 @@ def test_winners_are_told_by_how_much_they_are_ahead():
     )
     assert said == (
         "DINOv2 has a higher average AUC than ImageNet-21K on one of three datasets, by 2.00 "
-        "percentage points on PadChest (95 % interval 1.00 to 3.00, p = 0.001, q = 0.003); a lower "
-        "one on one of three datasets, by 1.50 percentage points on CheXpert (95 % interval 0.50 "
-        "to 2.50, p = 0.002, q = 0.003); undecided on UKA-CXR."
+        "percentage points on PadChest (95 % interval 1.00 to 3.00, p = 0.001, adjusted p = 0.003);"
+        " a lower one on one of three datasets, by 1.50 percentage points on CheXpert (95 % "
+        "interval 0.50 to 2.50, p = 0.002, adjusted p = 0.004); undecided on UKA-CXR."
     )
     said = _sentence(_average("PadChest", -2.0, -3.0, -1.0, 0.00001))
     assert said == (
         "ImageNet-21K has a higher average AUC than DINOv2 by 2.00 percentage points on PadChest "
-        "(95 % interval 1.00 to 3.00, p < 0.0001, q < 0.0001)."
+        "(95 % interval 1.00 to 3.00, p < 0.0001)."
     )
 
 
@@ -62,7 +91,7 @@ def test_many_winners_are_told_by_the_least_and_the_most():
     assert _sentence(*rows) == (
         "DINOv2 has a higher average AUC than ImageNet-21K on all three datasets, by 1.00 "
         "percentage points on D0 (95 % interval 0.50 to 1.50) up to 3.00 on D2 (2.50 to 3.50), "
-        "each with q ≤ 0.002."
+        "each with adjusted p ≤ 0.006."
     )
     rows = [_average(f"D{at}", -1.0 - at, -1.5 - at, -0.5 - at, 0.002) for at in range(3)]
     said = _sentence(*rows, _average("E", 0.0, -1.0, 1.0, 1.0))
@@ -73,16 +102,17 @@ def test_many_winners_are_told_by_the_least_and_the_most():
 def test_labels_and_what_has_no_p_are_not_averages():
     rows = [
         _average("PadChest", 9.0, 8.0, 10.0, 0.001, label="Hernia"),
+        _average("PadChest", 9.0, None, None, None, label="All labels"),
         _average("PadChest", 0.1, -1.0, 1.0, 0.8),
         _average("CheXpert", None, None, None, None),
     ]
-    (found,) = answers(rows)
+    found = _answer(*rows)
     assert [one.dataset for one in found.verdicts] == ["PadChest"]
-    assert "Undecided" in found.sentence and answers(rows[:1]) == []
+    assert "Undecided" in found.sentence and answers(adjusted(rows[:2])) == []
 
 
 def test_the_axis_holds_zero_and_every_interval():
-    axis = scale(answers([_average("PadChest", 3.0, 2.0, 4.0, 0.001)]))
+    axis = scale([_answer(_average("PadChest", 3.0, 2.0, 4.0, 0.001))])
     assert axis.low < 0 < 4 < axis.high and 0 in axis.ticks
     assert all(axis.low <= tick <= axis.high for tick in axis.ticks)
     assert axis.place(axis.low) == 0 and axis.place(axis.high) == 100

@@ -27,8 +27,8 @@ def test_variants_have_ids_of_their_own_and_full_training_keeps_its(plan, tmp_pa
     for name, experiment in before.items():
         assert plan.experiments[name] == experiment
     added = {name for name in plan.experiments if name not in before}
-    assert len(added) == 6 * 2 * 7
-    pattern = r"\w+-paper-(dinov2|imagenet21k)-(patients(1|5|10|25|50)|lora|probe)-s0"
+    assert len(added) == 3 * 6 * 2 * 7
+    pattern = r"\w+-paper-(dinov2|imagenet21k)-(patients(1|5|10|25|50)|lora|probe)-s[012]"
     assert all(re.fullmatch(pattern, name) for name in added)
     assert len({experiment.directory for experiment in plan.experiments.values()}) == len(
         plan.experiments
@@ -40,7 +40,7 @@ def test_variants_can_be_of_some_datasets_alone(tmp_path):
     grid = replace(study.grids[0], variant_datasets=("padchest",))
     experiments = plan_study(replace(study, grids=(grid,)), tmp_path).experiments.values()
     assert {experiment.dataset for experiment in experiments if experiment.variant} == {"padchest"}
-    assert sum(bool(experiment.variant) for experiment in experiments) == 2 * 7
+    assert sum(bool(experiment.variant) for experiment in experiments) == 3 * 2 * 7
 
 
 def test_a_variant_changes_what_it_says_and_nothing_else(plan):
@@ -73,7 +73,7 @@ def test_a_variant_starts_from_the_same_pretraining(tmp_path):
 
 
 def test_each_model_is_tested_on_every_other_dataset_of_its_grid(plan, tmp_path):
-    assert len(plan.after) == 6 * 2 + 5 * 2
+    assert len(plan.after) == 3 * (6 * 2 + 5 * 2)
     job = plan.after["padchest-mimic_transfer-mimic-s0-cross"]
     assert job.needs == ("padchest-mimic_transfer-mimic-s0",)
     run = tmp_path / "runs/padchest-mimic_transfer-mimic-s0"

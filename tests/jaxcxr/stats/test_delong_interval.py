@@ -1,0 +1,142 @@
+"""Intervals of AUCs and of their differences against published numbers and other formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy.special import expit, logit
+
+from jaxcxr.stats import (
+    auc_difference,
+    auc_interval,
+    average_precision,
+    bootstrap,
+    delong,
+    logit_ends,
+    newcombe_interval,
+    resample_counts,
+)
+
+
+def data(positives, negatives, shift=1.5, seed=0, models=1):
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([1, 0], [positives, negatives])
+    shared = rng.normal(size=positives + negatives)
+    scores = 0.7 * shared + 0.7 * rng.normal(size=(models, len(truth))) + shift * truth
+    return truth, scores if models > 1 else scores[0]
+
+
+def test_newcombes_interval_is_the_published_one():
+    """Of the vignette of R's SingleCaseES: its root finder stops at 1e-4 of the range."""
+    before, after = [20, 20, 26, 25, 22, 23], [28, 25, 24, 27, 30, 30, 29]
+    truth = np.repeat([0, 1], [6, 7])
+    value = auc_interval(truth, np.array(before + after)).value
+    assert value == pytest.approx(0.9166667, abs=1e-7)
+    assert newcombe_interval(value, 7, 6) == pytest.approx((0.5973406, 0.9860176), abs=5e-5)
+
+
+@pytest.mark.parametrize("auc", [0.0, 0.02, 0.5, 0.9, 1.0])
+def test_newcombes_ends_solve_its_equation(auc):
+    low, high = newcombe_interval(auc, 12, 80, 0.9)
+    z2 = scipy.stats.norm.ppf(0.95) ** 2
+    for end in (low, high):
+        if 0 < end < 1:
+            spread = end * (1 - end) * (1 + 45 * ((1 - end) / (2 - end) + end / (1 + end)))
+            assert (auc - end) ** 2 == pytest.approx(z2 * spread / (12 * 80), rel=1e-6)
+    assert low <= auc <= high and high - low > 0.01
+
+
+def test_degrees_of_freedom_are_those_of_brunner_and_munzel():
+    truth, scores = data(30, 50)
+    found = auc_interval(truth, scores)
+    theirs = scipy.stats.brunnermunzel(scores[truth == 0], scores[truth == 1])
+    # Their statistic is (AUC - 1/2) / error; its p tells the degrees of freedom.
+    statistic = (found.value - 0.5) / found.error
+    assert abs(theirs.statistic) == pytest.approx(statistic)
+    assert theirs.pvalue == pytest.approx(2 * scipy.stats.t.sf(statistic, found.freedom))
+    half = scipy.stats.t.ppf(0.975, found.freedom) * found.error
+    half /= found.value * (1 - found.value)
+    ends = expit(logit(found.value) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+
+
+def test_few_positives_join_newcombes_interval():
+    truth, scores = data(10, 90)
+    found, alone = auc_interval(truth, scores), newcombe_interval(0.0, 10, 90)
+    joined = newcombe_interval(found.value, 10, 90)
+    assert found.low <= joined[0] and found.high >= joined[1] and alone[0] == 0
+
+
+@pytest.mark.parametrize("scores", [[1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1], [1] * 7])
+@pytest.mark.parametrize("patients", [None, list("aabbccd")])
+def test_there_is_always_a_width(scores, patients):
+    truth = np.array([1, 1, 1, 0, 0, 0, 0])
+    found = auc_interval(truth, np.array(scores, float), patients)
+    assert found.high - found.low > 0.1 and found.low <= found.value <= found.high
+
+
+def test_one_patient_of_a_class_has_no_interval():
+    truth, scores = data(3, 20)
+    found = auc_interval(truth, scores, np.append(["a"] * 3, np.arange(20).astype(str)))
+    assert np.isnan(found.low) and np.isnan(found.error) and found.units == 1
+    assert 0 < found.value <= 1
+
+
+def test_units_are_patients_and_copies_add_nothing():
+    truth, scores = data(25, 60)
+    alone = auc_interval(truth, scores)
+    twice = auc_interval(np.tile(truth, 2), np.tile(scores, 2), np.tile(np.arange(85), 2))
+    assert twice.value == pytest.approx(alone.value)
+    assert (twice.low, twice.high) == pytest.approx((alone.low, alone.high))
+    assert auc_interval(np.tile(truth, 2), np.tile(scores, 2)).low > alone.low
+
+
+def test_a_difference_is_delongs_with_students_t():
+    truth, scores = data(12, 80, models=2)
+    found, normal = auc_difference(truth, scores), delong(truth, scores).difference()
+    assert (found.value, found.error) == pytest.approx(normal[:2])
+    assert found.p == pytest.approx(
+        2 * scipy.stats.t.sf(abs(found.value) / found.error, found.freedom)
+    )
+    assert 11 <= found.freedom <= 90 and found.p > normal[2]
+    assert found.low < found.value < found.high and found.units == 12
+
+
+def test_a_difference_without_error_still_has_a_width():
+    truth = np.repeat([1, 0], [5, 30])
+    perfect = np.stack([truth, 2 * truth]).astype(float)
+    same = auc_difference(truth, perfect)
+    assert same.value == 0 and same.p == 1 and same.low < -0.1 and same.high > 0.1
+    opposite = auc_difference(truth, np.stack([truth, 1 - truth]).astype(float))
+    assert opposite.value == 1 and np.isnan(opposite.p) and 0.5 < opposite.low < 1
+
+
+def test_average_precision_takes_the_spread_of_its_redraws_and_not_their_place():
+    truth, scores = data(15, 100, shift=1.0)
+    redraws = bootstrap(truth, scores, resamples=300, seed=3, average_precision=True)
+    value, replicates = average_precision(truth, scores), redraws.average_precision[:, 0]
+    found = logit_ends(value, replicates.std(ddof=1), 15)
+    again = []
+    for counts in resample_counts(3, 300, 115):
+        again.append(average_precision(np.repeat(truth, counts), np.repeat(scores, counts)))
+    half = scipy.stats.t.ppf(0.975, 14) * np.std(again, ddof=1) / (value * (1 - value))
+    assert found == pytest.approx(tuple(expit(logit(value) + np.array([-half, half]))))
+    assert np.mean(again) > value  # why their percentiles are not used
+
+
+def test_average_precision_of_one_has_a_width():
+    low, high = logit_ends(1.0, 0.0, 8)
+    assert high == 1 and low < 0.8
+    assert np.isnan(logit_ends(0.5, 0.1, 1)).all()
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_levels_are_checked(level):
+    with pytest.raises(ValueError, match="level"):
+        auc_interval(*data(30, 30), level=level)
+
+
+def test_a_class_is_missing():
+    with pytest.raises(ValueError, match="0 positive and 3 negative"):
+        auc_interval([0, 0, 0], [1.0, 2.0, 3.0])
