@@ -10,7 +10,7 @@ from jaxcxr.results.captions import average_words
 
 def notes(statistics: dict[str, Any]) -> list[str]:
     """Say what was left out, what could not be estimated and what contradicts."""
-    return [
+    said = [
         *_read_before(statistics),
         *_seen(statistics),
         *(f"{note}." for note in statistics.get("notes", [])),
@@ -21,10 +21,11 @@ def notes(statistics: dict[str, Any]) -> list[str]:
         *_subgroups(statistics),
         *_comparison(statistics),
     ]
+    return list(dict.fromkeys(said))  # several trainings have the same to say
 
 
 def _read_before(statistics: dict[str, Any]) -> Iterator[str]:
-    for which, origin in _models(statistics).items():
+    for which, origin in _models(statistics):
         rule = origin.get("test_read_before")
         if rule:
             yield (
@@ -34,14 +35,17 @@ def _read_before(statistics: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _models(statistics: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each model's predictions say of their making, by words that tell them apart."""
-    comparison = statistics.get("comparison") or {}
-    return {"": statistics["origin"], " compared with": comparison.get("against_origin", {})}
+def _models(statistics: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each training's predictions say of their making, with words that tell models apart."""
+    own = statistics.get("trainings") or [statistics]
+    yield from (("", one["origin"]) for one in own)
+    against = (statistics.get("comparison") or {}).get("against_origin", {})
+    others = against if isinstance(against, list) else [against]
+    yield from ((" compared with", one) for one in others)
 
 
 def _seen(statistics: dict[str, Any]) -> Iterator[str]:
-    for which, origin in _models(statistics).items():
+    for which, origin in _models(statistics):
         datasets = origin.get("saw_before") or []
         if datasets:
             yield (

@@ -9,6 +9,9 @@ from study.left_by_run import leave, write_predictions
 from configs.study import paper
 from jaxcxr.evaluate import evaluate
 from jaxcxr.run.directory import PREDICTIONS
+from jaxcxr.study.analyses.further import further_analyses
+from jaxcxr.study.analyses.gathering import read_paired
+from jaxcxr.study.analyses.paired import measure
 from jaxcxr.study.planning.cross_jobs import cross_predictions, other_datasets
 from jaxcxr.study.planning.definition import ANALYSES, Grid, Study, Variant, label_efficiency
 from jaxcxr.study.planning.grid import plan_study
@@ -112,3 +115,13 @@ def finish(chosen, out):
                 frame = predict(theirs, f"{experiment.id} on {dataset}", 0.4)
                 write_predictions(cross_predictions(experiment, dataset), frame, origin)
     return plan
+
+
+def run_analyses(chosen, out, report):
+    """Return the further tables by name, and the figures."""
+    plan = plan_study(chosen, out)
+    grid = chosen.grids[0]
+    read = [read_paired(chosen, plan, grid, dataset) for dataset in grid.datasets]
+    comparisons = [measure(one, chosen.resamples) for one in read if one is not None]
+    tables, drawings = further_analyses(chosen, plan, report, comparisons)
+    return {table.name: table for table in tables}, drawings
