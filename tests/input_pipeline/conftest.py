@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from input_pipeline import shards
 from input_pipeline.cohort import Cohort, load_cohort
 from input_pipeline.datasets.uka_cxr import COLUMNS
+from input_pipeline.loader import open_prepared
+from input_pipeline.prepare import prepare
 
 SPLITS = ("train", "train", "validation", "test")
 
@@ -67,3 +70,12 @@ def cohort(raw_dir: Path) -> Cohort:
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten images a shard: 48 images make 3 + 2 + 2 shards."""
     monkeypatch.setattr("input_pipeline.shards.SHARD_IMAGES", 10)
+
+
+@pytest.fixture
+def prepared(cohort, raw_dir, tmp_path, small_shards):
+    """24 images for training in 3 shards, 12 for validation, 12 for the test; some rejected."""
+    (raw_dir / "images" / "00000.png").write_bytes(b"no image")
+    write = lambda todo: [shards.write(shard) for shard in todo]  # noqa: E731
+    prepare(cohort, raw_dir, tmp_path / "p", size=24, write=write, max_rejects=0.1)
+    return open_prepared(tmp_path / "p")

@@ -1,5 +1,7 @@
 """A wrong config ends in one sentence that names the field and what would do."""
 
+import json
+
 import pytest
 from ml_collections import ConfigDict
 
@@ -134,3 +136,18 @@ def test_the_defaults_are_the_studys_and_those_that_do_nothing():
     assert config["mesh"] == {"data": -1, "fsdp": 1}
     assert (config["model"]["head"], config["model"]["init"]) == ("new", "pretrained")
     assert config["model"]["resample_at"] == "forward"
+
+
+def test_epochs_of_a_cosine_schedule_are_the_experiment():
+    def written(epochs):
+        config = study_config()
+        config.epochs = epochs
+        return json.loads(config.to_json())
+
+    old, new = written(2), written(3)
+    assert changed_fields(old, new) == []
+    cosine = {"schedule": "cosine"}
+    assert changed_fields(old | cosine, new | cosine) == ["epochs: 2 before, 3 now"]
+    # A field within a field that came later had its default.
+    del old["model"]["resample_at"], old["mesh"]
+    assert changed_fields(old, new) == []

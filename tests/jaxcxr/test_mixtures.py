@@ -9,19 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from mixed import (
-    DATA_SWAPS,
     OTHER_DATA,
     RUN_SWAPS,
     config_of,
     copied,
     prepared_data,
-    small_config,
     swap,
-    without_identity,
 )
 
-from input_pipeline.identity import PARTS
-from input_pipeline.loader import images_at, open_prepared, train_dataset
+from input_pipeline.loader import images_at, open_prepared
 from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
@@ -60,17 +56,6 @@ def other_run(data, tmp_path_factory):
 # ---- Data ----------------------------------------------------------------------------------------
 
 
-def test_each_part_of_an_identity_stands_for_its_content_and_nothing_else(data, tmp_path):
-    first = open_prepared(data).identity
-    assert set(first) == set(PARTS)
-    moved = copied(data, tmp_path / "elsewhere")
-    assert open_prepared(moved).identity == first
-    for name, changes in OTHER_DATA.items():
-        second = open_prepared(prepared_data(tmp_path / name, **changes)).identity
-        differing = {part for part in PARTS if first[part] != second[part]}
-        assert differing == DATA_SWAPS[name], name
-
-
 def some_slow(names, *quick):
     """Every name, all but the quick ones marked slow."""
     return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
@@ -86,34 +71,6 @@ def test_a_run_goes_on_with_its_own_data_alone(data, run, tmp_path, name):
         run_experiment(config_of(other, **changes), directory)
     assert sorted(p.name for p in (directory / CHECKPOINTS).iterdir()) == before
     run_experiment(config_of(copied(data, tmp_path / "moved")), directory)  # the same, moved
-
-
-@pytest.mark.parametrize("file", ["records.parquet", "cohort.json", "shard"])
-def test_a_file_of_another_preparation_is_noticed(data, tmp_path, file):
-    mixed = copied(data, tmp_path / "mixed")
-    other = prepared_data(tmp_path / "other", pixels=1, order=1)
-    names = [p.name for p in data.glob("*train.array_record*")] if file == "shard" else [file]
-    for name in names:
-        shutil.copy(other / name, mixed / name)
-    with pytest.raises(InputError, match="not of one preparation"):
-        prepared = open_prepared(mixed)
-        next(iter(train_dataset(prepared, labels=None, batch_size=16, seed=0)))
-    with pytest.raises(InputError, match="not of one preparation"):
-        run_experiment(config_of(mixed), tmp_path / "run")
-    assert not (tmp_path / "run" / "config.json").exists()
-
-
-def test_records_in_another_order_than_the_shards_are_noticed_even_without_identity(data, tmp_path):
-    mixed = without_identity(copied(data, tmp_path / "mixed"))
-    records = pd.read_parquet(mixed / "records.parquet")
-    records.iloc[::-1].to_parquet(mixed / "records.parquet", index=False)
-    with pytest.raises(InputError, match=r"of the shards is row 0 of \w+, where"):
-        run_experiment(config_of(mixed), tmp_path / "run")
-
-
-def test_data_of_before_get_their_identity_from_their_content(data, tmp_path):
-    old = without_identity(copied(data, tmp_path / "old"))
-    assert open_prepared(old).identity == open_prepared(data).identity
 
 
 # ---- Runs ----------------------------------------------------------------------------------------
@@ -169,21 +126,6 @@ def test_more_epochs_after_the_test_split_was_read_are_marked_in_all_that_follow
         run_experiment(config_of(data, patience=2, epochs=3), directory)
     predict_run(directory, tmp_path / "p.parquet", ["validation"])
     assert "test_read_before" in read_predictions(tmp_path / "p.parquet").origin
-
-
-def test_epochs_of_a_cosine_schedule_are_the_experiment():
-    from jaxcxr.config import changed_fields
-
-    old, new = (json.loads(config_of(".", epochs=n).to_json()) for n in (2, 3))
-    assert changed_fields(old, new) == []
-    cosine = {"schedule": "cosine"}
-    assert changed_fields(old | cosine, new | cosine) == ["epochs: 2 before, 3 now"]
-    # A field within a field that came later had its default.
-    del old["model"]["resample_at"], old["mesh"]
-    assert changed_fields(old, new) == []
-
-
-# ---- What was learnt -----------------------------------------------------------------------------
 
 
 def test_what_weights_learnt_is_remembered_at_any_depth_and_not_tested_on(run, data, tmp_path):
@@ -340,7 +282,3 @@ def test_a_run_of_before_is_not_taken_to_be_of_other_data(old_run, data, tmp_pat
     finally:
         shutil.rmtree(data)
         kept.rename(data)
-
-
-def test_the_config_of_these_tests_is_small():
-    assert small_config().epochs == 2
