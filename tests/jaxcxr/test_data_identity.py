@@ -1,4 +1,4 @@
-"""A prepared dataset's identity: what it stands for, and files of two preparations in one folder."""
+"""A prepared dataset's identity: what it stands for, and mixed files."""
 
 import shutil
 
