@@ -18,6 +18,7 @@ from jaxcxr.stats import (
     delong,
     disagreement,
     holm,
+    redraws_for,
 )
 
 
@@ -278,3 +279,19 @@ def test_the_smallest_p_of_the_redraws_stands_for_any_smaller_one():
     for times, apart in ((11.75, False), (12, True)):
         p, theirs = np.array([2 * times / 29]), np.array([1e-9])
         assert disagreement(p, theirs, np.array([28]))[0] == apart
+
+
+def test_the_ends_of_p_are_p_values():
+    for adjust in (benjamini_hochberg, holm):
+        np.testing.assert_allclose(adjust([0.0, 1.0]), [0, 1])
+        for wrong in (-1e-9, 1 + 1e-9):
+            with pytest.raises(ValueError, match="between 0 and 1"):
+                adjust([0.5, wrong])
+
+
+def test_redraws_grow_with_the_family_so_that_its_smallest_p_can_be_found():
+    assert redraws_for(1) == redraws_for(25) == 1000
+    assert redraws_for(26) == 40 * 26
+    assert redraws_for(3, least=50) == 120
+    for tests in (30, 108, 1000):
+        assert tests * 2 / (redraws_for(tests) + 1) < 0.05
