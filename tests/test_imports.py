@@ -54,7 +54,7 @@ def test_the_core_runs_without_torch_and_tensorflow():
     program = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['tensorflow'] = None\n"
-        "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate\n"
+        "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate, jaxcxr.probing.probe\n"
         "import jaxcxr.study.report\n"
         "import input_pipeline.__main__, input_pipeline.prepare, convert.__main__\n"
     )
@@ -66,8 +66,8 @@ def test_the_core_runs_without_torch_and_tensorflow():
 @pytest.mark.parametrize(
     "module",
     [
-        *("convert", "input_pipeline", "jaxcxr.evaluate", "jaxcxr.main", "jaxcxr.portability"),
-        *("jaxcxr.predict", "jaxcxr.study"),
+        *("convert", "input_pipeline", "jaxcxr.embed", "jaxcxr.evaluate", "jaxcxr.main"),
+        *("jaxcxr.portability", "jaxcxr.predict", "jaxcxr.probe", "jaxcxr.study"),
     ],
 )
 def test_help_answers_without_the_heavy_libraries(module):
@@ -79,7 +79,8 @@ def test_help_answers_without_the_heavy_libraries(module):
         f"    runpy.run_module('{module}', run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        "heavy = {'jax', 'torch', 'tensorflow_datasets', 'matplotlib', 'pandas', 'grain'}\n"
+        "heavy = {'jax', 'torch', 'tensorflow_datasets', 'matplotlib', 'pandas', 'grain',\n"
+        "         'sklearn'}\n"
         "print(*sorted(heavy & set(sys.modules)), end='', file=sys.stderr)\n"
     )
     done = subprocess.run(

@@ -44,12 +44,12 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     batch_size = fill_devices(config.eval_batch_size, mesh)
     forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
     rejects: list[tuple[str, str]] = []
-    readable = _read(_files(paths), origin["recipe"], config.image_size, rejects)
+    readable = read_images(find_images(paths), origin["recipe"], config.image_size, rejects)
     names, logits = [], []
-    for batch_names, images in _batches(readable, batch_size):
+    for batch_names, images in padded_batches(readable, batch_size):
         names += batch_names
         logits.append(forward(params, images)[: len(batch_names)])
-    _report(out, rejects)
+    report_rejects(out, rejects)
     if not names:
         raise InputError(f"none of {len(rejects)} files can be read; see {_rejects(out)}")
     described = {"image_id": names, "patient_id": "", "split": "files", "view": "", "sex": ""}
@@ -58,7 +58,12 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     write_predictions(out, [pd.concat([frame, scores], axis=1)], origin)
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """List files, and every image file in folders.
+
+    Raises:
+      InputError: a path does not exist, or there is no image.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -73,9 +78,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _read(
+def read_images(
     files: Sequence[Path], recipe: str, size: int, rejects: list[tuple[str, str]]
 ) -> Iterator[tuple[str, np.ndarray]]:
+    """Give each readable file's name and image `[size, size]` uint8; add the others to `rejects`."""
     for path in files:
         try:
             yield str(path), RECIPES[recipe](read_file(path.parent, path.name), size)
@@ -83,7 +89,7 @@ def _read(
             rejects.append((str(path), str(error)))
 
 
-def _batches(
+def padded_batches(
     images: Iterator[tuple[str, np.ndarray]], batch_size: int
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Gather full batches; the last one is filled up with black images, without a name."""
@@ -105,7 +111,8 @@ def _rejects(out: Path) -> Path:
     return out.with_name(f"{out.name}.rejects.csv")
 
 
-def _report(out: Path, rejects: list[tuple[str, str]]) -> None:
+def report_rejects(out: Path, rejects: list[tuple[str, str]]) -> None:
+    """Name what could not be read, with the reasons, in `OUT.rejects.csv` and on the terminal."""
     _rejects(out).unlink(missing_ok=True)
     if not rejects:
         return
