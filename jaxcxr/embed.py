@@ -1,6 +1,8 @@
 """Features of a frozen backbone, once: class token and mean patch token of each image.
 
-    python -m jaxcxr.embed (--weights FILE | --run DIR) (--data PREPARED | --images FILES) --out FILE
+    python -m jaxcxr.embed --weights FILE --data PREPARED --out FILE
+
+or `--run DIR` for the weights, or `--images FILES` for the data.
 
 `--out` ends in .npz or .parquet. The same command goes on after a kill. What the file holds is in
 `jaxcxr.inference.embeddings_file`; `jaxcxr.probe` fits heads on it.

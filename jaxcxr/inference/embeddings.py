@@ -27,7 +27,7 @@ from jaxcxr.inference.embeddings_file import (
     read_embeddings,
     write_embeddings,
 )
-from jaxcxr.inference.features import Extract, features_of_split, make_extract
+from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.inference.forward import fill_devices
 from jaxcxr.inference.image_files import find_images, padded_batches, read_images, report_rejects
 from jaxcxr.model import ViT, flatten, load, read_header, split

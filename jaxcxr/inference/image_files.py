@@ -81,7 +81,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 def read_images(
     files: Sequence[Path], recipe: str, size: int, rejects: list[tuple[str, str]]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Give each readable file's name and image `[size, size]` uint8; add the others to `rejects`."""
+    """Give the names and images `[size, size]` uint8 of what is readable; note the `rejects`."""
     for path in files:
         try:
             yield str(path), RECIPES[recipe](read_file(path.parent, path.name), size)
