@@ -25,16 +25,17 @@ def too_few_steps(config: ConfigDict, width: int, total_steps: int) -> str | Non
 
     Args:
       config: the experiment's.
-      width: of the class token; a fresh head's weights are uniform in +-1/sqrt(width).
+      width: of the class token; a fresh head's weights are uniform in +-1/sqrt(width), so that
+        their standard deviation is 1/sqrt(3 width).
       total_steps: of the whole training.
     """
-    drawn = width**-0.5
+    drawn = (3 * width) ** -0.5
     reach = head_reach(config, total_steps)
     if config.model.head != "new" or reach >= drawn:
         return None
     return (
         f"warning: {total_steps} steps are too few for this learning rate: they move a weight of "
-        f"the head by {reach:.2g} at most, and it starts anywhere within {drawn:.2g} of zero, so "
-        f"that the head stays near its random start; {drawn / reach:.0f} times the steps or the "
+        f"the head by {reach:.2g} at most, and it starts at random about {drawn:.2g} from zero, so "
+        f"that the head stays near where it starts; {drawn / reach:.2g} times the steps or the "
         "learning rate would do, or a head that starts from a probe (--config.model.head=probe)"
     )
