@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.probing.floor import FLOOR, read_floor
 from jaxcxr.results.predictions import ORIGIN_KEY
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
 from jaxcxr.study.analyses.paired import Measured
@@ -109,6 +110,7 @@ def _run(
         ("Changes to it", "\n".join(_overrides(experiment, out))),
         ("Weights, sha256", origin.get("weights_sha256", "not recorded")),
         ("Started from", _start(origin, by_weights)),
+        ("Floor", _floor(experiment)),
         ("Data", _data(experiment, origin, out)),
         ("Code", _code(origin, environment)),
         ("Ran on", _machine(environment)),
@@ -165,6 +167,15 @@ def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
     source = before.get("provenance", {}).get("source", "")
     described = f" ({source})" if source and not run else ""
     return f"{run}{before.get('file', 'a weights file')}{described}, sha256 {digest or 'unknown'}"
+
+
+def _floor(experiment: Experiment) -> str:
+    """Say whether the training ended above what its frozen start knew."""
+    floor = read_floor(experiment.directory / FLOOR)
+    if floor is None:
+        return "not measured"
+    verdict = floor.verdict()
+    return f"{verdict[0].upper()}{verdict[1:]}."
 
 
 def _data(experiment: Experiment, origin: dict[str, Any], out: Path) -> str:
