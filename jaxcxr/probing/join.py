@@ -105,6 +105,12 @@ def _check_learnt_nobody(path: Path, origin: Mapping[str, Any], prepared: Prepar
     for data in _learnt_from(origin.get("provenance"), prepared.dataset):
         if data.resolve() == prepared.path.resolve():
             continue
+        if not (data / "cohort.json").is_file():
+            raise InputError(
+                f"{path}: its weights were trained on {prepared.dataset} as prepared in {data}, "
+                f"which is not there, so that nobody can tell whether they learnt from patients "
+                f"who are tested on in {prepared.path}; put it there, or take other weights"
+            )
         learnt = set(training_units(open_prepared(data).records("train")))
         if leaked := sorted(learnt & judged):
             raise InputError(

@@ -222,6 +222,14 @@ def test_weights_that_learnt_from_the_patients_to_be_judged_are_refused(
             probe(path, tiny_data, tmp_path / "out")
 
 
+def test_weights_whose_training_patients_nobody_can_name_are_refused(embedded, tiny_data, tmp_path):
+    origin = read_embeddings(embedded).origin
+    learnt = {"dataset": "padchest", "config": {"data": str(tmp_path / "gone")}}
+    path = _changed(embedded, tmp_path / "e.npz", origin={**origin, "provenance": learnt})
+    with pytest.raises(InputError, match="gone, which is not there"):
+        probe(path, tiny_data, tmp_path / "out")
+
+
 def test_scikit_learn_is_not_imported_before_a_head_is_fitted():
     program = "import jaxcxr.training.train, sys; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -110,7 +110,8 @@ def test_a_finished_training_says_its_verdict_again(usual, tiny_data, capsys):
 )
 def test_the_verdict(floor, start, kept, verdict, tmp_path):
     named = {"a": None if np.isnan(start) else start, "b": None}
-    found = Floor(floor, {"a": floor, "b": None}, 0.1, "validation", {"train": 9}, named)
+    known = {"a": None if np.isnan(floor) else floor, "b": None}
+    found = Floor(floor, known, 0.1, "validation", {"train": 9}, named)
     # Ten images of each class; every positive is above `10 * kept` of the negatives.
     truth = np.array([[1, 0]] * 10 + [[0, 0]] * 10) if kept == kept else np.zeros((20, 2), int)
     scores = np.zeros((20, 2))
