@@ -75,7 +75,7 @@ class Floor:
         what = f"epoch {self.kept['epoch']}, validation AUC {reached:.4f}"
         floor = f"{self.validation_auc:.4f}, what a logistic regression on its frozen start reaches"
         moved = [
-            abs(value - self.start[name])  # type: ignore[operator]
+            abs(value - self.start[name])
             for name, value in self.kept["labels"].items()
             if value is not None
         ]
