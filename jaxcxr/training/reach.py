@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
@@ -36,6 +38,7 @@ def too_few_steps(config: ConfigDict, width: int, total_steps: int) -> str | Non
     return (
         f"warning: {total_steps} steps are too few for this learning rate: they move a weight of "
         f"the head by {reach:.2g} at most, and it starts at random about {drawn:.2g} from zero, so "
-        f"that the head stays near where it starts; {drawn / reach:.2g} times the steps or the "
-        "learning rate would do, or a head that starts from a probe (--config.model.head=probe)"
+        f"that the head stays near where it starts; {math.ceil(drawn / reach):,} times the steps "
+        "or the learning rate would do, or a head that starts from a probe "
+        "(--config.model.head=probe)"
     )
