@@ -107,7 +107,7 @@ def _compare(found: list[dict]) -> dict:
     value = _mean(found, rows)
     redrawn = np.array([_mean(found, [_redraw(one, rng) for one in found]) for _ in range(REDRAWS)])
     low, high = np.nanpercentile(redrawn, [2.5, 97.5], axis=0)
-    described = {}
+    described: dict[str, float] = {}
     for place, label in enumerate((*LABELS, "mean")):
         floors = [one["floor"].labels for one in found]
         known = LABELS if label == "mean" else (label,)
