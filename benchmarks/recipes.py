@@ -28,15 +28,16 @@ from jaxcxr.training.train import train
 
 REDRAWS = 500
 LABELS = ("Pneumonia", "Edema", "Pleural effusion", "Atelectasis")
-# What each changes of the recommended recipe, or of the study's where it says so.
+# What each changes of the recommended recipe at a learning rate of 1e-5, or of the study's where it
+# says so.
 RECIPES: dict[str, dict] = {
     "study": {"from_study": True},
     "study, its weights' pixels, cosine": {
         **{"from_study": True, "normalization": "weights", "schedule": "cosine"},
     },
-    "recommended": {},
+    "head from the probe": {},
+    "learning rate 1e-4 (recommended)": {"learning_rate": 1e-4},
     "without layer-wise decay": {"layer_decay": 1.0},
-    "learning rate x 10": {"learning_rate": 1e-4},
     "random head": {"model.head": "new"},
     "random head, its own learning rate": {"model.head": "new", "head_learning_rate": 1e-2},
     "head learning rate x 10": {"head_learning_rate": 1e-4},
@@ -75,6 +76,7 @@ def _train(name: str, data: str, seed: int, options: argparse.Namespace) -> dict
     """Train, and return `truth`, `patients`, `fine-tuned` and `floor` logits of validation."""
     changes = dict(RECIPES[name])
     config = study_config() if changes.pop("from_study", False) else recommended.get_config()
+    config.learning_rate = 1e-5
     config.data, config.seed, config.model.weights = data, seed, options.weights
     prepared = open_prepared(data)
     config.image_size = prepared.image_size

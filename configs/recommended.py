@@ -16,9 +16,9 @@ def get_config():
     config.model.head = "probe"
     config.normalization = "weights"
     config.pos_weight = "none"
-    config.learning_rate = 1e-5
+    config.learning_rate = 1e-4
     config.schedule = "cosine"
-    config.warmup_steps = 20
+    config.warmup_steps = 10
     config.layer_decay = 0.75
     config.clip_norm = 1.0
     config.weight_decay = 0.01
