@@ -92,10 +92,20 @@ def eval_batches(
     split: str,
     labels: Sequence[str] | None,
     batch_size: int,
+    rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> Iterator[Batch]:
     """Batches in the order of `prepared.records(split)`; the last is filled up by its first image.
+
+    Args:
+      prepared: the dataset.
+      split: to read.
+      labels: names to give, in this order; None for all.
+      batch_size: images of a global batch.
+      rows: of `prepared.records(split)` to read, in this order; None for all.
+      process_index: whose contiguous part of each global batch to give.
+      process_count: how many parts there are.
 
     Returns:
       Batches as of `train_dataset`, with `valid` `[batch]` float32: 1 for an image of the split, 0
@@ -105,13 +115,14 @@ def eval_batches(
       InputError: a label, split or shard is not there.
     """
     images = _Images(prepared, split, labels)
+    chosen = np.arange(len(images)) if rows is None else rows
     part = batch_size // process_count
-    for start in range(0, len(images), batch_size):
-        rows = np.arange(start, start + batch_size)
-        valid = rows < len(images)
-        rows = np.where(valid, rows, start)
+    for start in range(0, len(chosen), batch_size):
+        places = np.arange(start, start + batch_size)
+        valid = places < len(chosen)
+        places = np.where(valid, places, start)
         mine = slice(process_index * part, (process_index + 1) * part)
-        yield images.batch(rows[mine]) | {"valid": valid[mine].astype(np.float32)}
+        yield images.batch(chosen[places[mine]]) | {"valid": valid[mine].astype(np.float32)}
 
 
 def images_at(prepared: Prepared, split: str, rows: np.ndarray) -> np.ndarray:

@@ -16,16 +16,17 @@ from jaxcxr.errors import InputError
 # What an experiment's identity does not depend on: a run may be resumed with these changed. Of
 # `data` and `model.weights` the places may change; `jaxcxr.run.belongs` compares the content.
 RESUMABLE_CHANGES = (
-    *("checkpoint_every", "data", "epochs", "log_every", "mesh.data", "mesh.fsdp"),
+    *("checkpoint_every", "data", "epochs", "floor", "log_every", "mesh.data", "mesh.fsdp"),
     *("model.weights", "patience", "wandb"),
 )
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
-    "model.head": ("new", "keep"),
+    "model.head": ("new", "keep", "probe"),
     "model.init": ("pretrained", "random"),
     "model.resample_at": ("load", "forward"),
     "normalization": ("study", "weights"),
+    "pos_weight": ("study", "capped", "sqrt", "effective", "none"),
     "schedule": ("constant", "cosine"),
     "selection": ("validation_auc", "last"),
     "trainable": ("all", "head", "lora"),
@@ -48,7 +49,9 @@ def study_config() -> ConfigDict:
     config.model.weights = ""  # file written by `python -m convert import` or by a training run
     config.model.init = "pretrained"  # random: the architecture of the file, fresh parameters
     config.model.spec = ConfigDict()  # fields of jaxcxr.model.ViTSpec where there is no file
-    config.model.head = "new"  # keep: that of the weights, its outputs matched to labels by name
+    # keep: that of the weights, its outputs matched to labels by name; probe: a logistic
+    # regression on the initial features, which is then epoch 0 of those to choose from
+    config.model.head = "new"
     config.model.resample_at = "forward"  # the study trains the table through the resampling
 
     config.image_size = 224
@@ -62,6 +65,7 @@ def study_config() -> ConfigDict:
     config.patience = 5  # epochs without a better validation AUC before stopping
 
     config.learning_rate = 1e-5
+    config.head_learning_rate = 0.0  # of the head alone; 0: as the others
     config.schedule = "constant"  # cosine: to zero over all epochs
     config.warmup_steps = 0
     config.weight_decay = 0.0  # on kernels only: never on biases, norms, tokens or positions
@@ -69,12 +73,14 @@ def study_config() -> ConfigDict:
     config.layer_decay = 1.0  # learning rate of each block relative to the one above it
     config.trainable = "all"  # head: linear probe; lora: low-rank updates and the head
     config.lora_rank = 8
+    config.pos_weight = "study"  # negatives / positives; see jaxcxr.training.loss for the others
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
     config.dtype = "float32"  # of the computation; parameters and optimizer stay float32
     config.remat = False  # recompute blocks in the backward pass: less memory, 1/3 more time
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # devices; -1: all that are left
 
+    config.floor = True  # probe the initial features first: what a training has to beat
     config.eval_batch_size = 64
     config.log_every = 10  # steps
     config.checkpoint_every = 200  # steps; and after every epoch
@@ -110,7 +116,9 @@ def check_config(config: ConfigDict) -> None:
             f"config.train_patients is {config.train_patients}; give a share of the training "
             "patients above 0 and at most 1, such as 0.1"
         )
-    for name in ("warmup_steps", "weight_decay", "clip_norm", "rotation_degrees"):
+    for name in (
+        *("clip_norm", "head_learning_rate", "rotation_degrees", "warmup_steps", "weight_decay"),
+    ):
         if config[name] < 0:
             raise InputError(f"config.{name} is {config[name]}; it cannot be negative")
     _check_combinations(config)

@@ -13,7 +13,8 @@ PACKAGES = ("jaxcxr", "convert", "input_pipeline")
 SHARED = ("jaxcxr", "jaxcxr.errors", "jaxcxr.files")  # `jaxcxr` alone is its version
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
 NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
-BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, "jaxcxr.inference", "jaxcxr.training")
+ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training")
+BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, *ROOMS_OF_RUNS)
 # Each room, and the rooms that its files may import from, besides the room itself.
 ROOMS = {
     "jaxcxr": (),
@@ -26,13 +27,14 @@ ROOMS = {
     "convert": (*SHARED, "jaxcxr.model", "input_pipeline.labels"),
     "jaxcxr.run": DATA_TO_MODEL,
     "jaxcxr.inference": (*DATA_TO_MODEL, "jaxcxr.stats"),
-    "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference"),
+    "jaxcxr.probing": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference"),
+    "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference", "jaxcxr.probing"),
     "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
     "jaxcxr.study": ("jaxcxr.study.planning",),
-    "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training"),
+    "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.study.analyses": (*NUMBERS, "jaxcxr.study.planning"),
     "jaxcxr.study.page": (
-        *(*NUMBERS, "jaxcxr.inference"),
+        *(*NUMBERS, "jaxcxr.inference", "jaxcxr.probing"),
         *("jaxcxr.study.planning", "jaxcxr.study.analyses"),
     ),
     "jaxcxr.study.report": (
@@ -48,6 +50,8 @@ ROOMS = {
     "jaxcxr.predict": BELOW_COMMANDS,
     "jaxcxr.evaluate": BELOW_COMMANDS,
     "jaxcxr.explain": BELOW_COMMANDS,
+    "jaxcxr.embed": BELOW_COMMANDS,
+    "jaxcxr.probe": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
     "jaxcxr.portability": BELOW_COMMANDS,
 }
 
@@ -155,7 +159,7 @@ def test_the_core_runs_without_torch_and_tensorflow():
     program = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['tensorflow'] = None\n"
-        "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate\n"
+        "import jaxcxr.run, jaxcxr.main, jaxcxr.predict, jaxcxr.evaluate, jaxcxr.probing.probe\n"
         "import jaxcxr.study.report\n"
         "import input_pipeline.__main__, input_pipeline.prepare, convert.__main__\n"
     )
@@ -167,8 +171,8 @@ def test_the_core_runs_without_torch_and_tensorflow():
 @pytest.mark.parametrize(
     "module",
     [
-        *("convert", "input_pipeline", "jaxcxr.evaluate", "jaxcxr.main", "jaxcxr.portability"),
-        *("jaxcxr.predict", "jaxcxr.study"),
+        *("convert", "input_pipeline", "jaxcxr.embed", "jaxcxr.evaluate", "jaxcxr.main"),
+        *("jaxcxr.portability", "jaxcxr.predict", "jaxcxr.probe", "jaxcxr.study"),
     ],
 )
 def test_help_answers_without_the_heavy_libraries(module):
@@ -180,7 +184,8 @@ def test_help_answers_without_the_heavy_libraries(module):
         f"    runpy.run_module('{module}', run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        "heavy = {'jax', 'torch', 'tensorflow_datasets', 'matplotlib', 'pandas', 'grain'}\n"
+        "heavy = {'jax', 'torch', 'tensorflow_datasets', 'matplotlib', 'pandas', 'grain',\n"
+        "         'sklearn'}\n"
         "print(*sorted(heavy & set(sys.modules)), end='', file=sys.stderr)\n"
     )
     done = subprocess.run(

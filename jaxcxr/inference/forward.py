@@ -90,10 +90,25 @@ def fill_devices(batch_size: int, mesh: Mesh) -> int:
 
 def mean_auc(prepared: Prepared, split: str, labels: Sequence[str], logits: np.ndarray) -> float:
     """Mean AUC over the labels with both classes among the known; NaN if there is none."""
-    truth = prepared.records(split)[list(labels)].to_numpy()
-    aucs = []
-    for column in range(len(labels)):
+    return mean_of_known(label_aucs(prepared.records(split)[list(labels)].to_numpy(), logits))
+
+
+def label_aucs(truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """AUC of each label, `[labels]`, NaN where the known do not have both classes.
+
+    Args:
+      truth: `[images, labels]`: 1, 0, or -1 where unknown.
+      logits: `[images, labels]`.
+    """
+    aucs = np.full(truth.shape[1], np.nan)
+    for column in range(truth.shape[1]):
         known = truth[:, column] >= 0
         if len(np.unique(truth[known, column])) == 2:
-            aucs.append(auc(truth[known, column, None], logits[known, column, None])[0])
-    return float(np.mean(aucs)) if aucs else float("nan")
+            aucs[column] = auc(truth[known, column, None], logits[known, column, None])[0]
+    return aucs
+
+
+def mean_of_known(values: np.ndarray) -> float:
+    """Mean over what is not NaN; NaN if all is."""
+    known = values[~np.isnan(values)]
+    return float(np.mean(known)) if len(known) else float("nan")

@@ -48,13 +48,13 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     batch_size = fill_devices(config.eval_batch_size, mesh)
     forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
     rejects: list[tuple[str, str]] = []
-    readable = _read(_files(paths), origin["recipe"], config.image_size, rejects)
+    readable = read_images(find_images(paths), origin["recipe"], config.image_size, rejects)
     names, logits, digests = [], [], []
-    for batch_names, images in _batches(readable, batch_size):
+    for batch_names, images in padded_batches(readable, batch_size):
         names += batch_names
         digests += [int(digest_of_pixels(image.data), 16) for image in images[: len(batch_names)]]
         logits.append(forward(params, images)[: len(batch_names)])
-    _report(out, rejects)
+    report_rejects(out, rejects)
     if not names:
         raise InputError(f"none of {len(rejects)} files can be read; see {_rejects(out)}")
     split_of = _split_of(names, np.array(digests, np.uint64), read_learnt(directory / WEIGHTS))
@@ -77,7 +77,12 @@ def _split_of(names: Sequence[str], digests: np.ndarray, learnt: Learnt) -> list
     return np.where(seen, "train", "files").tolist()
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """List files, and every image file in folders.
+
+    Raises:
+      InputError: a path does not exist, or there is no image.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -92,9 +97,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _read(
+def read_images(
     files: Sequence[Path], recipe: str, size: int, rejects: list[tuple[str, str]]
 ) -> Iterator[tuple[str, np.ndarray]]:
+    """Give the names and images `[size, size]` uint8 of what is readable; note the `rejects`."""
     for path in files:
         try:
             yield str(path), RECIPES[recipe](read_file(path.parent, path.name), size)
@@ -102,7 +108,7 @@ def _read(
             rejects.append((str(path), str(error)))
 
 
-def _batches(
+def padded_batches(
     images: Iterator[tuple[str, np.ndarray]], batch_size: int
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Gather full batches; the last one is filled up with black images, without a name."""
@@ -124,7 +130,8 @@ def _rejects(out: Path) -> Path:
     return out.with_name(f"{out.name}.rejects.csv")
 
 
-def _report(out: Path, rejects: list[tuple[str, str]]) -> None:
+def report_rejects(out: Path, rejects: list[tuple[str, str]]) -> None:
+    """Name what could not be read, with the reasons, in `OUT.rejects.csv` and on the terminal."""
     _rejects(out).unlink(missing_ok=True)
     if not rejects:
         return

@@ -96,7 +96,7 @@ def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
         rngs = nnx.Rngs(config.seed)
         return ViT(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
     options |= {"resample_at": config.model.resample_at, "seed": config.seed}
-    if config.model.head == "new":
+    if config.model.head != "keep":
         return load(config.model.weights, num_labels=len(labels), **options)
     model = load(config.model.weights, **options)
     _keep_outputs(model, config.model.weights, labels)

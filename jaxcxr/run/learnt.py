@@ -6,6 +6,7 @@ that starts from such weights adds its own, so that none is forgotten at any dep
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -48,6 +49,22 @@ def learnt_by(prepared: Prepared, rows: np.ndarray, before: Mapping[str, np.ndar
 def to_tensors(learnt: Learnt) -> dict[str, np.ndarray]:
     """Name them as tensors of a weights file."""
     return {f"{EXTRA}learnt/{kind}": values for kind, values in learnt.items()}
+
+
+def to_json(learnt: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Write them as text, for the JSON that another file keeps of its making."""
+    return {
+        kind: base64.b64encode(np.ascontiguousarray(values, "<u8").tobytes()).decode()
+        for kind, values in learnt.items()
+    }
+
+
+def from_json(written: Mapping[str, str]) -> Learnt:
+    """Read back what `to_json` wrote."""
+    return {
+        kind: np.frombuffer(base64.b64decode(text), "<u8").astype(np.uint64)
+        for kind, text in written.items()
+    }
 
 
 def read_learnt(weights_file: str | Path) -> Learnt:

@@ -6,20 +6,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+CAP = 10.0
+BETA = 0.999  # one of the values of Cui et al., who saw little difference between them
 
-def positive_weights(labels: np.ndarray) -> np.ndarray:
-    """Weight of a positive of each label: negatives / positives (the study's code, section 1.3).
+
+def positive_weights(labels: np.ndarray, rule: str = "study") -> np.ndarray:
+    """Weight of a positive of each label, against 1 for a negative.
 
     Args:
       labels: `[images, labels]` of the training split only: 1, 0, or -1 where unknown.
+      rule: `study`: negatives / positives (the study's code, section 1.3); `capped`: that, at most
+        10; `sqrt`: its square root; `effective`: the ratio of effective numbers of images
+        (1 - 0.999^n) (Cui et al. 2019, arXiv 1901.05555); `none`: 1.
 
     Returns:
       `[labels]` float32. A label without positives gets 1: no image uses its weight.
     """
     positives = (labels == 1).sum(0)
     negatives = (labels == 0).sum(0)
-    weights = np.divide(negatives, positives, out=np.ones(len(positives)), where=positives > 0)
-    return weights.astype(np.float32)
+    ratio = np.divide(negatives, positives, out=np.ones(len(positives)), where=positives > 0)
+    if rule == "effective":
+        # A label of positives alone would get 0, as under `study`.
+        ratio = np.where(
+            positives > 0, (1 - BETA**negatives) / (1 - BETA ** np.maximum(positives, 1)), 1
+        )
+    by_rule = {
+        "capped": np.minimum(ratio, CAP),
+        "sqrt": np.sqrt(ratio),
+        "none": np.ones_like(ratio),
+    }
+    return by_rule.get(rule, ratio).astype(np.float32)
 
 
 def weighted_bce_sum(

@@ -65,7 +65,8 @@ class Monitor:
         )
         self._task = self._progress.add_task("", total=total_steps, completed=first_step)
         if self._first_process:
-            _truncate(directory / METRICS, first_step)
+            # At the beginning even epoch 0, of a head that starts from a probe, is yet to come.
+            _truncate(directory / METRICS, first_step or -1)
             self._records = (directory / METRICS).open("a", encoding="utf-8")
             self._events = SummaryWriter(str(directory), purge_step=first_step + 1)
             self._wandb = _start_wandb(wandb, directory) if wandb else None

@@ -42,6 +42,11 @@ def learning_rate_schedule(config: ConfigDict, total_steps: int) -> optax.Schedu
     )
 
 
+def head_learning_rate(config: ConfigDict) -> float:
+    """The head's own, or that of all others where it has none."""
+    return config.head_learning_rate or config.learning_rate
+
+
 def make_optimizer(
     config: ConfigDict, depth: int, total_steps: int
 ) -> optax.GradientTransformation:
@@ -63,12 +68,24 @@ def make_optimizer(
         steps.append(optax.add_decayed_weights(config.weight_decay, mask=_kernels))
     if config.layer_decay != 1:
         steps.append(_scale_by_layer(config.layer_decay, depth))
+    if config.head_learning_rate:
+        steps.append(_scale_head(head_learning_rate(config) / config.learning_rate))
     steps.append(optax.scale_by_learning_rate(learning_rate_schedule(config, total_steps)))
     return optax.chain(*steps)
 
 
 def _kernels(params: dict[str, Any]) -> dict[str, bool]:
     return {path: path.endswith("/kernel") for path in params}
+
+
+def _scale_head(factor: float) -> optax.GradientTransformation:
+    def update(updates: dict[str, jax.Array], _: Any = None) -> dict[str, jax.Array]:
+        return {
+            path: value * factor if path.startswith("head/") else value
+            for path, value in updates.items()
+        }
+
+    return optax.stateless(update)
 
 
 def _scale_by_layer(decay: float, depth: int) -> optax.GradientTransformation:

@@ -55,22 +55,26 @@ def make_train_step(
 
     Returns:
       `train_step(state, batch)` -> `(state, metrics)`. The batch holds `image` `[batch, side,
-      side]` uint8, and `labels` and `mask` `[batch, labels]` float32. Metrics are the mean `loss`
-      over known labels and the `gradient_norm`. Random numbers depend on the seed, the step and
-      the position in the batch alone.
+      side]` uint8, or `class_token` `[batch, width]` float32 where the head alone learns from
+      features that do not change, and `labels` and `mask` `[batch, labels]` float32. Metrics are
+      the mean `loss` over known labels and the `gradient_norm`. Random numbers depend on the seed,
+      the step and the position in the batch alone.
     """
     apply, _ = split(model)
     mean, std = pixel_statistics
     mirrored = mirror_labels(labels) if config.flip else np.arange(len(labels))
 
     def loss_sum(trainable: dict, frozen: dict, batch: Batch) -> jax.Array:
-        images = to_model_input(batch["image"], mean, std)
-        logits, _ = apply(merge_lora(frozen | trainable), images)
+        if "class_token" in batch:
+            logits = batch["class_token"] @ trainable["head/kernel"] + trainable["head/bias"]
+        else:
+            images = to_model_input(batch["image"], mean, std)
+            logits = apply(merge_lora(frozen | trainable), images)[0]
         assert logits is not None
         return weighted_bce_sum(logits, batch["labels"], batch["mask"], pos_weight)
 
-    def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
-        key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
+    def augmented(step: jax.Array, batch: Batch) -> Batch:
+        key = jax.random.fold_in(jax.random.key(config.seed), step)
         images, flipped = augment(
             key, batch["image"], flip=config.flip, rotation_degrees=config.rotation_degrees
         )
@@ -78,7 +82,11 @@ def make_train_step(
             name: jnp.where(flipped[:, None], batch[name][:, mirrored], batch[name])
             for name in ("labels", "mask")
         }
-        batch = {"image": images, **truth}
+        return {"image": images, **truth}
+
+    def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        if "image" in batch:
+            batch = augmented(state["step"], batch)
         trainable, frozen = _partition(state["params"], config.trainable)
         gradient = jax.value_and_grad(partial(loss_sum, frozen=frozen))
         total, gradients = _accumulated(gradient, trainable, batch, config.accumulate)

@@ -18,6 +18,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc
 from jaxcxr.model import ViTSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
+from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.run.learnt import to_tensors
@@ -29,7 +30,9 @@ from jaxcxr.training.loss import positive_weights
 from jaxcxr.training.losses import Losses
 from jaxcxr.training.monitor import Monitor, say, summary
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
+from jaxcxr.training.reach import too_few_steps
 from jaxcxr.training.selection import Selection
+from jaxcxr.training.start import find_start
 from jaxcxr.training.step import init_state, make_train_step
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
@@ -62,9 +65,18 @@ def train(config: ConfigDict, directory: Path) -> None:
     params = flatten(split(model)[1])
     if config.trainable == "lora":
         params = add_lora(params, config.lora_rank, config.seed)
+    resumed = any((directory / CHECKPOINTS).glob("[0-9]*"))
+    first = find_start(
+        *(config, directory, model, pixels, mesh, params),
+        *(prepared, labels, lessons.rows, lessons.pos_weight),
+        resumed=resumed,
+    )
+    params, floor, cache = first.params, first.floor, first.cache
     optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
     selection = Selection(config, prepared, labels)
     predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
+    if cache is not None:
+        predict = cache.predictor(mesh)
 
     # ---- State: new, or that of the newest checkpoint -------------------------------------------
     state = init_state(config, params, optimizer)
@@ -112,9 +124,13 @@ def train(config: ConfigDict, directory: Path) -> None:
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{lessons.total_steps} of {config.batch_size} images, "
             f"{lessons.steps_per_epoch} an epoch",
+            "floor": floor.describe() if floor else "left out (config.floor)",
             "starts": f"goes on after step {first_step}" if first_step else "at the beginning",
         },
     )
+
+    if warning := too_few_steps(config, model.spec.width, lessons.total_steps):
+        say(warning)
 
     # ---- Loop -----------------------------------------------------------------------------------
     with (
@@ -130,9 +146,29 @@ def train(config: ConfigDict, directory: Path) -> None:
         )
         named = _names(lessons.records, checkpoints)
         step = first_step
+
+        def validate(epoch: int) -> None:
+            logits = predict(state["params"], prepared, "validation", labels)
+            auc = mean_auc(prepared, "validation", labels, logits)
+            validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
+            monitor.record(step, validated | (floor.beside if floor else {}))
+            if selection.choose(epoch, auc):
+                tensors = to_host(mesh, merge_lora(state["params"]))
+                if jax.process_index() == 0:
+                    chosen = origin | validated | {"trained_parameters": learning}
+                    tensors |= to_tensors(learnt)
+                    write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
+                    if floor:
+                        truth = prepared.records("validation")[list(labels)].to_numpy()
+                        floor.keep(directory / FLOOR, epoch, truth, logits)
+
+        if config.model.head == "probe" and not step:
+            validate(0)
         while step < lessons.total_steps and not selection.finished:
             batch = next(batches)
             rows = batch.pop("index")
+            if cache is not None:
+                batch = cache.batch(batch, rows)
             state, metrics = train_step(state, put_batch(mesh, batch))
             step += 1
             losses.add(step, rows, metrics, named)
@@ -142,17 +178,7 @@ def train(config: ConfigDict, directory: Path) -> None:
                 continue
             losses.settle(named)
             if end_of_epoch:
-                epoch = step // lessons.steps_per_epoch
-                logits = predict(state["params"], prepared, "validation", labels)
-                auc = mean_auc(prepared, "validation", labels, logits)
-                validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
-                monitor.record(step, validated)
-                if selection.choose(epoch, auc):
-                    tensors = to_host(mesh, merge_lora(state["params"]))
-                    if jax.process_index() == 0:
-                        chosen = origin | validated | {"trained_parameters": learning}
-                        tensors |= to_tensors(learnt)
-                        write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
+                validate(step // lessons.steps_per_epoch)
             progress = {
                 "run": start["run"],
                 "batches": batches.get_state(),
@@ -167,6 +193,8 @@ def train(config: ConfigDict, directory: Path) -> None:
                 raise TrainingStoppedError(stop[0] if stop else signal.SIGTERM, step)
     checkpoint.wait(checkpoints)
     say(selection.verdict())
+    if floor:
+        say(floor.verdict())
 
 
 @dataclass(frozen=True)
@@ -197,7 +225,7 @@ def _lessons(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) ->
             f"{config.batch_size}; lower config.batch_size"
             + (" or raise config.train_patients" if config.train_patients < 1 else "")
         )
-    pos_weight = positive_weights(records[list(labels)].to_numpy()[rows])
+    pos_weight = positive_weights(records[list(labels)].to_numpy()[rows], config.pos_weight)
     return Lessons(records, rows, pos_weight, steps, steps * config.epochs)
 
 

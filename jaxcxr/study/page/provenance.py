@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.probing.floor import FLOOR, read_floor
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
 from jaxcxr.study.analyses.families import redraws_of
 from jaxcxr.study.analyses.paired import Measured
@@ -113,6 +114,7 @@ def _run(
         ("Weights, sha256", origin.get("weights_sha256", "not recorded")),
         ("Started from", _start(origin, by_weights)),
         ("Which had seen, images not known", ", ".join(origin.get("saw_before") or [])),
+        ("Floor", _floor(experiment)),
         ("Data", _data(experiment, origin, out)),
         ("Code", _code(origin, environment)),
         ("Ran on", _machine(environment)),
@@ -174,6 +176,15 @@ def _start(origin: dict[str, Any], by_weights: Mapping[str, str]) -> str:
     source = before.get("provenance", {}).get("source", "")
     described = f" ({source})" if source and not run else ""
     return f"{run}{before.get('file', 'a weights file')}{described}, sha256 {digest or 'unknown'}"
+
+
+def _floor(experiment: Experiment) -> str:
+    """Say whether the training ended above what its frozen start knew."""
+    floor = read_floor(experiment.directory / FLOOR)
+    if floor is None:
+        return "not measured"
+    verdict = floor.verdict()
+    return f"{verdict[0].upper()}{verdict[1:]}."
 
 
 def _data(experiment: Experiment, origin: dict[str, Any], out: Path) -> str:

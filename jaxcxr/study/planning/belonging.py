@@ -116,7 +116,7 @@ def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
 def _asked(experiment: Experiment) -> dict[str, Any]:
     """All fields of the config that the study asks for."""
     from jaxcxr.config import flat_fields
-    from jaxcxr.study.planning.cost import experiment_config
+    from jaxcxr.study.planning.asked_config import experiment_config
 
     return flat_fields(json.loads(experiment_config(experiment).to_json()))
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import runpy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from input_pipeline import paper
 from input_pipeline.labels import PAPER_DATASETS
 from input_pipeline.phantom.natural import NATURAL
-from jaxcxr.errors import InputError
+from jaxcxr.study.planning.asked_config import experiment_config
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment
 
@@ -38,27 +36,6 @@ class Cost:
     def hours(self) -> float | None:
         """On one H100."""
         return None if self.flops is None else self.flops / RATE / 3600
-
-
-def experiment_config(experiment: Experiment) -> Any:
-    """Return the experiment's config with its overrides.
-
-    Raises:
-      InputError: there is no such config file, or it lacks a field that the study sets.
-    """
-    path = Path(experiment.config)
-    if not path.is_file():
-        raise InputError(
-            f"{experiment.id}: no config {path} below {Path.cwd()}; run from the repository"
-        )
-    config = runpy.run_path(str(path))["get_config"]()
-    try:
-        config.update_from_flattened_dict(dict(experiment.overrides))
-    except (KeyError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{experiment.id}: {path} cannot take the study's overrides: {error}"
-        ) from None
-    return config
 
 
 def expected_cost(study: Study, experiment: Experiment) -> Cost:

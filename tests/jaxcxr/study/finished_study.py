@@ -8,6 +8,7 @@ from study.left_by_run import leave
 from study.synthetic_pair import paired
 
 from jaxcxr.files import sha256
+from jaxcxr.probing.floor import FLOOR, Floor
 from jaxcxr.results.examples import choose_examples
 from jaxcxr.results.predictions import read_predictions
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
@@ -80,6 +81,9 @@ def write_run(study, experiment):
     )
     environment = {"git_commit": "c0ffee", "python": "3.11", "packages": {"jax": "0.10"}}
     (experiment.directory / "environment.json").write_text(json.dumps(environment))
+    kept = {"epoch": 2, "validation_auc": 0.61, "labels": {"a": 0.61}}
+    floor = Floor(0.72, {"a": 0.72}, 0.1, "validation", {"train": 9}, {"a": 0.5}, kept)
+    floor.write(experiment.directory / FLOOR)
 
 
 def write_maps(experiment):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from jaxcxr.files import sha256
 from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
-from jaxcxr.study.planning.cost import experiment_config
+from jaxcxr.study.planning.asked_config import experiment_config
 
 
 def origin_of(experiment, **more):

@@ -13,7 +13,7 @@ from study.left_by_run import leave
 from input_pipeline.prepared import open_prepared
 from jaxcxr.run.directory import CONFIG, PREDICTIONS, START, STATISTICS, WEIGHTS
 from jaxcxr.study.analyses.gathering import read_paired
-from jaxcxr.study.planning.cost import experiment_config
+from jaxcxr.study.planning.asked_config import experiment_config
 from jaxcxr.study.planning.grid import plan_study
 
 FILES = (WEIGHTS, PREDICTIONS, STATISTICS, CONFIG, START)

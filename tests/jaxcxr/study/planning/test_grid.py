@@ -10,7 +10,8 @@ from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.natural import LABELS
 from jaxcxr.config import check_config
 from jaxcxr.errors import InputError
-from jaxcxr.study.planning.cost import expected_cost, experiment_config
+from jaxcxr.study.planning.asked_config import experiment_config
+from jaxcxr.study.planning.cost import expected_cost
 from jaxcxr.study.planning.definition import Grid, Pretraining, read_study
 from jaxcxr.study.planning.grid import plan_study
 from jaxcxr.study.planning.runner import shard

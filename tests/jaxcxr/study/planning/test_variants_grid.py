@@ -9,7 +9,8 @@ import pytest
 from configs.study import extended, paper, phantom
 from jaxcxr.config import check_config
 from jaxcxr.errors import InputError
-from jaxcxr.study.planning.cost import expected_cost, experiment_config
+from jaxcxr.study.planning.asked_config import experiment_config
+from jaxcxr.study.planning.cost import expected_cost
 from jaxcxr.study.planning.definition import Grid, Variant, label_efficiency
 from jaxcxr.study.planning.grid import plan_study
 

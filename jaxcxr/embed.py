@@ -1,0 +1,81 @@
+"""Features of a frozen backbone, once: class token and mean patch token of each image.
+
+    python -m jaxcxr.embed --weights FILE --data PREPARED --out FILE
+
+or `--run DIR` for the weights, or `--images FILES` for the data.
+
+`--out` ends in .npz or .parquet. The same command goes on after a kill. What the file holds is in
+`jaxcxr.inference.embeddings_file`; `jaxcxr.probe` fits heads on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxcxr.errors import InputError, report_input_errors
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxcxr.embed",
+        description="Class token and mean patch token of each image, from a frozen backbone.",
+    )
+    backbone = parser.add_mutually_exclusive_group(required=True)
+    backbone.add_argument("--weights", type=Path, help="weights file, as of python -m convert")
+    backbone.add_argument("--run", type=Path, help="directory of a run: the model that it chose")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="prepared dataset, every split of it")
+    what.add_argument("--images", type=Path, nargs="+", help="image files, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help=".npz or .parquet file to write")
+    parser.add_argument(
+        "--normalization",
+        choices=("weights", "study"),
+        help="of pixels, with --weights: the checkpoint's mean and std, or [0, 1] (weights)",
+    )
+    parser.add_argument("--recipe", help="of preparing --images for --weights (paper)")
+    parser.add_argument("--image-size", type=int, help="in pixels, likewise (224)")
+    options = parser.parse_args(arguments)
+    with report_input_errors():
+        _check(options)
+        from jaxcxr.inference import embeddings
+
+        if options.run:
+            model = embeddings.backbone_of_run(options.run)
+        else:
+            size = options.image_size or 224
+            if options.data:
+                from input_pipeline.loader import open_prepared
+
+                size = open_prepared(options.data).image_size
+            kind = options.normalization or "weights"
+            model = embeddings.backbone_of_weights(options.weights, size, kind)
+        if options.data:
+            images = embeddings.embed_prepared(model, options.data, options.out)
+        else:
+            recipe = options.recipe or "paper"
+            images = embeddings.embed_files(model, options.images, recipe, options.out)
+    print(f"features of {images} images in {options.out}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Stop where an option would be without effect, or names what there is not."""
+    for name in ("recipe", "image_size"):
+        if getattr(options, name) is not None and (options.run or options.data):
+            decides = "--run" if options.run else "--data"
+            raise InputError(f"--{name.replace('_', '-')} is decided by {decides}; leave it out")
+    if options.normalization and options.run:
+        raise InputError("--normalization is decided by --run; leave it out")
+    if options.image_size is not None and options.image_size < 1:
+        raise InputError(f"--image-size {options.image_size}: give a number of pixels above zero")
+    if options.recipe is not None:
+        from input_pipeline.recipes import RECIPES
+
+        if options.recipe not in RECIPES:
+            raise InputError(f"--recipe {options.recipe}: choose {' or '.join(RECIPES)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Fit a head on embeddings and keep what it says, as a run keeps its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline.loader import open_prepared
+from jaxcxr import __version__
+from jaxcxr.errors import InputError
+from jaxcxr.files import sha256, write_json
+from jaxcxr.inference.embeddings_file import read_embeddings
+from jaxcxr.inference.predictions_file import predictions_of_split, write_predictions
+from jaxcxr.probing.examples import Choice, Examples
+from jaxcxr.probing.join import join, unused
+from jaxcxr.probing.linear import choose_linear
+from jaxcxr.probing.neighbours import choose_neighbours
+from jaxcxr.probing.perceptron import choose_perceptron
+from jaxcxr.run.directory import PREDICTIONS
+
+PROBE = "probe.json"
+_NOBODY = np.zeros(0, np.int64)
+# What the setting of each head is, and its fit.
+HEADS: dict[str, tuple[str, Callable[[Examples, Examples, int], Choice]]] = {
+    "logistic": ("inverse strength of the penalty", lambda t, v, _: choose_linear(t, v)),
+    "neighbours": ("neighbours", lambda t, v, _: choose_neighbours(t, v)),
+    "perceptron": ("steps", choose_perceptron),
+}
+
+
+def probe(
+    embeddings_path: Path,
+    data: Path,
+    out_dir: Path,
+    *,
+    head: str = "logistic",
+    features: str = "class",
+    labels: tuple[str, ...] = (),
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Fit on the training patients, choose on the validation patients, predict both others.
+
+    Args:
+      embeddings_path: written by `jaxcxr.embed`.
+      data: prepared dataset that they are of.
+      out_dir: gets `predictions.parquet` and `probe.json`.
+      head: a key of `HEADS`.
+      features: see `jaxcxr.probing.join`.
+      labels: names to learn; empty for all.
+      seed: of the perceptron.
+
+    Returns:
+      What `probe.json` holds.
+
+    Raises:
+      InputError: embeddings and dataset do not belong together, or there is nobody to learn from.
+    """
+    prepared, embeddings = open_prepared(data), read_embeddings(embeddings_path)
+    names = labels or prepared.labels
+    prepared.columns(names)  # raises for a label that the dataset does not have
+    examples = join(embeddings_path, embeddings, prepared, names, features)
+    for split in ("train", "test"):
+        if split not in examples:
+            raise InputError(f"{data}: no split {split!r}; it has {', '.join(prepared.splits)}")
+    train = examples["train"]
+    setting, fit = HEADS[head]
+    chosen = fit(train, examples.get("validation", train.at(_NOBODY)), seed)
+    described = {
+        "head": head,
+        "features": features,
+        "setting": setting,
+        "chosen": chosen.setting,
+        "chosen_on": chosen.chosen_on,
+        "validation_auc_of_chosen": max(chosen.aucs),
+        "seed": seed,
+        "images": {split: len(one.truth) for split, one in examples.items()},
+        "embeddings_unused": unused(embeddings, prepared),
+    }
+    cohort = prepared.cohort
+    origin = {
+        "source": "frozen features and a head, by jaxcxr.probe",
+        "tool_version": __version__,
+        "dataset": prepared.dataset,
+        **{name: cohort.get(name) for name in ("label_rules", "recipe", "recipe_hash")},
+        "labels": list(names),
+        "probe": described,
+        "embeddings": {"sha256": sha256(embeddings_path), **embeddings.origin},
+    }
+    frames = [
+        predictions_of_split(prepared, split, names, chosen.head(examples[split].features))
+        for split in ("validation", "test")
+        if split in examples
+    ]
+    write_predictions(out_dir / PREDICTIONS, frames, origin)
+    write_json(out_dir / PROBE, described)
+    return described

@@ -1,0 +1,33 @@
+"""The config that a study asks of an experiment: its file, with the study's changes."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxcxr.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxcxr.study.planning.jobs import Experiment
+
+
+def experiment_config(experiment: Experiment) -> Any:
+    """Return the experiment's config with its overrides.
+
+    Raises:
+      InputError: there is no such config file, or it lacks a field that the study sets.
+    """
+    path = Path(experiment.config)
+    if not path.is_file():
+        raise InputError(
+            f"{experiment.id}: no config {path} below {Path.cwd()}; run from the repository"
+        )
+    config = runpy.run_path(str(path))["get_config"]()
+    try:
+        config.update_from_flattened_dict(dict(experiment.overrides))
+    except (KeyError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{experiment.id}: {path} cannot take the study's overrides: {error}"
+        ) from None
+    return config
