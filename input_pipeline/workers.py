@@ -122,13 +122,13 @@ def _write_all(
             progress.update(task, completed=board.count[0], rate=f"{rate:,.1f} a second")
             board.kill(time.monotonic() - SECONDS_AN_IMAGE)
     except BrokenProcessPool:
+        progress.remove_task(task)  # the next round has one of its own
         return [(shards[number], row) for _, number, row, _ in board.working()]
     except BaseException:
         board.kill(math.inf)  # or Ctrl-C would wait for whole shards
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-        progress.remove_task(task)
     return None
 
 

@@ -51,6 +51,11 @@ def test_records_that_do_not_fit_the_images_are_refused(prepared):
     path = prepared.path / "records.parquet"
     records = pd.read_parquet(path)
     records[records["image_id"] != records["image_id"].iloc[-1]].to_parquet(path, index=False)
+    with pytest.raises(InputError, match=r"not of one preparation, or were changed after it"):
+        open_prepared(prepared.path).records("test")
+    described = json.loads((prepared.path / "cohort.json").read_text())
+    del described["identity"]  # as earlier versions left it
+    (prepared.path / "cohort.json").write_text(json.dumps(described))
     with pytest.raises(InputError, match=r"holds 12 images of test and 11 in records\.parquet"):
         list(eval_batches(open_prepared(prepared.path), split="test", labels=None, batch_size=4))
     (prepared.path / "cohort.json").unlink()

@@ -21,6 +21,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec, read_header
 from jaxcxr.training import train as train_module
 from jaxcxr.training.flops import training_flops
+from jaxcxr.training.stopping import all_agree
 from jaxcxr.training.train import TrainingStoppedError, train
 
 STEPS_AN_EPOCH = 7
@@ -232,8 +233,8 @@ def test_lora_trains_its_updates_and_merges_them(tiny_data, tmp_path, capsys):
 
 def test_all_processes_stop_together(monkeypatch):
     """After the same step, if any was told to; asked only where records are made."""
-    assert train_module._all_agree([signal.SIGTERM], 1, 10)
-    assert not train_module._all_agree([], 10, 10)
+    assert all_agree([signal.SIGTERM], 1, 10)
+    assert not all_agree([], 10, 10)
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     for others, mine in ((True, []), (False, [signal.SIGTERM]), (False, [])):
         monkeypatch.setattr(
@@ -241,5 +242,5 @@ def test_all_processes_stop_together(monkeypatch):
             "process_allgather",
             lambda stop, others=others: np.array([bool(stop), others]),
         )
-        assert train_module._all_agree(mine, 20, 10) == (others or bool(mine))
-        assert not train_module._all_agree(mine, 21, 10)
+        assert all_agree(mine, 20, 10) == (others or bool(mine))
+        assert not all_agree(mine, 21, 10)
