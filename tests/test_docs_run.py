@@ -26,6 +26,8 @@ NOT_RUN = {
     "benchmarks.folds": "its table takes an hour to make",
     "benchmarks.recipes": "an hour",
     "ablation/": "of the two before; takes an hour in all",
+    "folds/0.csv": "of benchmarks.folds",
+    "fold0": "ten minutes; test_floor.py trains by the same recipe",
     "data/mine": "README has it too",
     "jaxcxr.embed ": "test_embed_and_probe.py calls it on a dataset and on files",
     "jaxcxr.probe ": "test_embed_and_probe.py calls it",
@@ -61,7 +63,10 @@ PUT_IN = {
         ("OUT", "converted/exported"),
     ),
     "docs/statistics.md": (
-        ("PREDICTIONS [--against PREDICTIONS]", "{run}/predictions.parquet --against {other}/p"),
+        (
+            "PREDICTIONS... [--against PREDICTIONS...]",
+            "{run}/predictions.parquet --against {other}/p",
+        ),
         ("{other}/p", "{other}/predictions.parquet"),
         ("{run}", "runs/padchest_dinov2"),
         ("{other}", "runs/padchest_in21k"),
