@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from documented import PAGES, ROOT, blocks, commands, name_of
 from flax import nnx
@@ -158,6 +159,17 @@ def _to_run(page):
     ]
 
 
+def _as_if_trained_again(predictions, folder):
+    """Write three files of other scores for the same images, as three seeds would leave."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for seed in range(3):
+        frame = pd.read_parquet(predictions)
+        for column in frame.filter(like="logit:"):
+            frame[column] += rng.normal(0, 0.1, len(frame)).astype(np.float32)
+        frame.to_parquet(folder / f"s{seed}.parquet")
+
+
 @pytest.mark.slow
 def test_the_commands_of_readme_and_of_the_pages_on_its_runs(home, environment):
     """README makes the runs that other pages evaluate."""
@@ -165,6 +177,9 @@ def test_the_commands_of_readme_and_of_the_pages_on_its_runs(home, environment):
     for name in ("README.md", "docs/study.md", "docs/statistics.md", "docs/scaling.md"):
         for command in _to_run(pages[name]):
             _run(command, home, environment)
+        if name == "README.md":
+            for model, run in (("ours", "padchest_dinov2"), ("theirs", "padchest_in21k")):
+                _as_if_trained_again(home / "runs" / run / "predictions.parquet", home / model)
     assert (home / "demo/report/index.html").is_file()
     assert (home / "comparison/comparison.csv").is_file()
     assert (home / "check/padchest_dinov2-against-padchest_in21k/comparison.csv").is_file()
