@@ -116,9 +116,10 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
     axes.margins(y=0.12)
     axes.grid(axis="y", color="#e3e3e3", lw=0.6)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    # In lines that fit beside a single dataset.
     figure.suptitle(
-        "Triangle: mean over all labels. p: of the average over labels with enough patients, "
-        "two-sided, by Holm",
+        "Triangle: mean over all labels. p: of the average over\n"
+        "labels with enough patients, two-sided, by Holm",
         fontsize=8,
     )
     return figure

@@ -124,7 +124,9 @@ def _records(path: Path, newer_than: float) -> list[dict[str, Any]]:
 
 def _last_line(path: Path) -> str:
     """Return the last line with a word in it; the frame of a table is none."""
-    said = [line.strip() for line in _tail(path) if any(map(str.isalnum, line))]
+    # A row of a table, as before a training, says little by itself.
+    told = (line.strip() for line in _tail(path) if not line.lstrip().startswith(("│", "|")))
+    said = [line for line in told if any(map(str.isalnum, line))]
     return said[-1] if said else ""
 
 
