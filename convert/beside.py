@@ -6,14 +6,17 @@ are read for the fields of `ViTSpec`; what a model here cannot be is refused.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from jaxcxr.errors import InputError
 from jaxcxr.model.rope import rope_periods
+from jaxcxr.small_files import read_json
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 # What transformers and timm call the activations that a model here can have.
@@ -37,6 +40,17 @@ TIMM_DIMENSIONS = {
     "patch_size": "patch_size",
     "reg_tokens": "register_tokens",
 }
+
+
+LARGEST = 1e9  # of a number that means a size, a rate or a share
+
+
+class BesideFile(TypedDict, total=False):
+    """What is read of such a file besides plain numbers and words."""
+
+    pretrained_cfg: dict[str, Any] | None
+    model_args: dict[str, Any] | None
+    rope_parameters: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,9 @@ def _json(checkpoint: Path, name: str) -> tuple[dict[str, Any], Path]:
     path = checkpoint.with_name(name)
     if not path.is_file():
         return {}, path
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        raise InputError(
-            f"{path}: beside the weights, and not readable as JSON; copy it again, or move the "
-            "weights to a folder of their own"
-        ) from None
-    return (content if isinstance(content, dict) else {}), path
+    remedy = "copy it again, or move the weights beside it to a folder of their own"
+    # Python writes NaN and Infinity into JSON, and so does transformers.
+    return read_json(path, BesideFile, "a config", remedy, finite=False), path
 
 
 def _of_transformers(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -109,7 +118,7 @@ def _of_transformers(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
         fields["mlp_width"] = int(fields["width"] * ratio)
     rope = {**config, **(config.get("rope_parameters") or {})}
     theta = _numbers(rope, {"rope_theta": "theta"}, float, path).get("theta")
-    if theta is not None and {"width", "heads"} <= fields.keys():
+    if theta and fields.get("width") and fields.get("heads"):
         # Periods that are in the weights file itself are rounded and go before these.
         fields["rope_periods"] = rope_periods(fields["width"] // fields["heads"], theta)
     return fields
@@ -144,6 +153,8 @@ def _pixels(preprocessor: Mapping[str, Any], path: Path) -> dict[str, Any]:
     factor = _numbers(preprocessor, {"rescale_factor": "factor"}, float, path).get("factor")
     if preprocessor.get("do_rescale") is False:
         factor = 1.0
+    if factor == 0:
+        raise InputError(f"{path}: rescale_factor is 0, which leaves nothing of an image")
     if factor is not None and abs(255 * factor - 1) > 1e-6:
         mean, std = (tuple(v / (255 * factor) for v in values) for values in (mean, std))
     return {"pixel_mean": mean, "pixel_std": std}
@@ -159,7 +170,8 @@ def _numbers(
             continue
         if isinstance(value, list) and value and len(set(map(str, value))) == 1:
             value = value[0]  # a size for each of two sides
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value < LARGEST:
             raise InputError(f"{path}: {key} is {str(value)[:40]!r}, which is no size here")
         fields[name] = kind(value)
     return fields
@@ -170,17 +182,17 @@ def _channels(values: Any, key: str, path: Path) -> tuple[float, ...]:
         values = [values] * 3
     try:
         channels = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         channels = ()
     if len(channels) == 1:
         channels *= 3
-    if len(channels) != 3:
+    if len(channels) != 3 or not all(map(math.isfinite, channels)):
         raise InputError(f"{path}: {key} is not a number for each of three channels")
     return channels
 
 
 def _gelu(name: Any, key: str, path: Path) -> str:
-    if name not in GELUS:
+    if not isinstance(name, str) or name not in GELUS:
         raise InputError(
             f"{path}: {key} is {str(name)[:40]!r}; a model here has GELU and cannot be it"
         )
@@ -189,7 +201,7 @@ def _gelu(name: Any, key: str, path: Path) -> str:
 
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
     names = config.get("id2label")
-    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
+    if not isinstance(names, dict) or not all(str(key).isdecimal() for key in names):
         return ()
     ordered = [str(names[key]) for key in sorted(names, key=int)]
     return () if all(name.startswith("LABEL_") for name in ordered) else tuple(ordered)

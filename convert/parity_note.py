@@ -6,14 +6,15 @@ out later is written into it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxcxr.errors import InputError
 from jaxcxr.files import sha256, write_json
 from jaxcxr.model import read_header
-from jaxcxr.model.weights import FORMAT
+from jaxcxr.model.weights import FORMAT, Described
+from jaxcxr.small_files import read_json
 
 
 def note_parity(path: Path, parity: Mapping[str, Any]) -> Path:
@@ -35,10 +36,8 @@ def note_parity(path: Path, parity: Mapping[str, Any]) -> Path:
 def read_parity(path: Path) -> dict[str, Any] | None:
     """What `note_parity` wrote of this very file, or None."""
     try:
-        described = json.loads(path.with_suffix(".json").read_bytes())
-        parity = described["provenance"]["parity"]
-        if parity["weights_sha256"] != sha256(path):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+        described = read_json(path.with_suffix(".json"), Described, "a description", "verify again")
+    except InputError:
         return None
-    return dict(parity)
+    parity = described["provenance"].get("parity")
+    return parity if parity and parity.get("weights_sha256") == sha256(path) else None

@@ -7,7 +7,6 @@ asked for. What cannot be read is refused in a sentence.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,15 +14,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from typing_extensions import TypedDict
+
 from convert.npz_file import npz_tensors
 from convert.state_dicts import under_prefix
 from convert.tensor import Tensor
 from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
 from jaxcxr.errors import InputError
+from jaxcxr.small_files import read_json
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
 # Far above any model and its optimizer's state, and no time to go through.
 MOST_TENSORS, MOST_BLOCKS = 20_000, 256
+
+
+class ShardIndex(TypedDict):
+    """The index of a sharded checkpoint: which file holds each tensor."""
+
+    weight_map: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -125,13 +133,10 @@ def averages_beside(path: Path) -> list[str]:
 
 def _shards(index: Path) -> list[Path]:
     """The files of a sharded checkpoint, which its index names."""
-    try:
-        weight_map = json.loads(index.read_bytes())["weight_map"]
-        names = sorted(set(weight_map.values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{index}: not an index of shards: no weight_map") from None
+    read = read_json(index, ShardIndex, "an index of shards", "download or copy it again")
+    names = sorted(set(read["weight_map"].values()))
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name:
+        if Path(name).name != name:
             raise InputError(f"{index}: shard {name!r} is not a plain file name; refused")
         if not (index.parent / name).is_file():
             raise InputError(f"{index}: shard {name} is not beside it; copy every shard")

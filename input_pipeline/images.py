@@ -6,7 +6,8 @@ speed (tested for equality).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from input_pipeline.builder import shard_name
 from input_pipeline.identity import digest_of_pixels
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 
 if TYPE_CHECKING:
     from input_pipeline.prepared import Prepared
@@ -31,8 +32,7 @@ class Images:
             raise InputError(
                 f"{prepared.path}: no split {split!r}; it has {', '.join(prepared.splits)}"
             )
-        shards = _shards(prepared, split)
-        self._source = ArrayRecordDataSource(shards)
+        self._source = _Records(_shards(prepared, split))
         if len(self._source) != images:
             raise InputError(
                 f"{prepared.path}: holds {len(self._source)} images of {split} and "
@@ -49,25 +49,21 @@ class Images:
         self._pixels = prepared.pixels_of(split) if prepared.knows_pixels else None
         self._checked = np.zeros(images, bool)
         # One image of each shard at once, so that another preparation's is noticed before any work.
-        lengths = np.array([len(ArrayRecordDataSource(shard)) for shard in shards])
-        self.batch((np.cumsum(lengths) - lengths)[lengths > 0])
+        self.batch(self._source.firsts)
 
     def __len__(self) -> int:
         return len(self._source)
 
     def batch(self, rows: np.ndarray) -> Batch:
         """Read rows: `image`, `labels`, `mask` and `index`."""
-        from tensorflow_datasets.proto import tf_example_pb2
-
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         truth = np.empty((len(rows), len(self._columns)), np.int8)
         for place, row in enumerate(rows):
-            example = tf_example_pb2.Example.FromString(self._source[int(row)])
-            feature = example.features.feature
-            flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
-            images[place] = flat.reshape(self._size, self._size)
-            stored = np.asarray(feature["labels"].int64_list.value)
-            truth[place] = stored[self._columns]
+            with self._source.reading(int(row)) as feature:
+                flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
+                images[place] = flat.reshape(self._size, self._size)
+                stored = np.asarray(feature["labels"].int64_list.value)
+                truth[place] = stored[self._columns]
             if not self._checked[row]:  # once: an epoch later the same bytes say the same
                 self._check(int(row), feature, stored, flat)
                 self._checked[row] = True
@@ -99,23 +95,48 @@ class Images:
         )
 
 
+class _Records:
+    """The records of shards by row; a damaged one is known by its shard.
+
+    Attributes:
+      firsts: the first row of each shard that is not empty.
+    """
+
+    def __init__(self, shards: Sequence[str]):
+        self._source, self._shards = ArrayRecordDataSource(list(shards)), shards
+        lengths = np.array([len(ArrayRecordDataSource(shard)) for shard in shards])
+        self._ends = np.cumsum(lengths)
+        self.firsts = (self._ends - lengths)[lengths > 0]
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @contextmanager
+    def reading(self, row: int) -> Iterator[Any]:
+        """Give the features of a row to a block that takes them apart."""
+        from tensorflow_datasets.proto import tf_example_pb2
+
+        shard = self._shards[int(np.searchsorted(self._ends, row, side="right"))]
+        with reading(shard, "a shard of images", "remove it and run its preparation again"):
+            yield tf_example_pb2.Example.FromString(self._source[row]).features.feature
+
+
 def digests_in_shards(prepared: Prepared, split: str) -> list[str]:
     """Digest every image of a split, after making sure that it is the one of its record."""
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    source = ArrayRecordDataSource(_shards(prepared, split))
+    source = _Records(_shards(prepared, split))
     ids = prepared.records(split)["image_id"].astype(str).tolist()
     digests = []
     for row in range(len(source)):
-        feature = tf_example_pb2.Example.FromString(source[row]).features.feature
-        found = feature["image_id"].bytes_list.value[0].decode(errors="replace")
+        with source.reading(row) as feature:
+            found = feature["image_id"].bytes_list.value[0].decode(errors="replace")
+            image = feature["image"].bytes_list.value[0]
         if row >= len(ids) or found != ids[row]:
             raise InputError(
                 f"{prepared.path}: image {found} of the shards is row {row} of {split}, where "
                 f"records.parquet has image_id {ids[row] if row < len(ids) else 'none'}; they are "
                 "not of one preparation; prepare again"
             )
-        digests.append(digest_of_pixels(feature["image"].bytes_list.value[0]))
+        digests.append(digest_of_pixels(image))
     if len(digests) != len(ids):
         raise InputError(
             f"{prepared.path}: holds {len(digests)} images of {split} and {len(ids)} in "

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ import pandas as pd
 
 from input_pipeline.builder import PROGRESS, write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
+from input_pipeline.cohort_file import read_cohort
 from input_pipeline.identity import PIXELS, identify
 from input_pipeline.recipe_hash import recipe_hash
 from input_pipeline.recipes import RECIPES
@@ -32,6 +32,7 @@ from input_pipeline.workers import write_shards
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
+from jaxcxr.small_files import read_json
 
 COLUMNS = ["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]
 SIZES = range(16, 2049)
@@ -81,7 +82,7 @@ def prepare(
             (write or partial(write_shards, workers=workers))(todo)
             _finish(cohort, out_dir, settings, shards, max_rejects)
         else:
-            _add_identity(out_dir, json.loads((out_dir / "cohort.json").read_text("utf-8")))
+            _add_identity(out_dir, read_cohort(out_dir))
         _tidy(out_dir)
 
 
@@ -152,19 +153,16 @@ def _begin(out_dir: Path, settings: dict[str, Any], shards: list[Shard]) -> None
 
 
 def _compare(path: Path, settings: dict[str, Any]) -> None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        differing = [
-            f"{name}: {found.get(name)} there, {value} now"
-            for name, value in settings.items()
-            if found.get(name) != value
-        ]
-    except (ValueError, AttributeError):
-        differing = [f"{path.name} is damaged"]
+    remedy = "use another --out-dir or remove this one"
+    found = read_json(path, dict[str, Any], "a preparation's settings", remedy)
+    differing = [
+        f"{name}: {found.get(name)} there, {value} now"
+        for name, value in settings.items()
+        if found.get(name) != value
+    ]
     if differing:
         raise InputError(
-            f"{path.parent}: holds another preparation ({'; '.join(differing)}); use another "
-            "--out-dir or remove this one"
+            f"{path.parent}: holds another preparation ({'; '.join(differing)}); {remedy}"
         )
 
 
@@ -226,11 +224,11 @@ def _add_identity(out_dir: Path, described: dict[str, Any]) -> None:
     """
     if "identity" in described:
         return
-    from input_pipeline.prepared import Prepared
+    from input_pipeline.prepared import Prepared, read_records
 
     labels = tuple(described["labels"])
     prepared = Prepared(out_dir, described["dataset"], labels, described["image_size"], described)
-    records = pd.read_parquet(out_dir / "records.parquet").assign(**{PIXELS: prepared.pixels})
+    records = read_records(out_dir / "records.parquet", labels).assign(**{PIXELS: prepared.pixels})
     with atomic_path(out_dir / "records.parquet") as temporary:
         records.to_parquet(temporary, index=False)
     found = identify(records, described, labels, records[PIXELS].tolist())

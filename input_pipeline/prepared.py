@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from input_pipeline.builder import PROGRESS
+from input_pipeline.cohort_file import read_cohort
 from input_pipeline.identity import PIXELS, Identity, differences, identify
 from input_pipeline.ids import named_patients
 from input_pipeline.images import digests_in_shards
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Prepared:
     @cached_property
     def _stored(self) -> pd.DataFrame:
         """All records, which are the ones that `cohort.json` was written for."""
-        records = _read_records(self.path / "records.parquet", self.labels)
+        records = read_records(self.path / "records.parquet", self.labels)
         recorded = self.cohort.get("identity")
         if recorded is not None:
             pixels = records[PIXELS].astype(str) if PIXELS in records else [""] * len(records)
@@ -130,22 +130,18 @@ def open_prepared(path: str | Path) -> Prepared:
             else "python -m input_pipeline prepare makes one"
         )
         raise InputError(f"{path}: no prepared dataset there; {reason}")
-    try:
-        cohort = json.loads((path / "cohort.json").read_text(encoding="utf-8"))
-        described = cohort["dataset"], tuple(cohort["labels"]), cohort["image_size"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path / 'cohort.json'}: damaged ({type(error).__name__}: {error}); prepare again"
-        ) from None
-    return Prepared(path, *described, cohort)
+    cohort = read_cohort(path)
+    return Prepared(path, cohort["dataset"], tuple(cohort["labels"]), cohort["image_size"], cohort)
 
 
-def _read_records(path: Path, labels: Sequence[str]) -> pd.DataFrame:
-    try:
+def read_records(path: Path, labels: Sequence[str]) -> pd.DataFrame:
+    """Read `records.parquet`, with the columns that `cohort.json` beside it speaks of.
+
+    Raises:
+      InputError: it is missing, damaged, or of another preparation.
+    """
+    with reading(path, "the records of a prepared dataset", "prepare again"):
         records = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
-        raise InputError(f"{path}: {reason}; prepare again") from None
     needed = ("image_id", "patient_id", "study_id", "split", "view", "age", "sex", *labels)
     if absent := [name for name in needed if name not in records]:
         raise InputError(

@@ -6,7 +6,6 @@ same whatever the number of processes. `write` is the one place where images are
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from typing_extensions import TypedDict
 
 from input_pipeline import decode
 from input_pipeline.builder import PROGRESS, shard_name, write_shard
@@ -23,8 +23,15 @@ from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.recipes import RECIPES
 from input_pipeline.splits import SPLITS
 from jaxcxr.files import write_json
+from jaxcxr.small_files import read_json
 
 SHARD_IMAGES = 512
+
+
+class Note(TypedDict):
+    """What is noted of a written shard: the reason for each image that was rejected, by id."""
+
+    rejects: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,8 @@ class Shard:
 
     def rejects(self) -> dict[str, str]:
         """The reason for each image that could not be used, by its id."""
-        return dict(json.loads(self.note.read_text(encoding="utf-8"))["rejects"])
+        remedy = f"remove it and {self.path.name}, and run the same command again"
+        return dict(read_json(self.note, Note, "a shard's note", remedy)["rejects"])
 
 
 def deal(cohort: Cohort, raw_dir: Path, out_dir: Path, recipe: str, size: int) -> list[Shard]:

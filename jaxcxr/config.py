@@ -5,13 +5,13 @@ Every file in `configs/` starts from `study_config()` and changes what its exper
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcxr.errors import InputError
+from jaxcxr.config_names import suggest, unknown_field
+from jaxcxr.errors import InputError, first_line
 
 # What an experiment's identity does not depend on: a run may be resumed with these changed. Of
 # `data` and `model.weights` the places may change; `jaxcxr.run.belongs` compares the content.
@@ -19,6 +19,9 @@ RESUMABLE_CHANGES = (
     *("checkpoint_every", "data", "epochs", "floor", "log_every", "mesh.data", "mesh.fsdp"),
     *("model.weights", "patience", "wandb"),
 )
+
+LARGEST, LARGEST_FLOAT = 2**31, 3e38  # of whole numbers but the seed; of others, as of float32
+SEEDS = 2**32
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
@@ -96,11 +99,49 @@ def check_config(config: ConfigDict) -> None:
       InputError: one sentence that names the field and says what would do.
     """
     _check_fields(config, study_config(), prefix="")
+    _check_values(config)
+    _check_combinations(config)
+
+
+def stored_config(fields: dict[str, Any], where: str) -> ConfigDict:
+    """Build the config of a run from what its file holds.
+
+    Fields that came later have their defaults; those of another version are kept and not looked at.
+
+    Args:
+      fields: as read.
+      where: they stand, for messages.
+
+    Raises:
+      InputError: a field is of the wrong type, or impossible.
+    """
+    labels = fields.get("labels", [])
+    known = fields | {"labels": tuple(labels) if isinstance(labels, list) else labels}
+    try:
+        config = ConfigDict(_with_defaults(known, study_config().to_dict()))
+        _check_fields(config, study_config(), prefix="", unknown=True)
+        _check_values(config)
+    except (InputError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{where}: damaged ({first_line(error)}); put the run's own back"
+        ) from None
+    return config
+
+
+def _with_defaults(fields: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    filled = defaults | fields
+    for name, default in defaults.items():
+        if name != "spec" and isinstance(default, dict) and isinstance(filled[name], dict):
+            filled[name] = _with_defaults(filled[name], default)
+    return filled
+
+
+def _check_values(config: ConfigDict) -> None:
     for name, allowed in CHOICES.items():
         value = _get(config, name)
         if value not in allowed:
             raise InputError(
-                f"config.{name} is {value!r}{_suggest(str(value), allowed)}; "
+                f"config.{name} is {value!r}{suggest(str(value), allowed)}; "
                 f"choose one of {', '.join(allowed)}"
             )
     positive = [
@@ -109,7 +150,7 @@ def check_config(config: ConfigDict) -> None:
         *("lora_rank", "patience"),
     ]
     for name in positive:
-        if config[name] <= 0:
+        if not config[name] > 0:
             raise InputError(f"config.{name} is {config[name]}; it must be above zero")
     if not 0 < config.train_patients <= 1:
         raise InputError(
@@ -119,9 +160,19 @@ def check_config(config: ConfigDict) -> None:
     for name in (
         *("clip_norm", "head_learning_rate", "rotation_degrees", "warmup_steps", "weight_decay"),
     ):
-        if config[name] < 0:
+        if not config[name] >= 0:
             raise InputError(f"config.{name} is {config[name]}; it cannot be negative")
-    _check_combinations(config)
+    if not 0 <= config.seed < SEEDS:
+        raise InputError(
+            f"config.seed is {config.seed}; give a whole number from 0 to {SEEDS - 1}, since JAX "
+            "takes others for one of these"
+        )
+    for name, axis in config.mesh.items():
+        if axis != -1 and axis < 1:
+            raise InputError(
+                f"config.mesh.{name} is {axis}; give a number of devices, or -1 for all that are "
+                "left"
+            )
 
 
 def _check_combinations(config: ConfigDict) -> None:
@@ -154,9 +205,11 @@ def _check_combinations(config: ConfigDict) -> None:
         raise InputError(f"config.labels names a label twice: {', '.join(config.labels)}")
 
 
-def _check_fields(config: ConfigDict, reference: ConfigDict, prefix: str) -> None:
+def _check_fields(
+    config: ConfigDict, reference: ConfigDict, prefix: str, unknown: bool = False
+) -> None:
     for name in config:
-        if name not in reference:
+        if name not in reference and not unknown:
             raise InputError(unknown_field(study_config(), f"{prefix}{name}"))
     for name, default in reference.items():
         where = f"{prefix}{name}"
@@ -167,7 +220,7 @@ def _check_fields(config: ConfigDict, reference: ConfigDict, prefix: str) -> Non
             if not isinstance(value, ConfigDict):
                 raise InputError(f"config.{where} is {value!r}; it holds fields of its own")
             if where != "model.spec":  # checked by ViTSpec.from_dict, which knows its fields
-                _check_fields(value, default, prefix=f"{where}.")
+                _check_fields(value, default, f"{where}.", unknown)
         elif type(value) is not type(default) and not (
             isinstance(default, float) and type(value) is int
         ):
@@ -175,38 +228,15 @@ def _check_fields(config: ConfigDict, reference: ConfigDict, prefix: str) -> Non
                 f"config.{where} is {value!r}, of type {type(value).__name__}; it takes "
                 f"{type(default).__name__}, as in {default!r}"
             )
-
-
-def unknown_field(config: ConfigDict, dotted: str) -> str:
-    """Say which part of a name such as `model.weights` is no field, and what may be meant.
-
-    Returns:
-      One sentence; empty if it is a field.
-    """
-    inside, prefix = config, ""
-    for part in dotted.split("."):
-        if not isinstance(inside, ConfigDict):
-            above = prefix.removesuffix(".")
-            return f"config.{dotted} is not a field: config.{above} is a value and holds none"
-        if part not in inside:
-            said = f"config.{prefix}{part} is not a field"
-            beside = difflib.get_close_matches(part, list(inside), n=1)
-            elsewhere = [name for name in _names(config) if name.split(".")[-1] == part]
-            meant = elsewhere or beside
-            if meant:
-                return f"{said}; did you mean {meant[0]}?"
-            return f"{said}; the fields are {', '.join(sorted(inside)) or 'none'}"
-        inside, prefix = inside[part], f"{prefix}{part}."
-    return ""
-
-
-def _names(config: ConfigDict, prefix: str = "") -> list[str]:
-    """Dotted names of all fields that are values."""
-    names = []
-    for name, value in config.items():
-        inner = _names(value, f"{prefix}{name}.") if isinstance(value, ConfigDict) else []
-        names += inner or [prefix + name]
-    return names
+        elif type(value) is float and not abs(value) < LARGEST_FLOAT:
+            raise InputError(f"config.{where} is {value}; give a finite number")
+        elif type(value) is int and not abs(value) < LARGEST and name != "seed":
+            raise InputError(f"config.{where} is {value}; give a number below {LARGEST}")
+        elif type(value) is tuple and not all(type(one) is str and one for one in value):
+            raise InputError(
+                f"config.{where} is {value!r}; it takes names in quotation marks, as in "
+                "('Cardiomegaly',)"
+            )
 
 
 def _get(config: ConfigDict, dotted: str) -> Any:
@@ -214,11 +244,6 @@ def _get(config: ConfigDict, dotted: str) -> Any:
     for part in dotted.split("."):
         value = value[part]
     return value
-
-
-def _suggest(word: str, candidates: Any) -> str:
-    close = difflib.get_close_matches(word, candidates, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def experiment_fields(config: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ imported and tested.
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from itertools import pairwise
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -66,7 +65,7 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if chosen is None:
         jax.config.update("jax_compilation_cache_dir", str(directory / COMPILED))
-    with open_run(directory, config), _full_disk_in_a_sentence(directory):
+    with open_run(directory, config):
         try:
             train(config, directory)
         except TrainingStoppedError as stopped:
@@ -95,20 +94,6 @@ def _quiet_writers() -> None:
     threading.excepthook = report
 
 
-@contextmanager
-def _full_disk_in_a_sentence(directory: Path) -> Iterator[None]:
-    """Say what a full disk means, whichever of many libraries met it first."""
-    try:
-        yield
-    except Exception as error:
-        if "No space left on device" not in str(error):
-            raise
-        raise InputError(
-            f"{directory}: no space left on the device; make room and run the same command again, "
-            "which goes on from the last whole checkpoint"
-        ) from None
-
-
 def run() -> None:
     """Parse the flags, run, and turn a mistake in either into one sentence."""
     with report_input_errors():
@@ -118,13 +103,17 @@ def run() -> None:
 def _parse(arguments: list[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        # ml_collections reports an unknown field, a wrong type and the like by these.
-        _refuse_unknown_fields(arguments)
+    except Exception as error:
+        # ml_collections reports an unknown field, a wrong type and the like by many kinds; and the
+        # config's file is code, which may fail in any way.
+        with suppress(flags.Error, AttributeError, ImportError, SyntaxError, NameError):
+            _refuse_unknown_fields(arguments)
         reason: object = error
         while isinstance(reason, Exception) and reason.args:
             reason = reason.args[0]
-        sentence = " ".join(str(reason).split())
+        sentence = " ".join(str(reason).split()) or type(error).__name__
+        if isinstance(error, SyntaxError):
+            sentence = f"{error.filename}, line {error.lineno}: {sentence}"
         raise InputError(f"{sentence}; see python -m jaxcxr.main --help") from None
 
 

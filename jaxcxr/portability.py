@@ -9,14 +9,17 @@ Weights and images come from NumPy's generator, so that every backend starts fro
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.small_files import Finite, Positive, read_json
 
 STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
 # How far two right backends may be apart, relative, in each way of computing. In full float32 only
@@ -24,6 +27,30 @@ STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
 # bfloat16 keeps 7, about a percent of each product.
 TOLERANCES = {"float32 highest": 1e-3, "float32": 3e-2, "bfloat16": 1e-1}
 COMPARED = ("loss", "gradient_norm", "logits")
+Numbers = Annotated[list[Finite], Field(min_length=1)]
+
+
+class Trained(TypedDict):
+    """What is compared of one precision."""
+
+    loss: Numbers
+    gradient_norm: Numbers
+    logits: Annotated[list[Numbers], Field(min_length=1)]
+    images_per_second: Positive
+
+
+class Machine(TypedDict):
+    """What a recording was made on."""
+
+    backend: str
+    devices: Annotated[list[str], Field(min_length=1)]
+
+
+class Recording(TypedDict):
+    """What `record` writes, as far as `compare` reads it."""
+
+    environment: Machine
+    trained: dict[str, Trained]
 
 
 def record() -> dict[str, Any]:
@@ -128,7 +155,7 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any
                     f"{precision} {quantity}: {a.shape} values in one recording, {b.shape} in the "
                     "other; record both with the same version"
                 )
-            difference = float(np.abs(a - b).max() / np.abs(a).max())
+            difference = float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
             rows.append(
                 {
                     "precision": precision,
@@ -161,13 +188,12 @@ def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, A
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-        recorded["trained"]["bfloat16"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: not a recording; make one with python -m jaxcxr.portability record"
-        ) from None
+    remedy = "make a recording with python -m jaxcxr.portability record"
+    recorded = read_json(path, Recording, "a recording", remedy)
+    for precision in TOLERANCES:
+        trained = recorded["trained"].get(precision)
+        if trained is None or len(set(map(len, trained["logits"]))) != 1:
+            raise InputError(f"{path}: damaged (trained.{precision} is not whole); {remedy}")
     return recorded
 
 

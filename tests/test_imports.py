@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("jaxcxr", "convert", "input_pipeline")
-SHARED = ("jaxcxr", "jaxcxr.errors", "jaxcxr.files")  # `jaxcxr` alone is its version
+# `jaxcxr` alone is its version.
+SHARED = (
+    *("jaxcxr", "jaxcxr.errors", "jaxcxr.files"),
+    *("jaxcxr.small_files", "jaxcxr.provenance"),
+)
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
 NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
 ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training")
@@ -20,7 +24,10 @@ ROOMS = {
     "jaxcxr": (),
     "jaxcxr.errors": (),
     "jaxcxr.files": ("jaxcxr.errors",),
-    "jaxcxr.config": ("jaxcxr.errors", "jaxcxr.files"),
+    "jaxcxr.small_files": ("jaxcxr.errors",),
+    "jaxcxr.provenance": ("jaxcxr.errors", "jaxcxr.small_files"),
+    "jaxcxr.config_names": (),
+    "jaxcxr.config": ("jaxcxr.errors", "jaxcxr.files", "jaxcxr.config_names"),
     "jaxcxr.stats": (),
     "jaxcxr.model": SHARED,
     "input_pipeline": SHARED,

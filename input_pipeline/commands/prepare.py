@@ -44,11 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Prepare, and say what came out."""
-    import json
-
     from rich.console import Console
 
     from input_pipeline.cohort import load_cohort
+    from input_pipeline.cohort_file import read_cohort
     from input_pipeline.commands.report import joins_and_notes
     from input_pipeline.prepare import prepare
 
@@ -65,7 +64,7 @@ def run(parsed: argparse.Namespace) -> None:
     )
     for line in joins_and_notes(cohort):
         print(line)
-    written = json.loads((parsed.out_dir / "cohort.json").read_text(encoding="utf-8"))
+    written = read_cohort(parsed.out_dir)
     counts = ", ".join(f"{split} {n:,}" for split, n in written["prepared"].items())
     Console(highlight=False).print(
         f"prepared in {parsed.out_dir}: {counts}; rejected {written['rejected']} "

@@ -14,6 +14,7 @@ from input_pipeline import codes, joins
 from input_pipeline.datasets import chexpert_labels, tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
+from jaxcxr.errors import reading
 
 VERSIONS = ("2.1.0", "2.0.0")
 IDS = ("dicom_id", "subject_id", "study_id")
@@ -141,7 +142,8 @@ def _named(raw_dir: Path, rows: pd.DataFrame) -> tuple[joins.Joined, ...]:
     path = next((raw_dir / name for name in FILES if (raw_dir / name).is_file()), None)
     if path is None:
         return ()
-    lines = pd.Series(path.read_text(encoding="utf-8").split(), dtype=object)
+    with reading(path, "the publisher's list of files", "copy it again, or leave it out"):
+        lines = pd.Series(path.read_text(encoding="utf-8").split(), dtype=object)
     inside = lines.str.extract(r"(?:^|/)p(\d+)/s(\d+)/([^/]+)\.(?:jpg|dcm)$").fillna("")
     joined = joins.join(
         joins.Side(rows["image_id"], "the metadata"),

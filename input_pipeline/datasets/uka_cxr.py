@@ -7,12 +7,14 @@ beside it says which severities are positive and which unknown.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from input_pipeline import codes, ids
 from input_pipeline.datasets import tables
@@ -20,6 +22,7 @@ from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import SIDES
 from jaxcxr.errors import InputError
+from jaxcxr.small_files import read_json
 
 TABLES = ("uka_cxr.csv", "original_novalid_UKA_master_list.csv")
 COLUMNS = {
@@ -44,6 +47,7 @@ OPTIONAL = (
     "subset",
 )
 SEVERITIES = range(6)
+Severity = Annotated[int, Field(ge=0, le=5)]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,13 @@ class Severities:
 
     positive: frozenset[int]
     unknown: frozenset[int]
+
+
+class SeveritiesFile(TypedDict):
+    """A hospital's own rule, in `severities.json`."""
+
+    positive: list[Severity]
+    unknown: list[Severity]
 
 
 STUDY = Severities(positive=frozenset({3, 4}), unknown=frozenset())
@@ -87,14 +98,11 @@ def _severities(path: Path) -> Severities:
     """The hospital's own rule, or the curated one where it has none."""
     if not path.is_file():
         return CURATED
-    form = f'{path} must read like {{"positive": [3, 4, 5], "unknown": [0]}}, severities 0 to 5'
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rule = Severities(frozenset(content["positive"]), frozenset(content["unknown"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{form}: {error}") from error
-    if not (rule.positive | rule.unknown) <= set(SEVERITIES) or rule.positive & rule.unknown:
-        raise InputError(f"{form}, none of them in both lists")
+    form = 'it must read like {"positive": [3, 4, 5], "unknown": [0]}, severities 0 to 5'
+    content = read_json(path, SeveritiesFile, "severities", form)
+    rule = Severities(frozenset(content["positive"]), frozenset(content["unknown"]))
+    if rule.positive & rule.unknown:
+        raise InputError(f"{path}: {form}, none of them in both lists")
     return rule
 
 

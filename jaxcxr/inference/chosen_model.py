@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import ViT, load, read_header
-from jaxcxr.run.belongs import TEST_READ, check_weights, read_start
+from jaxcxr.run.belongs import TEST_READ, check_weights
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
+from jaxcxr.run.run_files import read_start
 
 
 def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, dict[str, Any]]:

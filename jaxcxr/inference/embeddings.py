@@ -35,6 +35,7 @@ from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
 from jaxcxr.run.mesh import make_mesh
 from jaxcxr.run.pixels import PixelStatistics
+from jaxcxr.small_files import read_json
 
 PART = 512  # images
 BATCH = 64
@@ -227,9 +228,10 @@ def _in_parts(
 
 def _same(path: Path, identity: dict[str, Any]) -> bool:
     try:
-        return json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(identity))
-    except (OSError, ValueError):
+        made = read_json(path, dict[str, Any], "an account of parts", "embed again")
+    except InputError:
         return False
+    return made == json.loads(json.dumps(identity))
 
 
 def _whole(path: Path) -> Embeddings | None:

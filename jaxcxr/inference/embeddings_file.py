@@ -11,18 +11,35 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Required
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
+from jaxcxr.provenance import Provenance
+from jaxcxr.small_files import parse_json
 
 FORMAT = 1
 SUFFIXES = (".npz", ".parquet")
 ORIGIN = b"jaxcxr"
+REMEDY = "python -m jaxcxr.embed makes one"
+
+
+class Origin(TypedDict, total=False):
+    """What is read of the origin; files of parts have its format alone."""
+
+    format: Required[int]
+    weights_sha256: str
+    provenance: Provenance | None
+    learnt: dict[str, str]
+    image_size: int
+    recipe: str | None
+    recipe_hash: str | None
+    dataset: str | None
 
 
 @dataclass(frozen=True)
@@ -89,31 +106,34 @@ def read_embeddings(path: Path) -> Embeddings:
     Raises:
       InputError: there is none, it is damaged, or it does not hold embeddings.
     """
-    remedy = "python -m jaxcxr.embed makes one"
-    with reading(path, "a file of embeddings", remedy):
+    with reading(path, "a file of embeddings", REMEDY):
         columns, origin = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
         if origin["format"] != FORMAT:
             raise InputError(
                 f"{path}: embeddings of format {origin['format']}, but this version reads "
-                f"{FORMAT}; make them again: {remedy}"
+                f"{FORMAT}; make them again: {REMEDY}"
             )
         found = Embeddings(**columns, origin=origin)
         shapes = {len(found.image_id), len(found.pixels)}
         shapes |= {len(found.class_token), len(found.patch_mean)}
         finite = np.isfinite(found.class_token).all() and np.isfinite(found.patch_mean).all()
         if len(shapes) > 1 or found.class_token.shape != found.patch_mean.shape or not finite:
-            raise InputError(f"{path}: damaged, its columns do not fit together; {remedy}")
+            raise InputError(f"{path}: damaged, its columns do not fit together; {REMEDY}")
     return found
 
 
 def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        return {name: file[name] for name in _COLUMNS}, json.loads(str(file["origin"]))
+        return {name: file[name] for name in _COLUMNS}, _origin(str(file["origin"]), path)
+
+
+def _origin(text: str | bytes, path: Path) -> dict[str, Any]:
+    return parse_json(text, Origin, f"{path}, its origin", REMEDY)
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     table = pq.read_table(path)
-    origin = json.loads(table.schema.metadata[ORIGIN])
+    origin = _origin((table.schema.metadata or {}).get(ORIGIN, b""), path)
     columns = {name: table[name].combine_chunks() for name in _COLUMNS}
     vectors = {
         name: columns[name].flatten().to_numpy().reshape(len(table), -1)

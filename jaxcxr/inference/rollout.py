@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from typing_extensions import TypedDict
 
 from input_pipeline.loader import Prepared, images_at
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.model import flatten
 from jaxcxr.model import split as split_model
 from jaxcxr.run.belongs import open_run_data
 from jaxcxr.run.pixels import to_model_input
+from jaxcxr.small_files import parse_json
 
 BATCH = 8  # the matrices of all blocks are in memory at once
+
+
+class Origin(TypedDict):
+    """What a file of maps says of its making."""
+
+    weights_sha256: str
 
 
 def rollout(attentions: Sequence[jax.Array]) -> jax.Array:
@@ -107,9 +114,15 @@ def read_rollout(path: Path) -> dict[str, Any]:
     Raises:
       InputError: there is none, or it is damaged.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = {name: file[name] for name in ("image_id", "image", "rollout", "origin")}
-        return found | {"origin": json.loads(str(found["origin"]))}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: no readable attention maps ({error}); make them again") from None
+    remedy = "python -m jaxcxr.explain makes it again"
+    with (
+        reading(path, "attention maps", remedy),
+        path.open("rb") as opened,
+        np.load(opened, allow_pickle=False) as file,
+    ):
+        found = {name: file[name] for name in ("image_id", "image", "rollout", "origin")}
+    shape = {len(found["image_id"]), len(found["image"]), len(found["rollout"])}
+    if len(shape) > 1 or found["image"].ndim != 3 or found["rollout"].ndim != 3:
+        raise InputError(f"{path}: damaged, its arrays do not fit together; {remedy}")
+    origin = parse_json(str(found["origin"]), Origin, f"{path}, its origin", remedy)
+    return found | {"origin": origin}

@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError
 from jaxcxr.model.position import RESAMPLE_RULES
+from jaxcxr.small_files import Finite, Positive, misfit
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Size = Annotated[int, Field(ge=1, le=2**16)]
 
 
 @dataclass(frozen=True)
@@ -38,30 +44,28 @@ class ViTSpec:
       pixel_std: per-channel standard deviation that the pre-training divided by.
     """
 
-    patch_size: int
-    width: int
-    depth: int
-    heads: int
-    mlp_width: int
-    native_image_size: int
+    patch_size: Size
+    width: Size
+    depth: Annotated[int, Field(ge=1, le=256)]
+    heads: Size
+    mlp_width: Size
+    native_image_size: Size
     layer_scale: bool = False
-    register_tokens: int = 0
+    register_tokens: Annotated[int, Field(ge=0, le=4096)] = 0
     position_table: str = "class_and_patches"
-    layernorm_epsilon: float = 1e-6
+    layernorm_epsilon: Positive = 1e-6
     gelu: str = "erf"
     resample_rule: str = "dinov2"
-    rope_periods: tuple[float, ...] = ()
+    rope_periods: tuple[Positive, ...] = ()
     qkv_bias: str = "full"
-    pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
-    pixel_std: tuple[float, float, float] = IMAGENET_STD
+    pixel_mean: tuple[Finite, Finite, Finite] = IMAGENET_MEAN
+    pixel_std: tuple[Positive, Positive, Positive] = IMAGENET_STD
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, naming the field."""
-        for name in ("patch_size", "width", "depth", "heads", "mlp_width", "native_image_size"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"model field {name} is {getattr(self, name)}; it must be positive"
-                )
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+        if wrong := misfit(fields, _fields()):
+            raise InputError(f"model field {wrong}")
         if self.width % self.heads:
             raise InputError(
                 f"model width {self.width} is not a multiple of its {self.heads} heads; "
@@ -144,3 +148,9 @@ class ViTSpec:
             k: tuple(v) if isinstance(v, list | tuple) else v for k, v in fields.items()
         }
         return cls(**values)
+
+
+@cache
+def _fields() -> Any:
+    """The fields with their types, as a shape that pydantic checks."""
+    return TypedDict("_Fields", get_type_hints(ViTSpec, include_extras=True))  # type: ignore[operator]

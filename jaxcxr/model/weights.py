@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,29 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
+from typing_extensions import TypedDict
 
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path, write_json
 from jaxcxr.model.parameters import flatten
 from jaxcxr.model.position import resample_table
 from jaxcxr.model.spec import ViTSpec
 from jaxcxr.model.vit import ViT, new_head
+from jaxcxr.provenance import Provenance
+from jaxcxr.small_files import parse_json
 
 FORMAT = 1
 EXTRA = "extra/"
+
+
+class Described(TypedDict):
+    """The metadata of a weights file, and the `.json` beside it."""
+
+    format: int
+    spec: dict[str, Any]
+    provenance: Provenance
 
 
 @dataclass(frozen=True)
@@ -71,22 +83,27 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     Raises:
       InputError: there is no such file, or it is not a weights file.
     """
-    with _open(path) as file:
+    with _opened(path) as file:
         metadata = (file.metadata() or {}).get("jaxcxr")
         if metadata is None:
             raise InputError(
                 f"{path}: a safetensors file, but not a weights file of this project; "
                 f"convert it first: python -m convert import {path} --out FILE"
             )
-        described = json.loads(metadata)
+        where = f"{path}, its metadata"
+        described = parse_json(metadata, Described, where, "convert or train it again")
         if described["format"] != FORMAT:
             raise InputError(
                 f"{path}: weights file of format {described['format']}, but this version reads "
                 f"{FORMAT}; convert the source again"
             )
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    try:
+        spec = ViTSpec.from_dict(described["spec"])
+    except InputError as error:
+        raise InputError(f"{path}, its metadata: {error}; convert or train it again") from None
     _check_outputs(path, described["provenance"], shapes)
-    return Header(ViTSpec.from_dict(described["spec"]), described["provenance"], shapes)
+    return Header(spec, described["provenance"], shapes)
 
 
 def _check_outputs(
@@ -106,25 +123,25 @@ def _check_outputs(
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read every tensor of a weights file, by path."""
-    with _open(path) as file:
+    with _opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
 def read_some(path: str | os.PathLike[str], prefix: str) -> dict[str, np.ndarray]:
     """Read those tensors of a weights file whose paths begin with `prefix`."""
-    with _open(path) as file:
+    with _opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
 
 
-def _open(path: str | os.PathLike[str]) -> Any:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such weights file; python -m convert import makes one")
-    try:
-        return safe_open(path, framework="numpy")
-    except SafetensorError as error:
-        raise InputError(
-            f"{path}: not a readable safetensors file ({error}); convert it again"
-        ) from None
+    with (
+        reading(path, "a safetensors file", "convert it again"),
+        safe_open(path, framework="numpy") as file,
+    ):
+        yield file
 
 
 def load(

@@ -5,21 +5,43 @@ A fine-tuning that ends below it has lost what its start knew (Kumar et al. 2022
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
+from typing_extensions import TypedDict
 
+from jaxcxr.errors import InputError
 from jaxcxr.files import write_json
 from jaxcxr.inference.forward import label_aucs, mean_of_known
 from jaxcxr.probing.examples import Examples
 from jaxcxr.probing.linear import LinearHead, choose_linear
+from jaxcxr.small_files import Count, Finite, read_json
 
 FLOOR = "floor.json"
 SAME = 0.005  # of AUC: two rankings that differ by less in every label are called the same
+
+
+class Kept(TypedDict, total=False):
+    """What the training keeps so far; nothing at its beginning."""
+
+    epoch: Count
+    validation_auc: Finite | None
+    labels: dict[str, Finite | None]
+
+
+class FloorFile(TypedDict):
+    """`floor.json`, see `Floor`."""
+
+    validation_auc: Finite | None
+    labels: dict[str, Finite | None]
+    strength: Finite
+    chosen_on: str
+    images: dict[str, Count]
+    start: dict[str, Finite | None]
+    kept: NotRequired[Kept]
 
 
 @dataclass
@@ -135,8 +157,9 @@ def _named(names: tuple[str, ...], aucs: np.ndarray) -> dict[str, float | None]:
 def read_floor(path: Path) -> Floor | None:
     """Read `floor.json` back; None where there is none, or none that is whole."""
     try:
-        found = Floor(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        read = read_json(path, FloorFile, "a floor", "it is measured again")
+        found = Floor(**{one.name: read[one.name] for one in fields(Floor) if one.name in read})
+    except InputError:
         return None
     if found.validation_auc is None:
         found.validation_auc = float("nan")

@@ -7,7 +7,6 @@ Both have the columns `label:NAME` (1, 0, and -1 or blank for unknown) and `logi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
+from jaxcxr.provenance import parsed_origin
 from jaxcxr.results.described import describe_images, headed, split_named
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORIGIN_KEY = b"jaxcxr"
 _TEXT = ("image_id", "patient_id", "split", "view", "sex")
 
 
@@ -133,27 +132,17 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"no file {path}: give the predictions file that jaxcxr.predict wrote")
     if path.suffix == ".parquet":
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
+        with reading(path, "a parquet file of predictions", "predict again"):
             table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path} is not a readable parquet file: {error}") from None
-        return table.to_pandas(), _origin(table.schema.metadata or {}, path)
+            frame = table.to_pandas()
+        return frame, parsed_origin(table.schema.metadata or {}, path)
     if path.suffix == ".csv":
         from input_pipeline.text_table import read_text
 
         return read_text(path), {}
     raise InputError(f"{path} is neither .parquet nor .csv: rename or convert it")
-
-
-def _origin(metadata: dict[bytes, bytes], path: Path) -> dict[str, Any]:
-    try:
-        origin = json.loads(metadata.get(ORIGIN_KEY, b"{}"))
-    except ValueError:
-        raise InputError(f"the 'jaxcxr' metadata of {path} is not JSON: write it again") from None
-    return origin if isinstance(origin, dict) else {"origin": origin}
 
 
 def _label_column(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:

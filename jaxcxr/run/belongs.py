@@ -18,11 +18,19 @@ from ml_collections import ConfigDict
 from input_pipeline.identity import differences
 from input_pipeline.loader import Prepared
 from jaxcxr.config import changed_fields, experiment_fields
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 from jaxcxr.files import sha256, write_json
 from jaxcxr.model import read_header
-from jaxcxr.run.directory import CONFIG, ENVIRONMENT, PREDICTIONS, START, WEIGHTS, read_config
+from jaxcxr.run.directory import (
+    CONFIG,
+    ENVIRONMENT,
+    PREDICTIONS,
+    START,
+    WEIGHTS,
+    read_config,
+)
 from jaxcxr.run.inputs import open_data, trained_on
+from jaxcxr.run.run_files import read_start
 
 Start = dict[str, Any]
 
@@ -49,22 +57,6 @@ def start_of(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) ->
     experiment = experiment_fields(json.loads(config.to_json()))
     text = json.dumps([start, experiment], sort_keys=True)
     return start | {"run": hashlib.sha256(text.encode()).hexdigest()[:32]}
-
-
-def read_start(directory: Path) -> Start | None:
-    """Read what the run started from; None for a run of before that was kept.
-
-    Raises:
-      InputError: it is damaged.
-    """
-    path = directory / START
-    if not path.is_file():
-        return None
-    try:
-        start = json.loads(path.read_text(encoding="utf-8"))
-        return {"data": dict(start["data"]), "run": str(start["run"])} | start
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: damaged; use another --workdir") from None
 
 
 def check_start(directory: Path, config: ConfigDict, start: Start) -> Start:
@@ -158,10 +150,8 @@ def _check_predicted(directory: Path, prepared: Prepared) -> None:
     import pandas as pd
 
     path = directory / PREDICTIONS
-    try:
+    with reading(path, "predictions", "remove it, and predict again"):
         predicted = pd.read_parquet(path)
-    except (OSError, ValueError):
-        raise InputError(f"{path}: damaged; remove it, and predict again") from None
     for split, rows in predicted.groupby("split"):
         records = prepared.records(str(split))
         names = [name for name in prepared.labels if f"label:{name}" in rows]
@@ -247,7 +237,7 @@ def check_weights(directory: Path, provenance: dict[str, Any]) -> None:
         _check_same_run(
             directory, f"the weights {WEIGHTS}", provenance.get("run"), start["run"], old
         )
-    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads(read_config(directory).to_json())
     changed = changed_fields(provenance.get("config", config), config)
     if changed:
         raise InputError(

@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcxr.config import changed_fields
+from jaxcxr.config import changed_fields, stored_config
 from jaxcxr.errors import InputError
+from jaxcxr.small_files import read_json
 
 CONFIG = "config.json"
 START = "start.json"  # what data and weights it began with, see `jaxcxr.run.belongs`
@@ -61,9 +63,13 @@ def read_config(directory: Path) -> ConfigDict:
     path = directory / CONFIG
     if not path.is_file():
         raise InputError(f"{directory}: no run there (no {CONFIG}); give the --workdir of one")
-    config = ConfigDict(json.loads(path.read_text(encoding="utf-8")))
-    config.labels = tuple(config.labels)
-    return config
+    return stored_config(_stored(directory), str(path))
+
+
+def _stored(directory: Path) -> dict[str, Any]:
+    """The fields of the run's config, as they were written."""
+    remedy = "put the run's own back, or use another --workdir"
+    return read_json(directory / CONFIG, dict[str, Any], "a run's config", remedy)
 
 
 def _check_writable(directory: Path) -> None:
@@ -80,8 +86,7 @@ def _check_writable(directory: Path) -> None:
 def _check_same_experiment(directory: Path, config: ConfigDict) -> None:
     if not (directory / CONFIG).is_file():
         return
-    old = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    changed = changed_fields(old, json.loads(config.to_json()))
+    changed = changed_fields(_stored(directory), json.loads(config.to_json()))
     if changed:
         raise InputError(
             f"{directory} has a run with another config ({'; '.join(changed)}); use another "

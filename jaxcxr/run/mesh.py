@@ -6,6 +6,8 @@ the `data` axis and split over the `fsdp` axis (fully-sharded data parallelism, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -13,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, first_line
 
 BATCH_AXES = ("data", "fsdp")
 
@@ -29,14 +31,29 @@ def join_processes(how: str) -> None:
       InputError: `how` is neither.
     """
     if how == "auto":
-        jax.distributed.initialize()
+        with _joining(how, "start all processes by one launcher, or give HOST:PORT,INDEX,COUNT"):
+            jax.distributed.initialize()
         return
     address, _, place = how.partition(",")
     index, _, count = place.partition(",")
     if not (":" in address and index.isdecimal() and count.isdecimal()):
         raise InputError(f"--distributed={how}: give auto or HOST:PORT,INDEX,COUNT")
+    if not int(index) < int(count):
+        raise InputError(f"--distributed={how}: INDEX goes from 0 to COUNT - 1")
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    jax.distributed.initialize(address, int(count), int(index))
+    with _joining(how, "check that the first process runs there and can be reached"):
+        jax.distributed.initialize(address, int(count), int(index))
+
+
+@contextmanager
+def _joining(how: str, remedy: str) -> Iterator[None]:
+    """Whatever keeps processes from joining comes from outside; JAX raises many kinds for it."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(
+            f"--distributed={how}: the processes cannot join ({first_line(error)}); {remedy}"
+        ) from None
 
 
 def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:

@@ -17,8 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from tensorboardX import SummaryWriter
 
-from jaxcxr.errors import InputError
-from jaxcxr.run.directory import CONFIG, METRICS
+from jaxcxr.errors import InputError, reading
+from jaxcxr.files import atomic_path
+from jaxcxr.run.directory import METRICS, read_config
+from jaxcxr.run.run_files import Record
+from jaxcxr.small_files import parse_json
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -117,7 +120,7 @@ def _start_wandb(project: str, directory: Path) -> Any:
             "config.wandb needs the client of Weights & Biases: pip install 'jaxcxr[wandb]'"
         ) from None
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
-    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads(read_config(directory).to_json())
     return wandb.init(
         project=project, id=name, name=directory.name, dir=directory, config=config, resume="allow"
     )
@@ -128,11 +131,14 @@ def _truncate(path: Path, step: int) -> None:
     if not path.is_file():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    with reading(path, "the records of a training", "remove it, they are of the past"):
+        lines = path.read_bytes().splitlines()
+    for line in lines:
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
+            record = parse_json(line, Record, str(path), "", finite=False)
+        except InputError:
             break
         if record["step"] <= step:
             kept.append(line)
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"".join(line + b"\n" for line in kept))

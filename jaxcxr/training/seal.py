@@ -15,6 +15,7 @@ from orbax.checkpoint.path import atomicity
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256, write_json
+from jaxcxr.small_files import parse_json
 
 SEAL = "digests.json"
 ASIDE = "damaged-"  # begins the names of checkpoints that were moved aside
@@ -39,10 +40,10 @@ def broken_seal(checkpoint: Path) -> str:
     try:
         if not path.exists():
             return ""
+        text = path.read_bytes()
         try:
-            digests = json.loads(path.read_text(encoding="utf-8"))
-            expected = {str(name): str(digest) for name, digest in digests.items()}
-        except (ValueError, AttributeError):
+            expected = parse_json(text, dict[str, str], str(path), "")
+        except InputError:
             return f"{SEAL} is not as it was written"
         for name, digest in expected.items():
             path = checkpoint / name

@@ -179,7 +179,7 @@ def test_uka_reads_a_hospitals_own_severities(tmp_path):
     assert findings["cardiomegaly"].tolist() == [1, 1, 0]
     for wrong in ('{"positive": [6], "unknown": []}', '{"positive": [1], "unknown": [1]}', "[]"):
         write(tmp_path / "severities.json", wrong)
-        with pytest.raises(InputError, match=r"severities\.json must read like"):
+        with pytest.raises(InputError, match=r"severities\.json: .*it must read like"):
             release("uka_cxr", tmp_path, "curated")
 
 

@@ -72,7 +72,7 @@ def test_a_description_that_lacks_something_is_damaged(prepared, name):
     described = json.loads(path.read_text())
     del described[name]
     path.write_text(json.dumps(described))
-    with pytest.raises(InputError, match=rf"cohort\.json: damaged \(KeyError: '{name}'\)"):
+    with pytest.raises(InputError, match=rf"cohort\.json: damaged \({name} is missing\)"):
         open_prepared(prepared.path)
 
 

@@ -176,7 +176,7 @@ def test_a_folder_of_something_else_is_refused(cohort, raw_dir, tmp_path):
 
 def test_damaged_notes_are_named(cohort, raw_dir, ready):
     (ready / "cohort.json").write_text("{")
-    with pytest.raises(InputError, match=r"cohort\.json is damaged"):
+    with pytest.raises(InputError, match=r"cohort\.json: damaged \(.*use another --out-dir"):
         prepare(cohort, raw_dir, ready, size=32, write=in_this_process)
 
 

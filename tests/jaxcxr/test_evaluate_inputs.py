@@ -102,7 +102,7 @@ def test_bad_files_are_named(case, suffix, tmp_path):
         ("label:A,score:A\n1,high\n0,0.2\n", "a.csv", "score:A is 'high' in row 1"),
         ("", "a.csv", "not a readable CSV"),
         ("label:A,score:A\n", "a.csv", "no rows"),
-        ("not parquet", "a.parquet", "not a readable parquet"),
+        ("not parquet", "a.parquet", "not readable as a parquet file"),
         ("x", "a.txt", "neither .parquet nor .csv"),
         (None, "absent.csv", "no file"),
     ],

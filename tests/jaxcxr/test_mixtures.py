@@ -27,9 +27,9 @@ from jaxcxr.main import run_experiment
 from jaxcxr.model import read_header, read_tensors, write_weights
 from jaxcxr.results.notes import notes
 from jaxcxr.results.predictions import read_predictions
-from jaxcxr.run.belongs import read_start
 from jaxcxr.run.directory import CHECKPOINTS, START
 from jaxcxr.run.learnt import read_learnt
+from jaxcxr.run.run_files import read_start
 
 
 @pytest.fixture(scope="module")

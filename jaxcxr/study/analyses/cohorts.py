@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from input_pipeline.labels import PAPER_DATASETS, finding_id
+from jaxcxr.errors import InputError
 from jaxcxr.study.planning.jobs import Plan
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
     for dataset, data in sources.items():
         if not (Path(data) / "cohort.json").is_file():
             continue
-        cohort = read_cohort(Path(data))
+        try:
+            cohort = read_cohort(Path(data))
+        except InputError as error:
+            print(f"left out: the cohort of {dataset}: {error}", file=sys.stderr)
+            continue
         for name, make in makers.items():
             table = make(cohort)
             table.insert(0, "dataset", PAPER_DATASETS[dataset])
@@ -47,6 +53,8 @@ def read_cohort(prepared: Path) -> Cohort:
 
     opened = open_prepared(prepared)
     described, labels = opened.cohort, opened.labels
+    if absent := {"label_rules", "funnel"} - described.keys():
+        raise InputError(f"{prepared}: cohort.json lacks {min(absent)}; prepare again")
     every = pd.concat([opened.records(split) for split in opened.splits], ignore_index=True)
     records = every.set_index("image_id", drop=False)
     # The publisher's own split is not kept: only CheXpert has validation images that Table 1

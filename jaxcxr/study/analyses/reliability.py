@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.table_files import Table
-from jaxcxr.run.directory import STATISTICS
+from jaxcxr.run.run_files import read_statistics
 from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, row_table
 from jaxcxr.study.planning.cross_jobs import finished
 from jaxcxr.study.planning.definition import Study
@@ -78,11 +77,11 @@ def calibration_table(study: Study, plan: Plan) -> Table:
 
 def calibration_rows(study: Study, experiment: Experiment) -> list[CalibrationRow]:
     """Give each label's row of one finished run."""
-    statistics = json.loads((experiment.directory / STATISTICS).read_text(encoding="utf-8"))
+    statistics = read_statistics(experiment.directory)
     title = study.initialization(experiment.initialization).title
     rows = []
-    for of in statistics["labels"]:
-        before = of["calibration"]
+    for of in statistics.get("labels", []):
+        before = of.get("calibration")
         after = None if before is None else before.get("temperature")
         note = "" if after else "no temperature: one class only in validation"
         plain, scaled = _of(before), _of(after)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from input_pipeline.cohort_file import read_cohort
 from input_pipeline.labels import PAPER_DATASETS
+from jaxcxr.errors import InputError
 from jaxcxr.probing.floor import FLOOR, read_floor
+from jaxcxr.provenance import origin_of
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
+from jaxcxr.run.run_files import read_environment
 from jaxcxr.study.analyses.families import redraws_of
 from jaxcxr.study.analyses.paired import Measured
 from jaxcxr.study.page.commands import below_out, evaluate_command, printed, run_path
-from jaxcxr.study.planning.belonging import origin_of
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Plan
-
-ENVIRONMENT = "environment.json"  # of jaxcxr.run.directory, which imports jax
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,6 @@ def _rivals(comparisons: Sequence[Measured]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _environment(experiment: Experiment) -> dict[str, Any]:
-    path = experiment.directory / ENVIRONMENT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def _run(
     study: Study,
     experiment: Experiment,
@@ -100,7 +95,7 @@ def _run(
     by_weights: Mapping[str, str],
     rivals: Sequence[str],
 ) -> Entry:
-    environment = _environment(experiment)
+    environment = read_environment(experiment.directory)
     facts = (
         (
             "Dataset",
@@ -228,15 +223,20 @@ def data_entries(plan: Plan, out: Path) -> dict[str, Entry]:
     for where in dict.fromkeys(experiment.data for experiment in plan.experiments.values()):
         path = Path(where) / "cohort.json"
         if path.is_file():
-            described = json.loads(path.read_text(encoding="utf-8"))
-            entry = Entry(
-                below_out(where, out),
-                PAPER_DATASETS.get(described["dataset"], described["dataset"]),
-                f"data-{len(found) + 1}",
-                tuple(_cohort_facts(described)),
-                commands.get(where, ()),
+            title = "cannot be read"
+            facts: list[tuple[str, str]] = []
+            warnings: list[str] = []
+            try:
+                described = read_cohort(path.parent)
+            except InputError as error:
+                warnings.append(f"{error}.")
+            else:
+                title = PAPER_DATASETS.get(described["dataset"], described["dataset"])
+                facts += _cohort_facts(described)
+            anchor, made = f"data-{len(found) + 1}", commands.get(where, ())
+            found[where] = Entry(
+                below_out(where, out), title, anchor, tuple(facts), made, tuple(warnings)
             )
-            found[where] = entry
     return found
 
 

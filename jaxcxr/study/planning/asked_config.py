@@ -6,7 +6,7 @@ import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 
 if TYPE_CHECKING:
     from jaxcxr.study.planning.jobs import Experiment
@@ -23,10 +23,11 @@ def experiment_config(experiment: Experiment) -> Any:
         raise InputError(
             f"{experiment.id}: no config {path} below {Path.cwd()}; run from the repository"
         )
-    config = runpy.run_path(str(path))["get_config"]()
+    with reading(path, "a config", "get_config() in it has to return one"):
+        config = runpy.run_path(str(path))["get_config"]()
     try:
         config.update_from_flattened_dict(dict(experiment.overrides))
-    except (KeyError, AttributeError, TypeError) as error:
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"{experiment.id}: {path} cannot take the study's overrides: {error}"
         ) from None

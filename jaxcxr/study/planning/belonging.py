@@ -11,12 +11,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import TypedDict
+
+from input_pipeline.cohort_file import read_cohort
 from input_pipeline.identity import differences
-from jaxcxr.errors import InputError
-from jaxcxr.run.directory import CONFIG, PREDICTIONS, START, STATISTICS, WEIGHTS
+from jaxcxr.errors import InputError, reading
+from jaxcxr.provenance import origin_of
+from jaxcxr.run.directory import CONFIG, PREDICTIONS, STATISTICS, WEIGHTS
+from jaxcxr.run.run_files import read_environment, read_start, read_statistics
+from jaxcxr.small_files import read_json
 
 if TYPE_CHECKING:
     from jaxcxr.study.planning.jobs import Experiment
+
+REMEDY = "run its command again"
 
 # Fields that a study leaves to the machine, or that name places whose content is compared.
 _FREE = (
@@ -28,6 +36,12 @@ _FREE = (
     "mesh.fsdp",
     "wandb",
 )
+
+
+class Made(TypedDict):
+    """The note on a job's files."""
+
+    command: str
 
 
 def note_made(out: Path, job: str, command: tuple[str, ...]) -> None:
@@ -43,7 +57,7 @@ def made_misfit(out: Path, job: str, command: tuple[str, ...]) -> str:
     if not path.is_file():  # made before that was noted
         return ""
     try:
-        before = _read_json(path).get("command")
+        before = read_json(path, Made, "a note", "remove it")["command"]
     except InputError as error:
         return str(error)
     now = _below(out, command)
@@ -62,10 +76,10 @@ def run_misfit(experiment: Experiment) -> str:
         origin = origin_of(directory / PREDICTIONS)
         if origin.get("weights_sha256") != _sha256(directory / WEIGHTS):
             return f"{PREDICTIONS} is not of the weights beside it"
-        statistics = _read_json(directory / STATISTICS)
-        if statistics.get("predictions_sha256") != _sha256(directory / PREDICTIONS):
+        if read_statistics(directory)["predictions_sha256"] != _sha256(directory / PREDICTIONS):
             return f"{STATISTICS} is not of the predictions beside it"
-        start = _read_json(directory / START) if (directory / START).is_file() else {}
+        read_environment(directory)  # the page shows it
+        start = read_start(directory) or {}
         if start.get("run") != origin.get("run") and not (
             start.get("adopted") and "run" not in origin
         ):
@@ -97,7 +111,9 @@ def _config_misfit(experiment: Experiment, origin: dict[str, Any]) -> str:
     from jaxcxr.config import changed_fields, flat_fields
 
     path, told = experiment.directory / CONFIG, origin.get("config", {})
-    config = _read_json(path) if path.is_file() else told
+    config = told
+    if path.is_file():
+        config = read_json(path, dict[str, Any], "a run's config", REMEDY)
     if told and (changed := changed_fields(told, config)):
         return f"{PREDICTIONS} is of another config than {CONFIG} ({'; '.join(changed)})"
     trained = flat_fields(config)
@@ -166,41 +182,19 @@ def data_misfit(identity: Any, data: Path, origin: dict[str, Any]) -> str:
         return f"it is of other data than {data} holds now, which differs in {changed}" * bool(
             changed
         )
-    cohort = _read_json(path)
+    cohort = read_cohort(data)
     for name in ("dataset", "label_rules", "recipe_hash"):
         if name in origin and origin[name] != cohort.get(name):
             return f"it is of data with {name} {origin[name]}, but {data} has {cohort.get(name)}"
     return ""
 
 
-def origin_of(predictions: Path) -> dict[str, Any]:
-    """Read what predictions say of their making.
-
-    Raises:
-      InputError: they cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata = pq.read_schema(predictions).metadata or {}
-        return dict(json.loads(metadata.get(b"jaxcxr", b"{}")))
-    except (pa.ArrowException, OSError, ValueError, TypeError):
-        raise InputError(f"{predictions.name} is damaged") from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        raise InputError(f"{path.name} is damaged") from None
-
-
 def _sha256(path: Path) -> str:
     from jaxcxr.files import sha256
 
-    about = path.stat()
-    return _digest(sha256, path, about.st_size, about.st_mtime_ns)
+    with reading(path, "a file of a run", "run its command again"):
+        about = path.stat()
+        return _digest(sha256, path, about.st_size, about.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)

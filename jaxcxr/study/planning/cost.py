@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from input_pipeline import paper
+from input_pipeline.cohort_file import read_cohort
 from input_pipeline.labels import PAPER_DATASETS
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.study.planning.asked_config import experiment_config
@@ -64,7 +64,10 @@ def expected_cost(study: Study, experiment: Experiment) -> Cost:
 def _training_images(study: Study, experiment: Experiment) -> int:
     described = Path(experiment.data) / "cohort.json"
     if described.is_file():
-        return int(json.loads(described.read_text(encoding="utf-8"))["images"]["train"])
+        cohort = read_cohort(described.parent)
+        counts = cohort.get("images") or cohort.get("prepared") or {}
+        if "train" in counts:
+            return counts["train"]
     if study.phantom is not None:
         natural = experiment.dataset == NATURAL and study.phantom.natural_images
         return natural or study.phantom.images

@@ -10,7 +10,7 @@ from typing import Any
 
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from input_pipeline.phantom.natural import NATURAL
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 
 Overrides = tuple[tuple[str, Any], ...]
 
@@ -285,8 +285,9 @@ def read_study(path: Path) -> Study:
     """
     if not path.is_file():
         raise InputError(f"--study={path}: no such file; the ready-made ones are in configs/study/")
-    make = runpy.run_path(str(path)).get("get_study")
-    study = make() if make else None
+    with reading(path, "a study", "get_study() in it has to return one"):
+        make = runpy.run_path(str(path)).get("get_study")
+        study = make() if make else None
     if not isinstance(study, Study):
         raise InputError(f"--study={path}: has no get_study() that returns a Study")
     return study

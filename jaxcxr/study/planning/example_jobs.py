@@ -6,8 +6,8 @@ import sys
 from functools import partial
 
 from jaxcxr.errors import InputError
+from jaxcxr.provenance import origin_of
 from jaxcxr.run.directory import PREDICTIONS
-from jaxcxr.study.planning.belonging import origin_of
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Job, experiment_id
 

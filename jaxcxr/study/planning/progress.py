@@ -6,9 +6,9 @@ gets a line now and then.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from jaxcxr.run.directory import CONFIG, METRICS
+from jaxcxr.errors import InputError
+from jaxcxr.run.directory import METRICS, read_config
+from jaxcxr.run.run_files import Record
+from jaxcxr.small_files import parse_json
 from jaxcxr.study.planning.jobs import Job
 
 # Seconds to the first line where there is no terminal, and the most between two of them.
@@ -85,7 +88,10 @@ class Watched:
         records = _records(directory / METRICS, newer_than=time.time() - running)
         if not records:
             return ", ".join(filter(None, (_last_line(self.log), minutes)))
-        epochs = json.loads((directory / CONFIG).read_text(encoding="utf-8"))["epochs"]
+        try:
+            epochs = read_config(directory).epochs
+        except InputError as error:  # the job itself will meet it, and says it in its log
+            return f"{error}, {minutes}"
         return ", ".join((*self._training(records, epochs), minutes))
 
     def _training(self, records: list[dict[str, Any]], epochs: int) -> list[str]:
@@ -115,11 +121,9 @@ def _records(path: Path, newer_than: float) -> list[dict[str, Any]]:
         return []
     records = []
     for line in _tail(path):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return [record for record in records if "steps" in record]
+        with suppress(InputError):
+            records.append(parse_json(line, Record, str(path), "", finite=False))
+    return records
 
 
 def _last_line(path: Path) -> str:

@@ -60,7 +60,7 @@ def test_unreadable_files_give_a_sentence(tmp_path, tensors):
     with pytest.raises(InputError, match="no such weights file"):
         load(tmp_path / "absent.safetensors")
     (tmp_path / "short.safetensors").write_bytes(b"\x00" * 20)
-    with pytest.raises(InputError, match="not a readable safetensors file"):
+    with pytest.raises(InputError, match="not readable as a safetensors file"):
         load(tmp_path / "short.safetensors")
     save_file(tensors, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="python -m convert import"):
