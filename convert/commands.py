@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from convert.checkpoints import CHECKPOINTS
 from jaxcxr.errors import InputError
-from jaxcxr.files import write_json
+from jaxcxr.files import check_writable, write_json
 
 
 def import_(arguments: argparse.Namespace) -> None:
@@ -17,8 +17,10 @@ def import_(arguments: argparse.Namespace) -> None:
     from convert.downloads import locate
     from convert.importing import import_checkpoint
     from convert.sources import open_source
-    from jaxcxr.model import write_weights
+    from jaxcxr.model.weights import check_weights_name, write_weights
 
+    check_weights_name(arguments.out)
+    check_writable(arguments.out, "--out")
     path, known = locate(arguments.source)
     with open_source(path, arguments.state_dict) as source:
         imported = import_checkpoint(
@@ -71,6 +73,8 @@ def verify(arguments: argparse.Namespace) -> None:
     from jaxcxr.model import read_header
 
     provenance = read_header(arguments.file).provenance
+    table = arguments.out or arguments.file.with_suffix(".parity.json")
+    check_writable(table, "--out")
     path, _ = locate(arguments.source)
     with open_source(path, provenance.get("state_dict")) as source:
         parity = verify(
@@ -85,7 +89,6 @@ def verify(arguments: argparse.Namespace) -> None:
     for row in (*parity.forward, *worst):
         print(f"{row.place:44}{row.absolute:14.2e}{row.relative:14.2e}{row.rms:14.2e}")
     print(f"{'':44}(the 5 worst of {len(parity.gradients)} gradients; all are in the table)")
-    table = arguments.out or arguments.file.with_suffix(".parity.json")
     write_json(table, asdict(parity) | {"passed": parity.passed})
     beside = note_parity(arguments.file, parity.summary())
     print(f"wrote {table}; the summary is in {beside} too")
@@ -117,6 +120,7 @@ def export(arguments: argparse.Namespace) -> None:
     """Convert a weights file for another library."""
     from convert.exporting import export
 
+    check_writable(arguments.out, "--out")
     layout, notes = export(
         arguments.file, arguments.layout, arguments.out, with_head=not arguments.backbone
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from functools import partial
 from pathlib import Path
 
@@ -62,9 +61,6 @@ def _describe(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> T
 
 
 def _read(path: Path, name: str, dtype: str) -> np.ndarray:
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-            array = npy.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: {name} is damaged ({error}); download it again") from None
+    with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        array = npy.read_array(file, allow_pickle=False)
     return array.view(np.dtype(dtype)) if array.dtype.kind == "V" else array

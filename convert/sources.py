@@ -10,20 +10,22 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from typing_extensions import TypedDict
 
 from convert.npz_file import npz_tensors
 from convert.state_dicts import under_prefix
 from convert.tensor import Tensor
 from convert.torch_file import is_legacy, is_torch_zip, legacy_tensors, torch_tensors
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 from jaxcxr.small_files import read_json
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".index.json")
+REMEDY = "download or copy it again"
 # Far above any model and its optimizer's state, and no time to go through.
 MOST_TENSORS, MOST_BLOCKS = 20_000, 256
 
@@ -71,9 +73,21 @@ def open_source(path: Path, state_dict: str | None = None) -> Iterator[Source]:
     files = _shards(path) if path.name.endswith(".index.json") else [path]
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors |= _tensors(file, state_dict)
+        with reading(file, "a checkpoint", REMEDY):
+            found = _tensors(file, state_dict)
+        tensors |= {name: _named(file, name, tensor) for name, tensor in found.items()}
     _check_count(path, len(tensors), MOST_TENSORS, "tensors")
     yield Source(path, _sha256(files), unstack(path, tensors))
+
+
+def _named(path: Path, name: str, tensor: Tensor) -> Tensor:
+    """The tensor, whose damage is said to be of this file."""
+
+    def read() -> np.ndarray:
+        with reading(path, f"a checkpoint, whose {name[:80]!r} is damaged", REMEDY):
+            return tensor.read()
+
+    return replace(tensor, read=read)
 
 
 def _check_count(path: Path, count: int, most: int, what: str) -> None:

@@ -56,11 +56,8 @@ def torch_tensors(path: Path, state_dict: str | None = None) -> dict[str, Tensor
         state, _ = load_pickle(path, io.BytesIO(archive.read(f"{root}data.pkl")))
 
     def read(key: str) -> bytes:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return archive.read(f"{root}data/{key}")
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise InputError(f"{path}: damaged ({error}); download or copy it again") from None
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(f"{root}data/{key}")
 
     start = f"{root}data/"
     sizes = {n.removeprefix(start): e.file_size for n, e in entries.items() if n.startswith(start)}

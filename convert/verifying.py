@@ -170,7 +170,8 @@ def _facts(
 ) -> Facts:
     """The model of the source, decided anew."""
     # Files of earlier versions do not say what was stated by hand, but for the rule.
-    stated = provenance.get("stated", {"resample_rule": provenance["resample_rule"]})
+    rule = provenance.get("resample_rule")
+    stated = provenance.get("stated", {"resample_rule": rule} if rule else {}) or {}
     checkpoint = provenance.get("named", provenance.get("checkpoint"))
     dimensions = measure(str(source.path), named, source.tensors)
     return decide(name, named, dimensions, checkpoint, stated, beside, source.sha256)

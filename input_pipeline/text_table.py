@@ -50,6 +50,8 @@ def _parse(path: Path) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         raise ValueError(f"row {row} is not UTF-8 text; export it as UTF-8") from None
+    if first.count('"') % 2:
+        raise ValueError("a quotation mark of its header is not closed in the first line")
     header = next(csv.reader([first]), [])
     names = [ids.word(name) for name in header]
     if not header:

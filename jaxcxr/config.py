@@ -141,7 +141,7 @@ def _check_values(config: ConfigDict) -> None:
         value = _get(config, name)
         if value not in allowed:
             raise InputError(
-                f"config.{name} is {value!r}{suggest(str(value), allowed)}; "
+                f"config.{name} is {_shown(value)}{suggest(str(value), allowed)}; "
                 f"choose one of {', '.join(allowed)}"
             )
     positive = [
@@ -218,14 +218,14 @@ def _check_fields(
         value = config[name]
         if isinstance(default, ConfigDict):
             if not isinstance(value, ConfigDict):
-                raise InputError(f"config.{where} is {value!r}; it holds fields of its own")
+                raise InputError(f"config.{where} is {_shown(value)}; it holds fields of its own")
             if where != "model.spec":  # checked by ViTSpec.from_dict, which knows its fields
                 _check_fields(value, default, f"{where}.", unknown)
         elif type(value) is not type(default) and not (
             isinstance(default, float) and type(value) is int
         ):
             raise InputError(
-                f"config.{where} is {value!r}, of type {type(value).__name__}; it takes "
+                f"config.{where} is {_shown(value)}, of type {type(value).__name__}; it takes "
                 f"{type(default).__name__}, as in {default!r}"
             )
         elif type(value) is float and not abs(value) < LARGEST_FLOAT:
@@ -234,9 +234,13 @@ def _check_fields(
             raise InputError(f"config.{where} is {value}; give a number below {LARGEST}")
         elif type(value) is tuple and not all(type(one) is str and one for one in value):
             raise InputError(
-                f"config.{where} is {value!r}; it takes names in quotation marks, as in "
+                f"config.{where} is {_shown(value)}; it takes names in quotation marks, as in "
                 "('Cardiomegaly',)"
             )
+
+
+def _shown(value: Any) -> str:
+    return "a group of fields" if isinstance(value, ConfigDict) else ascii(value)[:80]
 
 
 def _get(config: ConfigDict, dotted: str) -> Any:

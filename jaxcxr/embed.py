@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.files import check_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with report_input_errors():
         _check(options)
+        check_writable(options.out, "--out")
         from jaxcxr.inference import embeddings
 
         if options.run:

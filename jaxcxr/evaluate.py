@@ -49,7 +49,7 @@ def evaluate(
     Raises:
       InputError: a file or an option cannot be used.
     """
-    from jaxcxr.files import write_json
+    from jaxcxr.files import check_writable, write_json
     from jaxcxr.results.assembled import statistics_of, statistics_of_trainings
     from jaxcxr.results.comparison import aligned, compared
     from jaxcxr.results.options import Options
@@ -57,14 +57,13 @@ def evaluate(
     from jaxcxr.results.statistics_files import WRITTEN, remove_written, write_curves, write_tables
 
     out_dir = Path(out_dir)
-    if out_dir.exists() and not out_dir.is_dir():
-        raise InputError(f"--out {out_dir} is a file: give a folder")
     paths, others = _paths(predictions_path), _paths(against)
     written = {(out_dir / name).resolve() for name in WRITTEN}
     for path in (*paths, *others):
         if path.resolve() in written:
             raise InputError(f"--out {out_dir}: {path} would be written over; give another folder")
     chosen = Options(**options)
+    check_writable(out_dir, "--out", folder=True)
     everything = [read_predictions(path) for path in paths]
     first = [one.of_split(chosen.split) for one in everything]
     second = [read_predictions(path).of_split(chosen.split) for path in others]

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.files import atomic_path, check_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with report_input_errors():
         if options.out.suffix != ".npz":
             raise InputError(f"--out {options.out}: give a name that ends in .npz")
+        check_writable(options.out, "--out")
         if options.count < 1:
             raise InputError(f"--count {options.count}: give at least 1")
         # None is for all images; a label without an example is for none.
@@ -51,8 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from jaxcxr.inference.rollout import attend
 
         found = attend(options.run, options.split, chosen)
-        from jaxcxr.files import atomic_path
-
         with atomic_path(options.out) as temporary:
             np.savez_compressed(
                 temporary,

@@ -6,14 +6,44 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jaxcxr.errors import InputError
+
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
+
+
+def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
+    """Stop before any work where a result could not be written; make the folder that it goes to.
+
+    Args:
+      path: of the result, a file, or a `folder` of several.
+      option: that names it, such as `--out`.
+      folder: which of the two.
+
+    Raises:
+      InputError: it cannot be written, or is of the other kind.
+    """
+    if folder and path.exists() and not path.is_dir():
+        raise InputError(f"{option} {path} is a file; give a folder")
+    if not folder and path.is_dir():
+        raise InputError(f"{option} {path} is a folder; give the name of a file")
+    where = path if folder else path.parent
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=where):
+            pass
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(
+            f"{option} {path}: cannot write there ({said}); choose another place"
+        ) from None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.files import check_writable, write_json
 from jaxcxr.small_files import Finite, Positive, read_json
 
 STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
@@ -212,8 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with report_input_errors():
         if options.command == "record":
-            from jaxcxr.files import write_json
-
+            check_writable(options.out, "--out")
             write_json(options.out, record())
             print(f"recorded in {options.out}")
             return

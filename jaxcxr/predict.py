@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.files import check_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with report_input_errors():
         if options.images and options.split:
             raise InputError("--split is of a prepared dataset, and --images of none; give one")
+        for out in options.out:
+            check_writable(out, "--out")
         from jaxcxr.inference.splits import predict_elsewhere, predict_run
 
         if options.data:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcxr.errors import report_input_errors
+from jaxcxr.files import check_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="redraws (1000)")
     options = parser.parse_args(arguments)
     with report_input_errors():
+        check_writable(options.out, "--out", folder=True)
         from jaxcxr.evaluate import evaluate
         from jaxcxr.probing.probe import probe
         from jaxcxr.run.directory import PREDICTIONS

@@ -39,6 +39,10 @@ class TestRead(TypedDict):
     patience: Count
 
 
+# Of the position table, in pixels a side of the images.
+Resampled = TypedDict("Resampled", {"from": Count, "to": Count})
+
+
 class ConfigModel(TypedDict, total=False):
     """What is read of a config's `model` outside of `jaxcxr.config`."""
 
@@ -62,7 +66,7 @@ class Provenance(TypedDict, total=False):
     named: str | None
     stated: dict[str, Any] | None
     resample_rule: str | None
-    resampled: dict[str, Any] | None
+    resampled: Resampled | None
     licence: str | None
     pretrained_on: list[str] | None
     labels: list[str] | None

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from input_pipeline.commands.options import add_cohort_arguments, cohort_options
-from jaxcxr.files import atomic_path, write_json
+from jaxcxr.files import atomic_path, check_writable, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,11 @@ def run(parsed: argparse.Namespace) -> None:
     from input_pipeline.cohort import cohort_json, load_cohort
     from input_pipeline.commands.report import show
 
+    for option, path in (("--out", parsed.out), ("--splits", parsed.splits)):
+        if path:
+            check_writable(path, option)
+    if parsed.tables:
+        check_writable(parsed.tables, "--tables", folder=True)
     cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
     written = []
     if parsed.out:

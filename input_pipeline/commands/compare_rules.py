@@ -7,7 +7,7 @@ from pathlib import Path
 
 from input_pipeline.label_rule import UNCERTAIN
 from input_pipeline.labels import DATASETS
-from jaxcxr.files import atomic_path
+from jaxcxr.files import atomic_path, check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,8 @@ def run(parsed: argparse.Namespace) -> None:
     from input_pipeline.commands.report import table
     from input_pipeline.rule_comparison import compare_rules
 
+    if parsed.out:
+        check_writable(parsed.out, "--out")
     comparison = compare_rules(
         parsed.dataset, parsed.raw_dir, uncertain=parsed.uncertain, examples=parsed.examples
     )

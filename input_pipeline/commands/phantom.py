@@ -11,6 +11,7 @@ from pathlib import Path
 
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.natural import LABELS, NATURAL
+from jaxcxr.files import check_writable
 
 RELEASE_SIZE, NATURAL_SIZE = 512, 224
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Write the release, or the prepared dataset, and say what is in it."""
+    check_writable(parsed.out_dir.parent, "--out-dir", folder=True)
     start = time.perf_counter()
     said = (_natural if parsed.dataset == NATURAL else _release)(parsed)
     print(f"{said} in {parsed.out_dir} ({time.perf_counter() - start:.1f} s)")

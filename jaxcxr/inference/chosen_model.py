@@ -32,6 +32,8 @@ def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, di
             "again to go on with the training"
         )
     provenance = read_header(path).provenance
+    if not provenance.get("labels"):
+        raise InputError(f"{path}: does not name its outputs; put the weights of the run back")
     check_weights(directory, provenance)
     start = read_start(directory) or {}
     marked = {name: start[name] for name in (TEST_READ,) if name in start}

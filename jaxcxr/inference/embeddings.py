@@ -29,7 +29,13 @@ from jaxcxr.inference.embeddings_file import (
 )
 from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.inference.forward import fill_devices
-from jaxcxr.inference.image_files import find_images, padded_batches, read_images, report_rejects
+from jaxcxr.inference.image_files import (
+    find_images,
+    known_recipe,
+    padded_batches,
+    read_images,
+    report_rejects,
+)
 from jaxcxr.model import ViT, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
@@ -143,7 +149,9 @@ def embed_files(backbone: Backbone, paths: Sequence[Path], recipe: str, out: Pat
     """
     check_suffix(out)
     assert backbone.image_size is not None
-    size, recipe = backbone.image_size, backbone.recipe or recipe
+    size = backbone.image_size
+    if backbone.recipe is not None:
+        recipe = known_recipe(backbone.recipe, Path(backbone.origin["weights"]))
     files = find_images(paths)
     origin = _origin(backbone, size, recipe)
     origin |= {"dataset": None, "recipe_hash": recipe_hash(recipe, size)}

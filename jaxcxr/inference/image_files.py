@@ -48,7 +48,8 @@ def predict_images(directory: Path, out: Path, paths: Sequence[Path]) -> None:
     batch_size = fill_devices(config.eval_batch_size, mesh)
     forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
     rejects: list[tuple[str, str]] = []
-    readable = read_images(find_images(paths), origin["recipe"], config.image_size, rejects)
+    recipe = known_recipe(origin.get("recipe"), directory / WEIGHTS)
+    readable = read_images(find_images(paths), recipe, config.image_size, rejects)
     names, logits, digests = [], [], []
     for batch_names, images in padded_batches(readable, batch_size):
         names += batch_names
@@ -75,6 +76,20 @@ def _split_of(names: Sequence[str], digests: np.ndarray, learnt: Learnt) -> list
             file=sys.stderr,
         )
     return np.where(seen, "train", "files").tolist()
+
+
+def known_recipe(recipe: str | None, weights: Path) -> str:
+    """Return the recipe that weights name.
+
+    Raises:
+      InputError: there is none of that name.
+    """
+    if recipe not in RECIPES:
+        raise InputError(
+            f"{weights}: its images were prepared by the recipe {recipe!r}, and this version has "
+            f"{', '.join(RECIPES)}; predict by the version that trained it"
+        )
+    return recipe
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:

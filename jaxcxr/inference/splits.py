@@ -140,7 +140,7 @@ def _check_same_images(
                 f"{ours}; prepare it again with --recipe {origin.get('recipe')}"
                 + (" and the versions of the libraries that prepared those" * (name != "recipe"))
             )
-    if not learnt and prepared.dataset == origin["dataset"]:
+    if not learnt and prepared.dataset == origin.get("dataset"):
         # Weights of before they carried what they learnt from: their data still say, if unchanged.
         own = open_run_data(directory, origin)
         learnt = learnt_by(own, training_rows(config, own), {})

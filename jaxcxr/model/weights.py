@@ -60,6 +60,12 @@ class Header:
     shapes: dict[str, tuple[int, ...]]
 
 
+def check_weights_name(path: Path) -> None:
+    """Stop where a file is not named as weights files are."""
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path}: a weights file is named NAME.safetensors")
+
+
 def write_weights(
     path: str | os.PathLike[str],
     spec: ViTSpec,
@@ -68,8 +74,7 @@ def write_weights(
 ) -> None:
     """Write a weights file and the `.json` beside it, each whole or not at all."""
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise InputError(f"{path}: a weights file is named NAME.safetensors")
+    check_weights_name(path)
     described = {"format": FORMAT, "spec": spec.to_dict(), "provenance": dict(provenance)}
     contiguous = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
     with atomic_path(path) as temporary:

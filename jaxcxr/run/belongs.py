@@ -271,7 +271,7 @@ def open_run_data(directory: Path, origin: dict[str, Any]) -> Prepared:
     """
     config = read_config(directory)
     prepared, _ = open_data(config)
-    if "data" not in origin:
+    if origin.get("data") is None:
         check_counts(directory, origin, config, prepared)
     elif changed := differences(origin["data"], prepared.identity):
         raise InputError(

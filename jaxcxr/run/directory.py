@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from ml_collections import ConfigDict
 
 from jaxcxr.config import changed_fields, stored_config
 from jaxcxr.errors import InputError
+from jaxcxr.files import check_writable
 from jaxcxr.small_files import read_json
 
 CONFIG = "config.json"
@@ -39,7 +39,7 @@ def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
     """
     import jax
 
-    _check_writable(directory)
+    check_writable(directory, "--workdir", folder=True)
     first = jax.process_index() == 0
     with (directory / ".lock").open("a") as lock:
         if first:
@@ -70,17 +70,6 @@ def _stored(directory: Path) -> dict[str, Any]:
     """The fields of the run's config, as they were written."""
     remedy = "put the run's own back, or use another --workdir"
     return read_json(directory / CONFIG, dict[str, Any], "a run's config", remedy)
-
-
-def _check_writable(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{directory}: cannot write there ({error.strerror}); choose another --workdir"
-        ) from None
 
 
 def _check_same_experiment(directory: Path, config: ConfigDict) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.files import check_writable
 
 if TYPE_CHECKING:
     from jaxcxr.study.planning.definition import Study
@@ -48,6 +49,8 @@ def _study(options: argparse.Namespace) -> bool:
     from jaxcxr.study.planning.runner import Runner
 
     study = read_study(options.study)
+    if not options.dry_run:
+        check_writable(options.out, "--out", folder=True)
     if options.no_images:
         study = replace(study, examples=())
     plan = plan_study(study, options.out)
