@@ -97,4 +97,6 @@ def _short(value: Any) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, str) and value.replace(" ", "_").isidentifier() and value.isascii():
         return value[:40]
+    if value is None:
+        return "null"
     return ascii(value)[:40] if isinstance(value, str) else str(value).lower()[:40]

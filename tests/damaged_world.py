@@ -18,7 +18,8 @@ from jaxcxr.study.planning.definition import Grid
 
 def get_study():
     grid = Grid("paper", ("uka_cxr",), ("dinov2", "imagenet21k"))
-    return replace(paper(), grids=(grid,), pretrainings=(), initializations=paper().initializations[:2])
+    starts = paper().initializations[:2]
+    return replace(paper(), grids=(grid,), pretrainings=(), initializations=starts)
 """
 
 

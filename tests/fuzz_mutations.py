@@ -1,4 +1,4 @@
-"""Ways to damage a file, from single bits to what a hostile hand writes; all drawn by a generator."""
+"""Ways to damage a file, from single bits to what a hostile hand writes."""
 
 import json
 import struct
