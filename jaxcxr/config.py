@@ -98,6 +98,8 @@ def check_config(config: ConfigDict) -> None:
     Raises:
       InputError: one sentence that names the field and says what would do.
     """
+    if not isinstance(config, ConfigDict):
+        raise InputError(f"the config is {_shown(config)}; get_config() has to return a ConfigDict")
     _check_fields(config, study_config(), prefix="")
     _check_values(config)
     _check_combinations(config)

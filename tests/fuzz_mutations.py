@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zlib
 
 import numpy as np
 
@@ -78,6 +79,25 @@ def damaged(content, rng):
     for _ in range(int(rng.integers(1, 3))):
         content = DAMAGES[int(rng.integers(len(DAMAGES)))](content, rng)
     return content
+
+
+def inside_png(content, rng):
+    """Damage what is inside the chunks of a PNG, under checksums that are right."""
+    chunks, place = {}, 8
+    while place < len(content):
+        (length,) = struct.unpack(">I", content[place : place + 4])
+        kind = content[place + 4 : place + 8]
+        chunks[kind] = chunks.get(kind, b"") + content[place + 8 : place + 8 + length]
+        place += 12 + length
+    made = content[:8]
+    for kind, data in chunks.items():
+        if kind == b"IDAT" and rng.random() < 0.7:
+            data = zlib.compress(flip(zlib.decompress(data), rng))
+        elif data and rng.random() < 0.3:
+            data = flip(data, rng)
+        made += struct.pack(">I", len(data)) + kind + data
+        made += struct.pack(">I", zlib.crc32(kind + data))
+    return made
 
 
 def word(rng):

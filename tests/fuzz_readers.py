@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from fuzz_mutations import changed, damaged, generator, hostile_json, word
+from fuzz_mutations import changed, damaged, flip, generator, hostile_json, inside_png, word
 
 from jaxcxr.errors import InputError
 
@@ -253,6 +253,8 @@ def pictures(dicom=False):
     def content(number):
         rng = generator("dicom" if dicom else "picture", number)
         whole = wholes[number % len(wholes)]
+        if not dicom and rng.random() < 0.5:
+            return inside_png(whole, rng) if whole.startswith(b"\x89PNG") else flip(whole, rng)
         if not dicom or rng.random() < 0.5:
             return damaged(whole, rng)
         data = dcmread(io.BytesIO(whole))

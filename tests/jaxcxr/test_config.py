@@ -2,10 +2,11 @@
 
 import json
 
+import jax
 import pytest
 from ml_collections import ConfigDict
 
-from jaxcxr.config import changed_fields, check_config, study_config, unknown_field
+from jaxcxr.config import changed_fields, check_config, stored_config, study_config, unknown_field
 from jaxcxr.errors import InputError
 
 
@@ -38,6 +39,21 @@ def test_the_studys_recipe_passes_and_is_the_papers():
         ({"labels": ("A", "A")}, "config.labels names a label twice"),
         ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
         ({"model": 3}, "config.model is 3; it holds fields of its own"),
+        ({"epochs": 1.5}, "config.epochs is 1.5, of type float; it takes int"),
+        ({"learning_rate": float("nan")}, "config.learning_rate is nan; give a finite number"),
+        ({"learning_rate": float("inf")}, "config.learning_rate is inf; give a finite number"),
+        ({"weight_decay": float("-inf")}, "config.weight_decay is -inf; give a finite number"),
+        ({"layer_decay": 1e39}, "config.layer_decay is 1e\\+39; give a finite number"),
+        ({"rotation_degrees": float("nan")}, "config.rotation_degrees is nan"),
+        ({"seed": -1}, "config.seed is -1; give a whole number from 0 to 4294967295"),
+        ({"seed": 2**32}, "config.seed is 4294967296; give a whole number"),
+        ({"seed": 2**63}, "config.seed is 9223372036854775808; give a whole number"),
+        ({"seed": True}, "config.seed is True, of type bool"),
+        ({"epochs": 2**31}, "config.epochs is 2147483648; give a number below"),
+        ({"labels": (1,)}, r"config.labels is \(1,\); it takes names"),
+        ({"labels": ("",)}, r"config.labels is \('',\); it takes names"),
+        ({"mesh": {"data": 0, "fsdp": 1}}, "config.mesh.data is 0; give a number of devices"),
+        ({"mesh": {"data": -1, "fsdp": -2}}, "config.mesh.fsdp is -2; give a number of devices"),
     ],
 )
 def test_each_mistake_is_named(changes, message):
@@ -71,6 +87,45 @@ def test_missing_field_and_missing_weights_are_named():
     config.model.weights = ""
     with pytest.raises(InputError, match=r"config.model.weights is empty; .*convert import"):
         check_config(config)
+
+
+def test_the_ends_of_seeds_are_those_that_jax_tells_apart():
+    seeds = (0, 2**32 - 1)
+    for seed in seeds:
+        check_config(_config(seed=seed))
+    drawn = [jax.random.key_data(jax.random.key(seed)).tolist() for seed in (*seeds, 2**32)]
+    assert drawn[0] != drawn[1] and drawn[2] == drawn[0]
+
+
+def test_what_is_no_config_is_said_to_be_none():
+    with pytest.raises(InputError, match=r"the config is 3; get_config\(\) has to return"):
+        check_config(3)
+
+
+def test_a_stored_config_gets_defaults_and_keeps_what_it_does_not_know():
+    fields = json.loads(_config(labels=("A",), epochs=7).to_json())
+    del fields["train_patients"], fields["mesh"]["fsdp"]
+    found = stored_config(fields | {"of_later": 3}, "r/config.json")
+    assert (found.epochs, found.train_patients, found.mesh.fsdp) == (7, 1.0, 1)
+    assert (found.labels, found.of_later) == (("A",), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": "7"}, "config.epochs is '7', of type str"),
+        ({"labels": [1]}, "config.labels is .1,.; it takes names"),
+        ({"labels": None}, "config.labels is None"),
+        ({"model": []}, "config.model is .*; it holds fields of its own"),
+        ({"dtype": "float8"}, "config.dtype is 'float8'"),
+        ({"image_size": 0}, "config.image_size is 0"),
+        ({"mesh": None}, "config.mesh is None"),
+    ],
+)
+def test_a_stored_config_that_is_damaged_names_file_and_field(change, message):
+    fields = json.loads(_config().to_json()) | change
+    with pytest.raises(InputError, match=rf"^r/config.json: damaged \({message}.*own back$"):
+        stored_config(fields, "r/config.json")
 
 
 def test_whole_numbers_pass_for_fractions():

@@ -40,10 +40,14 @@ def _run(tmp_path, *arguments):
         ([CONFIG, "--workdir=x", "more"], "unexpected argument 'more'"),
         ([CONFIG, "--workdir={tmp}/r", "--config.dtype=float17"], "config.dtype is 'float17'"),
         ([CONFIG, "--workdir={tmp}/r", "--config.data={tmp}/absent"], "{tmp}/absent"),
+        ([CONFIG, "--workdir={tmp}/r", "--config.learning_rate=nan"], "learning_rate is nan; give"),
+        ([CONFIG, "--workdir={tmp}/r", "--distributed=auto"], "the processes cannot join"),
+        (["--config={tmp}/half.py", "--workdir={tmp}/r"], "half.py, line 1: "),
         ([CONFIG, "--workdir=/proc/run", "--config.data={tmp}"], "/proc/run: cannot write there"),
     ],
 )
 def test_mistakes_end_in_one_sentence(tmp_path, arguments, sentence):
+    (tmp_path / "half.py").write_text("def get_config(")
     done = _run(tmp_path, *(a.format(tmp=tmp_path) for a in arguments))
     assert done.returncode == 2, done.stderr
     assert sentence.format(tmp=tmp_path) in done.stderr
