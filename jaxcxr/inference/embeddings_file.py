@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
+from jaxcxr.parquet import read_parquet
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
 
@@ -132,7 +133,7 @@ def _origin(text: str | bytes, path: Path) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    table = pq.read_table(path)
+    table = read_parquet(path, "a file of embeddings", REMEDY)
     origin = _origin((table.schema.metadata or {}).get(ORIGIN, b""), path)
     columns = {name: table[name].combine_chunks() for name in _COLUMNS}
     vectors = {
