@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 EXTRAS ?= dev
+# Two processes, a file of tests each at a time: files share what is costly to make.
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST_FLAGS ?=
 # The versions that were tested with this Python; another one takes the nearest we have.
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -18,11 +21,11 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test-$(EXTRAS)
 	@echo "== tests (real data beside the repository is used where present)"
-	$(RUN) -m pytest -m "not slow" $(PYTEST_FLAGS)
+	$(RUN) -m pytest -m "not slow" $(SPREAD) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.test-$(EXTRAS)
 	@echo "== slow tests"
-	$(RUN) -m pytest -m slow $(PYTEST_FLAGS)
+	$(RUN) -m pytest -m slow $(SPREAD) $(PYTEST_FLAGS)
 
 lint: $(VENV)/.test-$(EXTRAS)
 	$(RUN) -m ruff check .

@@ -20,13 +20,23 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def pytest_configure(config: pytest.Config) -> None:
     """Compile what several tests and their processes compile once in a session, not once in each.
 
-    Set before JAX is imported. A program read back is the one that was compiled, bit for bit.
+    Set before JAX is imported; workers of pytest-xdist inherit it. A program read back is the one
+    that was compiled, bit for bit.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ or hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         directory = tempfile.mkdtemp(prefix="jaxcxr-tests-compiled-")
         config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
         os.environ["JAX_COMPILATION_CACHE_DIR"] = directory
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+    # With a limit, which is never reached, JAX locks the directory: no worker reads a program that
+    # another has written half.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**33))
+    if getattr(config.option, "numprocesses", None):
+        # Threads of PyTorch and of BLAS that wait for work in a loop take it from the other worker.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +70,8 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session, exitstatus):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if _not_allowed(reporter, session.config) and exitstatus == pytest.ExitCode.OK:
+    worker = reporter is None
+    if not worker and _not_allowed(reporter, session.config) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return (yield)
 

@@ -176,6 +176,19 @@ def test_the_core_runs_without_torch_and_tensorflow():
     assert done.stdout + done.stderr == ""  # not a word about what is missing, either
 
 
+def test_a_training_starts_without_what_it_does_not_use():
+    """Libraries that it does use import PyTorch or TensorFlow where they find them: seconds."""
+    program = (
+        "import sys\n"
+        "import jaxcxr.main, jaxcxr.evaluate, jaxcxr.inference.splits, jaxcxr.training.train\n"
+        "print(*{'torch', 'tensorflow'} & set(sys.modules))\n"
+        "import torch\n"  # still there for who wants it
+        "print(torch.ones(2).sum().item())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "\n2.0\n", done.stderr
+
+
 @pytest.mark.parametrize(
     "module",
     [

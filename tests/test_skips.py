@@ -1,5 +1,6 @@
 """Nothing is skipped in silence: the account in `conftest.py`, in a run of its own."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,13 +29,18 @@ def run(tmp_path):
     shutil.copy(HERE / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
 
-    def run(allowed=None, more=""):
+    def run(allowed=None, more="", flags=()):
         (tmp_path / "test_it.py").write_text(TESTS + more)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+        command += flags
+        # What this account needs, and nothing of what else is installed: these take a second.
+        environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         if allowed is not None:
             (tmp_path / "allowed.txt").write_text(allowed)
             command += ["--allowed-skips", str(tmp_path / "allowed.txt")]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
 
     return run
 
@@ -66,3 +72,14 @@ def test_a_whole_file_that_skips_counts_too(run):
     done = run("", whole)
     assert done.returncode != 0
     assert "error: may not be skipped here: test_it.py: no module: install it" in done.stdout
+
+
+def test_the_account_is_one_however_many_workers_there_are(run):
+    whole = "\npytest.importorskip('no_such_module', reason='no module: install it')\n"
+    two_workers = ("-p", "xdist.plugin", "-n", "2")
+    assert run("test_it.py | no\n", flags=two_workers).returncode == 0
+    done = run("test_it.py::test_of_the_page | no browser\n", flags=two_workers)
+    assert done.returncode == 1
+    assert done.stdout.count("error: may not be skipped here") == 1
+    done = run("", whole, flags=two_workers)
+    assert done.stdout.count("error: may not be skipped here: test_it.py: no module") == 1

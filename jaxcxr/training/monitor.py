@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,13 +16,20 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from tensorboardX import SummaryWriter
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
 from jaxcxr.run.directory import METRICS, read_config
 from jaxcxr.run.run_files import Record
 from jaxcxr.small_files import parse_json
+
+# tensorboardX imports PyTorch wherever it finds it, for conversions that nothing here asks for:
+# that is two fifths of the start of a training.
+_torch = sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+from tensorboardX import SummaryWriter  # noqa: E402
+
+if _torch is None:
+    del sys.modules["torch"]
 
 console = Console(highlight=False, soft_wrap=True)
 
