@@ -203,6 +203,24 @@ def test_training_stops_when_patience_runs_out_and_keeps_the_best(tiny_data, tmp
     assert read_header(tmp_path / "model.safetensors").provenance["epoch"] == 2
 
 
+def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
+    tiny_data, tmp_path, capsys
+):
+    def run(epochs):
+        config = _config(tiny_data, epochs=epochs)
+        config.model.head = "probe"
+        train(config, tmp_path)
+        return capsys.readouterr().out, (tmp_path / "floor.json").read_text()
+
+    said, floor = run(1)
+    assert "initial features of 160 " in said
+    assert _records(tmp_path, "epoch") == {0: 0, 7: 1}
+    again, same = run(1)
+    assert "initial features of" not in again and same == floor
+    run(2)
+    assert _records(tmp_path, "epoch") == {0: 0, 7: 1, 14: 2}
+
+
 def test_an_auc_that_no_label_gives_is_left_out(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(train_module, "mean_auc", lambda *_: np.nan)
     train(_config(tiny_data, epochs=1, batch_size=120), tmp_path)
