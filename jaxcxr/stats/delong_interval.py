@@ -81,11 +81,8 @@ def units_of_classes(labels: Any, groups: Any = None) -> tuple[int, int]:
     truth = np.asarray(labels)
     if groups is None:
         return int((truth == 1).sum()), int((truth == 0).sum())
-    codes, number = group_codes(groups, len(truth))
-    positives, negatives = (
-        int(np.count_nonzero(np.bincount(codes[truth == kind], minlength=number)))
-        for kind in (1, 0)
-    )
+    codes, _ = group_codes(groups, len(truth))
+    positives, negatives = (len(np.unique(codes[truth == kind])) for kind in (1, 0))
     return positives, negatives
 
 

@@ -28,18 +28,11 @@ def units_of_labels(labels: Any, groups: Any = None) -> np.ndarray:
       groups: `[images]`, names of patients; None counts images.
     """
     truth = check_labels(labels)
-    codes, number = np.arange(len(truth)), len(truth)
+    codes = np.arange(len(truth))
     if groups is not None:
-        codes, number = group_codes(groups, len(truth))
+        codes, _ = group_codes(groups, len(truth))
     return np.array(
-        [
-            min(
-                np.count_nonzero(np.bincount(codes[column == kind], minlength=number))
-                for kind in (1, 0)
-            )
-            for column in truth.T
-        ],
-        int,
+        [min(len(np.unique(codes[column == kind])) for kind in (1, 0)) for column in truth.T], int
     )
 
 

@@ -229,3 +229,12 @@ def test_as_many_processes_as_images_of_a_batch_can_share_it(prepared):
 def test_a_batch_may_be_a_single_image(prepared):
     (batch,) = batches(train_dataset(prepared, labels=None, batch_size=1, seed=0), 1)
     assert batch["image"].shape == (1, 24, 24)
+
+
+def test_batches_never_end(prepared):
+    """A training reads as many epochs as it likes: here a hundred of one batch."""
+    found = batches(
+        train_dataset(prepared, labels=None, batch_size=2, seed=0, rows=np.arange(2)), 100
+    )
+    assert len(found) == 100
+    assert {tuple(batch["index"]) for batch in found} == {(0, 1), (1, 0)}

@@ -15,6 +15,7 @@ from input_pipeline import recipes, shards
 from input_pipeline.loader import open_prepared
 from input_pipeline.prepare import prepare
 from input_pipeline.recipe_hash import recipe_hash
+from jaxcxr import __version__
 from jaxcxr.errors import InputError
 
 
@@ -73,6 +74,15 @@ def test_images_are_what_the_recipe_makes_of_the_files(cohort, raw_dir, ready):
             np.testing.assert_array_equal(image, recipes.paper(content, 32))
             seen += 1
     assert seen == 48
+
+
+def test_a_preparation_tells_what_it_is_of(cohort, ready):
+    told = json.loads((ready / "cohort.json").read_text())
+    expected = {"dataset": "uka_cxr", "labels": list(cohort.labels), "image_size": 32}
+    expected |= {"recipe": "paper", "recipe_hash": recipe_hash("paper", 32)}
+    expected |= {"label_rules": cohort.label_rules, "tool_version": __version__, "rejected": 0}
+    expected |= {"prepared": cohort.records["split"].value_counts().to_dict()}
+    assert {name: told.get(name) for name in expected} == expected
 
 
 def test_a_finished_preparation_is_left_alone(cohort, raw_dir, ready):

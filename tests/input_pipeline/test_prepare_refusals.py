@@ -108,3 +108,17 @@ def test_a_full_disk_during_the_work_ends_in_one_sentence(monkeypatch, cohort, r
     todo = shards.deal(cohort, raw_dir, tmp_path / "out", "paper", 32)
     with pytest.raises(InputError, match="No space left on device; the finished shards are kept"):
         workers.write_shards(todo, 1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "allowed", "stopped"), [(4, 0, False), (5, 0, True), (5, 1, False)]
+)
+def test_more_than_a_tenth_of_the_images_missing_is_a_wrong_folder(
+    cohort, raw_dir, tmp_path, lost, allowed, stopped
+):
+    for name in cohort.records["image_path"].iloc[:lost]:
+        (raw_dir / name).unlink()
+    raised = InputError if stopped else BrokenProcessPool
+    said = "5 of 48 images looked for are not in" if stopped else None
+    with pytest.raises(raised, match=said):
+        prepare(cohort, raw_dir, tmp_path / "out", size=32, max_rejects=allowed, write=_stop)

@@ -150,3 +150,37 @@ def test_closed_form_of_the_average_agrees_with_many_redraws():
     found = compare(labels, scores, resamples=8000, groups=groups)
     assert found.average_delong_error == pytest.approx(found.average_sd, rel=0.06)
     assert found.average_delong_p == pytest.approx(found.average_p, abs=0.02)
+
+
+def test_five_patients_are_the_fewest_that_may_be_asked_for():
+    labels, scores = data([5])
+    assert compare(labels, scores, resamples=50, least_units=5).averaged[0]
+    with pytest.raises(ValueError, match="at least 5"):
+        compare(labels, scores, resamples=50, least_units=4)
+
+
+def test_nothing_averaged_wants_each_label_alone():
+    found = wanted(np.array([2, 1, 9]), np.zeros(3, bool))
+    assert found.dtype == bool  # it chooses columns
+    np.testing.assert_array_equal(found, [[True, False, False], [False, False, True]])
+
+
+def test_a_row_is_usable_where_all_of_it_is():
+    values = np.array([[1.0, 2.0], [np.nan, 3.0], [4.0, 5.0], [6.0, np.nan], [7.0, 8.0]])
+    two = first_usable(values, 2)
+    np.testing.assert_array_equal(two.values, [[1, 2], [4, 5]])
+    assert two.drawn == 3
+    assert first_usable(values, 3).drawn == 5
+    more = first_usable(values, 4)
+    np.testing.assert_array_equal(more.values, [[1, 2], [4, 5], [7, 8]])
+    assert more.drawn == 5
+    assert first_usable(np.full((3, 2), np.nan), 2).values.shape == (0, 2)
+
+
+def test_an_averages_auc_is_the_mean_of_the_labels():
+    labels, scores = data([30, 22, 15])
+    of_labels = influences(labels, scores)
+    found = averaged(of_labels)
+    np.testing.assert_allclose(found.auc, np.mean([one.auc for one in of_labels], axis=0))
+    parts = np.mean([one.parts for one in of_labels], axis=0)
+    np.testing.assert_allclose(found.parts, parts, atol=1e-15)

@@ -140,3 +140,56 @@ def test_levels_are_checked(level):
 def test_a_class_is_missing():
     with pytest.raises(ValueError, match="0 positive and 3 negative"):
         auc_interval([0, 0, 0], [1.0, 2.0, 3.0])
+
+
+def test_a_differences_ends_are_students_around_it():
+    truth, scores = data(40, 80, models=2)
+    found = auc_difference(truth, scores, level=0.9)
+    t = scipy.stats.t(found.freedom, found.value, found.error)
+    assert (found.low, found.high) == pytest.approx(t.interval(0.9))
+    # Degrees of freedom as Welch's, from what positives and negatives add to the variance.
+    wins = np.sign(scores[:, truth == 1][:, :, None] - scores[:, truth == 0][:, None, :]) / 2 + 0.5
+    apart = wins[0] - wins[1]
+    of_classes = [apart.mean(axis=1).var(ddof=1) / 40, apart.mean(axis=0).var(ddof=1) / 80]
+    uncertain = of_classes[0] ** 2 / 39 + of_classes[1] ** 2 / 79
+    assert found.error == pytest.approx(np.sqrt(sum(of_classes)))
+    assert found.freedom == pytest.approx(sum(of_classes) ** 2 / uncertain)
+
+
+def test_without_error_the_ends_are_squared_and_added_from_the_models_own():
+    """Zou and Donner 2008: one model is always right, the other always wrong."""
+    truth = np.repeat([1, 0], [5, 30])
+    found = auc_difference(truth, np.stack([truth, 1 - truth]).astype(float), level=0.9)
+    own, others = newcombe_interval(1.0, 5, 30, 0.9)[0], newcombe_interval(0.0, 5, 30, 0.9)[1]
+    assert found.low == pytest.approx(1 - np.hypot(1 - own, others))
+    assert found.high == pytest.approx(1.0)
+    turned = auc_difference(truth, np.stack([1 - truth, truth]).astype(float), level=0.9)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+def _ends(found):
+    half = scipy.stats.t.ppf(0.975, found.freedom) * found.error / found.value / (1 - found.value)
+    return expit(logit(found.value) + np.array([-half, half]))
+
+
+@pytest.mark.parametrize(
+    ("positives", "apart", "joined"), [(20, 0, False), (19, 0, True), (20, 1, True)]
+)
+def test_newcombes_interval_joins_in_where_it_is_needed_alone(positives, apart, joined):
+    """With 20 of a class, and an AUC that is not nearly perfect, the interval is DeLong's."""
+    truth = np.repeat([1, 0], [positives, 20])
+    # All alike, or all in their places, but for one or two: DeLong's error is small.
+    scores = np.repeat([float(apart), 0.0], [positives, 20])
+    scores[0], scores[-1] = 0.5, apart / 2
+    found = auc_interval(truth, scores)
+    assert (found.value > 0.99) == bool(apart) and found.error > 0
+    alone, wide = _ends(found), newcombe_interval(found.value, positives, 20)
+    assert wide[0] < alone[0]
+    wanted = (min(alone[0], wide[0]), max(alone[1], wide[1])) if joined else tuple(alone)
+    assert (found.low, found.high) == pytest.approx(wanted)
+
+
+def test_two_patients_of_a_class_are_enough_for_an_error():
+    truth = np.array([1, 1, 0, 0, 0, 0])
+    found = auc_interval(truth, [2.0, 4.0, 1.0, 3.0, 0.0, 5.0], list("abcdef"))
+    assert found.units == 2 and 0 < found.error < 1 and 0 < found.low < found.high < 1

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from jaxcxr.stats import (
@@ -129,3 +130,40 @@ def test_perfect_agreement_has_a_width_and_unknown_images_are_left_out():
         agreement([1, -1], [-1, 0])
     with pytest.raises(ValueError, match="same images"):
         agreement([1, 0], [1, 0, 1])
+
+
+def test_a_power_of_80_percent_and_tests_at_5_are_meant_unless_told():
+    assert detectable_difference(0.1) == detectable_difference(0.1, np.inf, 0.8, 0.05)
+    assert detectable_difference(0.1) == pytest.approx(0.1 * (1.959964 + 0.841621), rel=1e-6)
+    assert equivalence(0.01, 0.1, 0.05) == equivalence(0.01, 0.1, 0.05, np.inf, 0.05)
+
+
+def test_one_patient_has_no_band():
+    found = decision_curve([1, 0, 1], [0.9, 0.2, 1.0], ["a"] * 3, thresholds=[0.1, 0.5])
+    assert np.isnan(found.low).all() and np.isnan(found.high).all()
+    assert found.net_benefit[1] == pytest.approx(2 / 3)
+    two = decision_curve([1, 0, 1], [0.9, 0.2, 1.0], list("aab"), thresholds=[0.1])
+    assert not np.isnan(two.low).any()
+
+
+def test_images_without_a_label_are_no_patients():
+    truth, probability = [1, 0, 1, 0, -1, -1], [0.9, 0.2, 0.4, 0.6, 0.7, 0.1]
+    known = decision_curve(truth[:4], probability[:4], list("abcd"), thresholds=[0.3, 0.5])
+    padded = decision_curve(truth, probability, list("abcdef"), thresholds=[0.3, 0.5])
+    for name in ("net_benefit", "low", "high", "treat_all", "called"):
+        np.testing.assert_array_equal(getattr(known, name), getattr(padded, name))
+
+
+def test_kappas_interval_is_students_and_ends_at_1():
+    rng = np.random.default_rng(3)
+    one = rng.integers(0, 2, 120)
+    two = np.where(rng.random(120) < 0.15, 1 - one, one)
+    found = agreement(one, two, level=0.9)
+    t = scipy.stats.t(119, found.kappa, found.error)
+    assert (found.kappa_low, found.kappa_high) == pytest.approx(t.interval(0.9))
+    theirs = proportion_confint(np.sum(one == two), 120, alpha=0.1, method="wilson")
+    assert (found.observed.low, found.observed.high) == pytest.approx(theirs)
+    high = agreement(np.repeat([1, 0, 0], [6, 6, 1]), np.repeat([1, 0, 1], [6, 6, 1]))
+    assert high.kappa + 2 * high.error > 1 and high.kappa_high == 1
+    low = agreement(np.repeat([1, 0, 0], [4, 4, 1]), np.repeat([0, 1, 0], [4, 4, 1]))
+    assert low.kappa - 2 * low.error < -1 and low.kappa_low == -1

@@ -7,8 +7,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.stats
+from scipy.special import expit, logit
+from statsmodels.stats.proportion import proportion_confint
 
-from jaxcxr.stats import auc, bca_interval, bootstrap, jackknife, percentile_interval
+from jaxcxr.stats import (
+    auc,
+    bca_interval,
+    bootstrap,
+    jackknife,
+    logit_ends,
+    percentile_interval,
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +132,23 @@ def test_intervals_of_tables_are_those_of_their_columns():
         for name in ("mean", "sd", "low", "high", "unusable"):
             assert getattr(table, name)[index] == getattr(column, name)
     assert table.unusable.tolist() == [[0, 0, 0], [0, 0, 40]]
+
+
+def test_a_value_without_redraws_and_redraws_without_a_value_have_no_interval():
+    found = percentile_interval([0.5, np.nan], [[np.nan, 0.4], [np.nan, 0.6]])
+    for part in (found.mean, found.sd, found.low, found.high):
+        assert np.isnan(part).all()
+    assert found.unusable.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(("value", "sd"), [(0.5, 0.0), (1.0, 0.02), (0.0, 0.02), (1.0, 0.0)])
+def test_a_share_without_a_spread_or_at_an_end_has_wilsons_interval(value, sd):
+    theirs = proportion_confint(value * 8, 8, alpha=0.1, method="wilson")
+    assert logit_ends(value, sd, 8, 0.9) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_two_units_have_one_degree_of_freedom_and_one_none():
+    half = scipy.stats.t.ppf(0.95, 1) * 0.1 / (0.3 * 0.7)
+    ends = expit(logit(0.3) + np.array([-half, half]))
+    assert logit_ends(0.3, 0.1, 2, 0.9) == pytest.approx(tuple(ends))
+    assert np.isnan(logit_ends(0.3, 0.1, 1)).all() and np.isnan(logit_ends(0.3, np.nan, 9)).all()

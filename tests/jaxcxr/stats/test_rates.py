@@ -15,6 +15,7 @@ from jaxcxr.stats import (
     two_by_two,
     wilson_interval,
 )
+from jaxcxr.stats.proportions import Proportion, sum_interval
 
 
 @pytest.mark.parametrize(("hits", "number"), [(0, 7), (7, 7), (3, 11), (950, 1000)])
@@ -151,3 +152,87 @@ def test_patients_with_both_classes_tie_sensitivity_to_specificity():
     by_patient, by_image = (two_by_two(truth, scores, 0.5, g).youden for g in (patient, None))
     # Right on both images of a patient or on neither: sums vary twice as much as alone.
     assert by_patient.high - by_patient.low > 1.3 * (by_image.high - by_image.low)
+
+
+@pytest.mark.parametrize("level", [0, 1, 1.5, 95])
+def test_levels_are_checked(level):
+    for interval in (
+        lambda: wilson_interval(0.5, 10, level),
+        lambda: ratio_interval(0.5, 10, 0.2, 10, level),
+    ):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            interval()
+
+
+def test_no_images_have_no_share():
+    found = proportion(np.empty(0, bool))
+    assert np.isnan([found.value, found.low, found.high]).all()
+    assert (found.count, found.number, found.effective) == (0, 0, 0)
+
+
+def test_the_fewest_patients_are_one_and_two():
+    hit = np.array([1, 1, 0, 1, 0, 0, 0], bool)
+    assert proportion(hit, ["a"] * 7).effective == 1
+    assert proportion(hit[:1], ["a"]).effective == 1
+    # Two patients by hand: sums of hits less their share are 12/7 and -12/7.
+    variance = 2 / 1 * 2 * (12 / 7) ** 2 / 49
+    t = scipy.stats.t.ppf(0.975, [6, 1])
+    wanted = 3 / 7 * 4 / 7 / variance * (t[0] / t[1]) ** 2 * 7 / 6
+    # The first patient has all three hits, of four images.
+    assert proportion(hit, list("aaaabbb")).effective == pytest.approx(
+        wanted * (12 / 7) ** 2 / (9 / 7) ** 2
+    )
+
+
+def test_ends_of_a_sum_follow_the_correlation():
+    one, two = Proportion(0.6, 0.5, 0.75, 6, 10, 10.0), Proportion(0.3, 0.1, 0.4, 3, 10, 10.0)
+    for correlation, below, above in (
+        (0.0, np.hypot(0.1, 0.2), np.hypot(0.15, 0.1)),
+        (1.0, 0.1 + 0.2, 0.15 + 0.1),
+        (-1.0, 0.2 - 0.1, 0.15 - 0.1),
+    ):
+        found = sum_interval(one, two, correlation)
+        assert found == pytest.approx((0.9 - below, 0.9 + above))
+
+
+def test_every_rate_of_the_table_has_its_own_interval():
+    truth = np.repeat([1, 0], [56, 48])
+    scores = np.concatenate([np.arange(56) < 45, np.arange(48) < 10]).astype(float)
+    found = two_by_two(truth, scores, 0.5, level=0.9)
+    score = {"method": "score", "compare": "ratio", "correction": False, "alpha": 0.1}
+    for ours, counts in (
+        (found.lr_positive, (45, 56, 10, 48)),
+        (found.lr_negative, (11, 56, 38, 48)),
+    ):
+        theirs = confint_proportions_2indep(*counts, **score)
+        assert (ours.low, ours.high) == pytest.approx(theirs, rel=1e-6)
+    low, high = confint_proportions_2indep(
+        45, 56, 10, 48, method="newcomb", compare="diff", alpha=0.1
+    )
+    balanced = found.balanced_accuracy
+    assert (balanced.low, balanced.high) == pytest.approx(((low + 1) / 2, (high + 1) / 2))
+    for ours, hits, number in (
+        (found.sensitivity, 45, 56),
+        (found.specificity, 38, 48),
+        (found.accuracy, 83, 104),
+        (found.ppv, 45, 55),
+        (found.npv, 38, 49),
+    ):
+        theirs = proportion_confint(hits, number, alpha=0.1, method="wilson")
+        assert (ours.low, ours.high) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_the_correlation_of_sensitivity_and_specificity_is_that_of_the_patients_sums():
+    rng = np.random.default_rng(5)
+    patient = rng.integers(0, 40, 200)
+    truth = (rng.random(200) < 0.3).astype(int)
+    skill = rng.random(40)
+    scores = np.where(rng.random(200) < skill[patient], truth, 1 - truth).astype(float)
+    found = two_by_two(truth, scores, 0.5, patient)
+    sums = [
+        np.bincount(patient, np.where(truth == kind, (scores == truth) - share.value, 0.0), 40)
+        for kind, share in ((1, found.sensitivity), (0, found.specificity))
+    ]
+    assert abs(np.corrcoef(sums)[0, 1]) > 0.1
+    ends = sum_interval(found.sensitivity, found.specificity, np.corrcoef(sums)[0, 1])
+    assert (found.youden.low, found.youden.high) == pytest.approx(np.array(ends) - 1)

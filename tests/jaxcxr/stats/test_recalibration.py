@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -141,3 +143,19 @@ def test_debiasing_removes_most_of_what_chance_adds():
     )
     assert debiased < 0.75 * plain
     assert 0.85 < np.mean([one.ece <= one.floor_high for one in sets]) <= 1
+
+
+def test_the_noise_floor_is_of_400_sets_from_seed_0_over_10_bins_unless_told():
+    truth, logits = distorted(300)
+    usual = noise_floor(truth, expit(logits))
+    assert usual == noise_floor(truth, expit(logits), bins=10, draws=400, seed=0)
+    assert usual != noise_floor(truth, expit(logits), seed=1)
+
+
+def test_drawing_in_blocks_draws_the_same(monkeypatch):
+    module = sys.modules[noise_floor.__module__]
+    truth, logits = distorted(300)
+    whole = noise_floor(truth, expit(logits), draws=50)
+    for rows in (1, 7, 49, 50, 51):
+        monkeypatch.setattr(module, "_BLOCK", 300 * rows)
+        assert noise_floor(truth, expit(logits), draws=50) == whole

@@ -133,3 +133,58 @@ def test_one_model_equals_the_published_example_of_five_readers(auc, cov2, error
 def test_a_share_of_one_has_an_interval_below_it():
     found = over_trainings([np.ones(3)], np.full((3, 3), 0.0025), (1,))
     assert found.high == 1 and found.low == pytest.approx(1 - 1.96 * 0.05, abs=1e-3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 1.5, 95])
+def test_levels_are_checked(level):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        over_trainings([np.array([0.7, 0.8])], np.zeros((2, 2)), (1,), level)
+
+
+def test_a_difference_without_an_error_has_no_test():
+    values = [np.array([0.8]), np.array([0.7])]
+    found = over_trainings(values, np.zeros((2, 2)), (1, -1))
+    assert found.error == 0 and found.value == pytest.approx(0.1)
+    assert np.isnan([found.low, found.high, found.p]).all()
+    unknown = over_trainings(values, np.full((2, 2), np.nan), (1, -1))
+    assert np.isnan([unknown.error, unknown.low, unknown.high, unknown.p]).all()
+
+
+def test_patients_and_not_images_tell_of_the_difference():
+    truth, first, second = runs(1, 1, images=60)
+    patients = np.tile(np.arange(60), 2)
+    alone = compare_trainings(truth, first, second)
+    twice = [np.tile(truth, (2, 1)), np.tile(first, (1, 2, 1)), np.tile(second, (1, 2, 1))]
+    by_patient = compare_trainings(*twice, groups=patients)
+    assert by_patient.average.error == pytest.approx(alone.average.error)
+    np.testing.assert_array_equal(by_patient.units, alone.units)
+    assert compare_trainings(*twice).average.error < 0.8 * alone.average.error
+
+
+def test_the_level_is_that_of_every_interval():
+    truth, first, second = runs()
+    found = compare_trainings(truth, first, second, level=0.8)
+    for one in (*found.labels, found.average):
+        t = scipy.stats.t(one.freedom, one.value, one.error)
+        assert (one.low, one.high) == pytest.approx(t.interval(0.8))
+
+
+def test_ten_patients_are_enough_unless_told():
+    truth, first, second = runs(images=80)
+    truth[:, 1] = np.arange(80) < 10
+    assert compare_trainings(truth, first, second).averaged.all()
+    truth[0, 1] = 0
+    assert compare_trainings(truth, first, second).averaged.tolist() == [True, False]
+    assert compare_trainings(truth, first, second, least_units=9).averaged.all()
+    with pytest.raises(ValueError, match="at least 5"):
+        compare_trainings(truth, first, second, least_units=4)
+
+
+@pytest.mark.parametrize(("counts", "several"), [((2, 2), True), ((1, 2), False), ((2, 1), False)])
+def test_what_cannot_be_estimated_says_of_how_many_trainings_it_would_be(counts, several):
+    truth, first, second = runs(*counts, images=40)
+    truth[:] = 0
+    found = compare_trainings(truth, first, second)
+    for one in (*found.labels, found.average):
+        assert one.of_initializations == several
+        assert np.isnan([one.value, one.error, one.freedom, one.low, one.high, one.p]).all()

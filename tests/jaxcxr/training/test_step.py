@@ -164,3 +164,34 @@ def test_a_batch_of_which_nothing_is_known_teaches_nothing():
         losses.append(float(step(state, batch | {"mask": mask})[1]["loss"]))
     mask[0, 0] = 1
     assert float(step(state, batch | {"mask": mask})[1]["loss"]) == pytest.approx(sum(losses) / 2)
+
+
+def test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer():
+    config = _config(trainable="head", flip=True, rotation_degrees=7.0)  # without images, nothing
+    model = ViT(SHALLOW, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    optimizer = make_optimizer(config, SHALLOW.depth, 4)
+    start = flatten(split(model)[1])
+    start["head/bias"] = start["head/bias"] + np.array([0.3, -0.2, 0.1], "float32")
+    state = init_state(config, start, optimizer)
+    labels = ("x right", "b", "x left")
+    step = jax.jit(make_train_step(config, model, optimizer, labels, POS_WEIGHT, PIXELS))
+    head = torch.nn.Linear(32, 3)
+    head.weight.data = torch.tensor(np.asarray(start["head/kernel"]).T.copy())
+    head.bias.data = torch.tensor(np.asarray(start["head/bias"]))
+    theirs = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=0.0)
+    criterion = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(POS_WEIGHT))
+    tokens = np.random.default_rng(1).normal(size=(4, 8, 32)).astype("float32")
+    for features, batch in zip(tokens, _batches(4), strict=True):
+        theirs.zero_grad()
+        loss = criterion(head(torch.tensor(features)), torch.tensor(batch["labels"]))
+        loss.backward()
+        theirs.step()
+        del batch["image"]
+        state, metrics = step(state, batch | {"class_token": features})
+        assert float(metrics["loss"]) == pytest.approx(loss.item(), rel=1e-5)
+    kernel, bias = (state["params"][f"head/{name}"] for name in ("kernel", "bias"))
+    np.testing.assert_allclose(kernel, head.weight.detach().numpy().T, atol=1e-6)
+    np.testing.assert_allclose(bias, head.bias.detach().numpy(), atol=1e-6)
+    for path, value in state["params"].items():
+        if not path.startswith("head/"):
+            np.testing.assert_array_equal(value, start[path], err_msg=path)

@@ -7,11 +7,9 @@ import json
 import os
 import signal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import multihost_utils
 from safetensors.numpy import load_file
 from tiny import get_config
 
@@ -21,7 +19,6 @@ from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec, read_header
 from jaxcxr.training import train as train_module
 from jaxcxr.training.flops import training_flops
-from jaxcxr.training.stopping import all_agree
 from jaxcxr.training.train import TrainingStoppedError, train
 
 STEPS_AN_EPOCH = 7
@@ -206,6 +203,24 @@ def test_training_stops_when_patience_runs_out_and_keeps_the_best(tiny_data, tmp
     assert read_header(tmp_path / "model.safetensors").provenance["epoch"] == 2
 
 
+def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
+    tiny_data, tmp_path, capsys
+):
+    def run(epochs):
+        config = _config(tiny_data, epochs=epochs)
+        config.model.head = "probe"
+        train(config, tmp_path)
+        return capsys.readouterr().out, (tmp_path / "floor.json").read_text()
+
+    said, floor = run(1)
+    assert "initial features of 160 " in said
+    assert _records(tmp_path, "epoch") == {0: 0, 7: 1}
+    again, same = run(1)
+    assert "initial features of" not in again and same == floor
+    run(2)
+    assert _records(tmp_path, "epoch") == {0: 0, 7: 1, 14: 2}
+
+
 def test_an_auc_that_no_label_gives_is_left_out(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(train_module, "mean_auc", lambda *_: np.nan)
     train(_config(tiny_data, epochs=1, batch_size=120), tmp_path)
@@ -229,18 +244,3 @@ def test_lora_trains_its_updates_and_merges_them(tiny_data, tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
     assert f"of which learn {learnt:,}" in said and "7 of 16 images, 7 an epoch" in said
     assert "starts at the beginning" in said
-
-
-def test_all_processes_stop_together(monkeypatch):
-    """After the same step, if any was told to; asked only where records are made."""
-    assert all_agree([signal.SIGTERM], 1, 10)
-    assert not all_agree([], 10, 10)
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
-    for others, mine in ((True, []), (False, [signal.SIGTERM]), (False, [])):
-        monkeypatch.setattr(
-            multihost_utils,
-            "process_allgather",
-            lambda stop, others=others: np.array([bool(stop), others]),
-        )
-        assert all_agree(mine, 20, 10) == (others or bool(mine))
-        assert not all_agree(mine, 21, 10)
