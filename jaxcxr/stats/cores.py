@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-
 # Redraws that a core computes side by side: their counts of an image, a byte each, are one line of
 # its cache.
 LANES = 64

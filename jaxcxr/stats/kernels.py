@@ -1,9 +1,8 @@
 """The bootstrap's inner loops, compiled by Numba: draws, sums over steps, the walk down the steps.
 
-Each has a form in NumPy (`resample`, `walk`) that gives the same bits and is used where Numba cannot
-be imported. `LANES` redraws stand side by side: the counts of an image are one line of the cache,
-and the loops over them become vector instructions. Arrays are indexed by step or image first, lane
-last.
+Each has a form in NumPy (`resample`, `walk`) that gives the same bits and is used where Numba
+cannot be imported. `LANES` redraws stand side by side: the counts of an image are one line of the
+cache, and the loops over them become vector instructions.
 """
 
 from __future__ import annotations

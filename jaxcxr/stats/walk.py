@@ -27,12 +27,13 @@ def walk_by_numpy(
 ) -> tuple[np.ndarray, ...]:
     """Give the rows of a `Tally`, `[redraws]` each, from `counts` `[images, redraws]`."""
     rows = len(ranking.ends) - 1
-    ones = np.ones(len(ranking.images), whole)
+    ones: np.ndarray = np.ones(len(ranking.images), whole)
     steps = csr_array((ones, ranking.images, ranking.ends), shape=(rows, len(counts)))
     added = (steps @ counts.astype(whole)).reshape(rows // 2, 2, -1)
     new, below = added[:, 0], added[:, 1]
     tied = np.where(ranking.mixed[:, None], below, 0)
-    found, false = np.cumsum(new, axis=0, dtype=whole), np.cumsum(below, axis=0, dtype=whole)
+    found: np.ndarray = np.cumsum(new, axis=0, dtype=whole)
+    false: np.ndarray = np.cumsum(below, axis=0, dtype=whole)
     positives, negatives = found[-1], false[-1]
     called = false - below + tied
     youden = found * negatives - called * positives
