@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+# Redraws that a core computes side by side: their counts of an image, a byte each, are one line of
+# its cache.
+LANES = 64
+
 
 def cores() -> int:
     """Count the cores that this process may use."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Steps walked in one call.
+# On a device, lengths are filled up to whole blocks of so many steps, to compile for few of them.
 STEPS = 512
 
 
@@ -18,14 +18,15 @@ class Ranking:
     first step may have no positives.
 
     Attributes:
-      images: `[known]` int32, the image at each rank.
-      row: `[known]` int32, not decreasing: twice the step, plus 1 for a negative.
+      images: `[known]` int32, the images by step, of each its positives first.
+      ends: `[2 * steps + 1]` int64; the positives of step i are `images[ends[2i] : ends[2i + 1]]`,
+        its negatives follow up to `ends[2i + 2]`.
       mixed: `[steps]` bool, whether the negatives of the step are tied with its positives.
       scores: `[steps]`, the score of the step's positives.
     """
 
     images: np.ndarray
-    row: np.ndarray
+    ends: np.ndarray
     mixed: np.ndarray
     scores: np.ndarray
 
@@ -38,7 +39,10 @@ class Ranking:
 def rank(labels: np.ndarray, scores: np.ndarray) -> Ranking:
     """Sort one column: `labels` `[images]` in 1, 0, -1 and `scores` `[images]`."""
     known = np.flatnonzero(labels >= 0)
-    images = known[np.lexsort((-labels[known], -scores[known]))].astype(np.int32)
+    if not len(known):  # One step without an image, so that all rankings have a last one.
+        none = np.zeros(0, np.int32)
+        return Ranking(none, np.zeros(3, np.int64), np.array([False]), np.array([np.inf]))
+    images = known[np.argsort(-scores[known])].astype(np.int32)
     positive, ranked = labels[images] == 1, scores[images]
     new_score = np.append(True, ranked[1:] != ranked[:-1])[: len(images)]
     group = np.cumsum(new_score) - 1
@@ -48,9 +52,14 @@ def rank(labels: np.ndarray, scores: np.ndarray) -> Ranking:
     begins = has_positive | np.append(True, has_both[:-1])[: len(has_both)]
     step_of_group = np.cumsum(begins) - 1
     first_groups = np.flatnonzero(begins)
+    # Twice the step, plus 1 for a negative: in order but for ties, which the sort leaves in any.
+    row = 2 * step_of_group[group] + ~positive
+    if has_both.any():
+        images = images[np.argsort(row, kind="stable")]
+    sizes = np.bincount(row, minlength=2 * len(first_groups))
     return Ranking(
         images=images,
-        row=(2 * step_of_group[group] + ~positive).astype(np.int32),
+        ends=np.append(0, np.cumsum(sizes)),
         mixed=has_both[first_groups],
         scores=ranked[new_score][first_groups],
     )

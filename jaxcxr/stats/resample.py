@@ -3,7 +3,8 @@
 A count says all that a list of indices says, and lets every label and every model use the same
 redraws without sorting again. Each redraw has a random stream of its own, seeded by (seed, number
 of the redraw), so redraw 137 is the same whether 200 or 10,000 are asked for and however they are
-cut into blocks. They are drawn on the host by NumPy's PCG64: the same on every accelerator.
+cut into blocks. They are drawn on the host by NumPy's PCG64, or the same bits by a compiled kernel:
+the same on every accelerator.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxcxr.stats.arrays import group_codes
-from jaxcxr.stats.cores import cores
+from jaxcxr.stats.compiled import kernels
+from jaxcxr.stats.cores import LANES, cores
 from jaxcxr.stats.usable import units_of_labels
 
 _MAX_BLOCK_BYTES = 256 * 2**20
@@ -50,41 +52,42 @@ def resample_blocks(
     block: int | None = None,
     start: int = 0,
 ) -> Iterator[np.ndarray]:
-    """The same counts, transposed and in blocks of bounded memory: `[images, block]` uint16.
+    """The same counts, transposed and in blocks of bounded memory: `[images, block]` uint8.
 
-    Those of the redraws from `start` up to `resamples`. No image is drawn more than 65,535 times:
-    the expected number is 1.
+    Those of the redraws from `start` up to `resamples`. No image is drawn more than 255 times: the
+    expected number is 1, and 256 have a probability below 1e-500.
     """
     units, unit_of_image = _units(images, groups)
-    block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
+    block = block or max(1, _MAX_BLOCK_BYTES // images)
     with ThreadPoolExecutor(cores()) as pool:
         for begin in range(start, resamples, block):
             stop = min(begin + block, resamples)
-            counts = np.empty((images, stop - begin), np.uint16)
+            counts = np.empty((images, stop - begin), np.uint8)
 
             def fill(first: int, counts: np.ndarray = counts, begin: int = begin) -> None:
-                last = min(first + 32, begin + counts.shape[1])
-                rows = [_draw(seed, redraw, units, unit_of_image) for redraw in range(first, last)]
-                # Transposing few rows at a time keeps what is written in the cache.
-                counts[:, first - begin : last - begin] = np.stack(rows, axis=1)
+                last = min(first + LANES, begin + counts.shape[1])
+                drawn = _draw_several(seed, range(first, last), units)
+                if unit_of_image is not None:
+                    drawn = drawn[unit_of_image]
+                counts[:, first - begin : last - begin] = drawn
 
-            list(pool.map(fill, range(begin, stop, 32)))
+            list(pool.map(fill, range(begin, stop, LANES)))
             yield counts
 
 
 def leave_one_out_blocks(
     images: int, groups: Any = None, block: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Counts that leave out one image, or one group, each: `[images, block]` uint16.
+    """Counts that leave out one image, or one group, each: `[images, block]` uint8.
 
     These are the redraws of the jackknife, which the BCa interval takes its acceleration from.
     """
     units, unit_of_image = _units(images, groups)
     owner = np.arange(images, dtype=np.int32) if unit_of_image is None else unit_of_image
-    block = block or max(1, _MAX_BLOCK_BYTES // (2 * images))
+    block = block or max(1, _MAX_BLOCK_BYTES // images)
     for start in range(0, units, block):
         left_out = np.arange(start, min(start + block, units))
-        yield (owner[:, None] != left_out[None, :]).astype(np.uint16)
+        yield (owner[:, None] != left_out[None, :]).astype(np.uint8)
 
 
 def _units(images: int, groups: Any) -> tuple[int, np.ndarray | None]:
@@ -96,11 +99,27 @@ def _units(images: int, groups: Any) -> tuple[int, np.ndarray | None]:
     return number, codes
 
 
+def _seed_of(seed: int, redraw: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, redraw])
+
+
 def _draw(seed: int, redraw: int, units: int, unit_of_image: np.ndarray | None) -> np.ndarray:
-    stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, redraw])))
+    stream = np.random.Generator(np.random.PCG64(_seed_of(seed, redraw)))
     drawn = stream.integers(0, units, units, dtype=np.uint32)
-    counts = np.bincount(drawn, minlength=units).astype(np.uint16)
+    counts = np.bincount(drawn, minlength=units).astype(np.uint8)
     return counts if unit_of_image is None else counts[unit_of_image]
+
+
+def _draw_several(seed: int, redraws: range, units: int) -> np.ndarray:
+    """Count the draws of each unit in up to `LANES` redraws, `[units, redraws]`."""
+    compiled = kernels()
+    if compiled is None:
+        # Transposing few rows at a time keeps what is written in the cache.
+        return np.stack([_draw(seed, redraw, units, None) for redraw in redraws], axis=1)
+    words = [_seed_of(seed, redraw).generate_state(4, np.uint64) for redraw in redraws]
+    counts = np.zeros((units, LANES), np.uint8)
+    compiled.draw(np.stack(words), counts)
+    return counts[:, : len(redraws)]
 
 
 def fewest_units(labels: np.ndarray, groups: np.ndarray | None = None) -> int:

@@ -85,7 +85,7 @@ def sums_over_redraws(
     with thread_pool() as pool:
         sums = [
             list(pool.map(_product, matrices, repeat(counts)))
-            for counts in chain([np.ones((images, 1), np.uint16)], blocks)
+            for counts in chain([np.ones((images, 1), np.uint8)], blocks)
         ]
     return [
         np.concatenate(parts, axis=1).T.reshape(-1, *row.shape[:-1])

@@ -31,7 +31,8 @@ def sweep_on_device(
     unknown = counts.shape[0] - len(ranking.images)
     images = np.append(ranking.images, np.zeros(unknown, np.int32))
     # A row beyond the last is not added to anything.
-    row = np.append(ranking.row, np.full(unknown, 2 * len(mixed), np.int32))
+    rows = np.repeat(np.arange(len(ranking.ends) - 1, dtype=np.int32), np.diff(ranking.ends))
+    row = np.append(rows, np.full(unknown, 2 * len(mixed), np.int32))
     with jax.enable_x64(True):
         numbers = _sweep(counts, images, row, mixed, fixed_rate, whole)
         return tuple(np.asarray(row) for row in numbers)

@@ -28,8 +28,8 @@ def counts_by_hand(seed, redraw, images, groups=None):
 def test_every_redraw_is_that_of_its_seed_and_number(seed, groups):
     by_hand = [counts_by_hand(seed, redraw, 60, groups) for redraw in range(70)]
     np.testing.assert_array_equal(resample_counts(seed, 70, 60, groups), by_hand)
-    # 32 redraws are filled at a time, so blocks of 1, 32, 33 and 70 end at every kind of place.
-    for block in (1, 32, 33, 70, None):
+    # 64 redraws are filled at a time, so blocks of 1, 64, 65 and 70 end at every kind of place.
+    for block in (1, 64, 65, 70, None):
         blocks = list(resample_blocks(seed, 70, 60, groups, block))
         assert {len(one.T) for one in blocks[:-1]} <= {block}
         np.testing.assert_array_equal(np.concatenate(blocks, axis=1).T, by_hand)
@@ -73,8 +73,8 @@ def test_leaving_out_takes_each_unit_once(groups, block):
 
 
 def test_blocks_are_bounded_in_memory_and_not_smaller_than_they_may_be(monkeypatch):
-    monkeypatch.setattr("jaxcxr.stats.resample._MAX_BLOCK_BYTES", 2400)
-    # Two bytes a count: 2400 bytes hold 20 redraws of 60 images, and none of 2000: one at a time.
+    monkeypatch.setattr("jaxcxr.stats.resample._MAX_BLOCK_BYTES", 1200)
+    # A byte a count: 1200 bytes hold 20 redraws of 60 images, and none of 2000: one at a time.
     assert [one.shape for one in resample_blocks(0, 50, 60)] == [(60, 20), (60, 20), (60, 10)]
     assert [one.shape for one in leave_one_out_blocks(60)] == [(60, 20)] * 3
     assert [one.shape for one in resample_blocks(0, 2, 2000)] == [(2000, 1)] * 2
