@@ -23,4 +23,5 @@ def get_config():
     config.clip_norm = 1.0
     config.weight_decay = 0.01
     config.epochs = 10
+    config.selection = "validation_loss"
     return config

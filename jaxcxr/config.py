@@ -31,7 +31,7 @@ CHOICES = {
     "normalization": ("study", "weights"),
     "pos_weight": ("study", "capped", "sqrt", "effective", "none"),
     "schedule": ("constant", "cosine"),
-    "selection": ("validation_auc", "last"),
+    "selection": ("validation_auc", "validation_loss", "last"),
     "trainable": ("all", "head", "lora"),
 }
 
@@ -64,8 +64,9 @@ def study_config() -> ConfigDict:
 
     config.batch_size = 32
     config.epochs = 100
-    config.selection = "validation_auc"  # last: train all epochs and keep the last parameters
-    config.patience = 5  # epochs without a better validation AUC before stopping
+    # validation_loss: of the lowest loss, which few positives disturb less; last: train all epochs
+    config.selection = "validation_auc"
+    config.patience = 5  # epochs without a better one before stopping
 
     config.learning_rate = 1e-5
     config.head_learning_rate = 0.0  # of the head alone; 0: as the others

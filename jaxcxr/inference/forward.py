@@ -108,6 +108,28 @@ def label_aucs(truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return aucs
 
 
+def mean_loss(
+    truth: np.ndarray, logits: np.ndarray, pos_weight: np.ndarray | float = 1.0
+) -> float:
+    """Mean binary cross-entropy over the known labels of all images; NaN if none is known.
+
+    The loss that a training lowers, here on images that it does not learn. Every image counts in
+    every label, so that a label with one or two positives does not decide, as it does in a mean of
+    AUCs.
+
+    Args:
+      truth: `[images, labels]`: 1, 0, or -1 where unknown.
+      logits: `[images, labels]`.
+      pos_weight: `[labels]`, see `jaxcxr.training.loss.positive_weights`.
+    """
+    logits = np.asarray(logits, np.float64)
+    losses = np.where(
+        truth == 1, pos_weight * np.logaddexp(0, -logits), np.logaddexp(0, logits)
+    )
+    known = truth >= 0
+    return float(losses[known].mean()) if known.any() else float("nan")
+
+
 def mean_of_known(values: np.ndarray) -> float:
     """Mean over what is not NaN; NaN if all is."""
     known = values[~np.isnan(values)]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from input_pipeline.splits import fraction
-from jaxcxr.inference.forward import label_aucs, mean_of_known
+from jaxcxr.inference.forward import label_aucs, mean_loss, mean_of_known
 
 FOLDS = 5
 
@@ -42,14 +42,14 @@ class Choice:
     """A setting, chosen.
 
     Attributes:
-      setting: the one of the highest mean AUC, the first of equals.
-      aucs: mean AUC of every candidate, in their order.
+      setting: the one of the lowest loss, the first of equals.
+      losses: mean cross-entropy of every candidate, in their order.
       chosen_on: `validation`, or `training` by cross-validation.
       head: fitted to all training images with it.
     """
 
     setting: Any
-    aucs: tuple[float, ...]
+    losses: tuple[float, ...]
     chosen_on: str
     head: Head
 
@@ -60,7 +60,10 @@ def choose(
     train: Examples,
     validation: Examples,
 ) -> Choice:
-    """Fit a head under every setting and take the one that ranks other patients' images best.
+    """Fit a head under every setting and take the one that predicts other patients best.
+
+    That is the one of the lowest cross-entropy. A mean of AUCs would be ruled by labels with one or
+    two positive patients, and takes the weakest penalty, which separates the training images.
 
     The validation patients decide. Where they cannot, since no label has both classes among them,
     five-fold cross-validation over the training patients does.
@@ -74,14 +77,13 @@ def choose(
     decides = not np.isnan(label_aucs(validation.truth, np.zeros(validation.truth.shape))).all()
     heads = [fit(train, setting) for setting in candidates] if decides else []
     if decides:
-        aucs = [mean_auc(validation, head(validation.features)) for head in heads]
+        losses = [mean_loss(validation.truth, head(validation.features)) for head in heads]
     else:
-        aucs = [_cross_validated(fit, setting, train) for setting in candidates]
-    known = [-np.inf if np.isnan(auc) else auc for auc in aucs]
-    best = int(np.argmax(known))
+        losses = [_cross_validated(fit, setting, train) for setting in candidates]
+    best = int(np.argmin([np.inf if np.isnan(loss) else loss for loss in losses]))
     head = heads[best] if decides else fit(train, candidates[best])
     where = "validation" if decides else "training"
-    return Choice(candidates[best], tuple(aucs), where, head)
+    return Choice(candidates[best], tuple(losses), where, head)
 
 
 def mean_auc(examples: Examples, logits: np.ndarray) -> float:
@@ -92,14 +94,12 @@ def mean_auc(examples: Examples, logits: np.ndarray) -> float:
 def _cross_validated(
     fit: Callable[[Examples, Setting], Head], setting: Setting, train: Examples
 ) -> float:
-    """Mean over folds of the mean AUC on the patients that the fold's head did not learn.
-
-    Each fold is ranked by itself: heads of different folds have different biases.
-    """
+    """Mean over folds of the loss on the patients that the fold's head did not learn."""
     folds = np.array([int(FOLDS * fraction(str(one), "probe")) for one in train.patients])
-    aucs = []
+    losses = []
     for fold in np.unique(folds):
         learnt, held = np.flatnonzero(folds != fold), train.at(np.flatnonzero(folds == fold))
         if len(learnt):
-            aucs.append(mean_auc(held, fit(train.at(learnt), setting)(held.features)))
-    return mean_of_known(np.array(aucs))
+            logits = fit(train.at(learnt), setting)(held.features)
+            losses.append(mean_loss(held.truth, logits))
+    return mean_of_known(np.array(losses))

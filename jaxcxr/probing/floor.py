@@ -102,6 +102,12 @@ class Floor:
             for name, value in self.kept["labels"].items()
             if value is not None
         ]
+        from_floor = self.start == self.labels
+        if from_floor and self.kept["epoch"] == 0:
+            return (
+                f"this training learnt nothing: no epoch was better than its start, which is kept "
+                f"and is the floor of {floor}"
+            )
         if max(moved) < SAME:
             return (
                 f"this training learnt nothing: {what}, ranks the validation images as its start "
@@ -111,7 +117,7 @@ class Floor:
         if reached < self.validation_auc:
             return (
                 f"this training learnt nothing beyond its start: {what}, is below the floor of "
-                f"{floor}; configs/recommended.py starts from there"
+                f"{floor}" + ("" if from_floor else "; configs/recommended.py starts from there")
             )
         return f"{what}, is {reached - self.validation_auc:.4f} above the floor of {floor}"
 

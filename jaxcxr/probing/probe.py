@@ -14,7 +14,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.files import sha256, write_json
 from jaxcxr.inference.embeddings_file import read_embeddings
 from jaxcxr.inference.predictions_file import predictions_of_split, write_predictions
-from jaxcxr.probing.examples import Choice, Examples
+from jaxcxr.probing.examples import Choice, Examples, mean_auc
 from jaxcxr.probing.join import join, unused
 from jaxcxr.probing.linear import choose_linear
 from jaxcxr.probing.neighbours import choose_neighbours
@@ -74,7 +74,8 @@ def probe(
         "setting": setting,
         "chosen": chosen.setting,
         "chosen_on": chosen.chosen_on,
-        "validation_auc_of_chosen": max(chosen.aucs),
+        "loss_of_chosen": min(chosen.losses),
+        "validation_auc_of_chosen": _validation_auc(chosen, examples),
         "seed": seed,
         "images": {split: len(one.truth) for split, one in examples.items()},
         "embeddings_unused": unused(embeddings, prepared),
@@ -97,3 +98,11 @@ def probe(
     write_predictions(out_dir / PREDICTIONS, frames, origin)
     write_json(out_dir / PROBE, described)
     return described
+
+
+def _validation_auc(chosen: Choice, examples: dict[str, Examples]) -> float | None:
+    """Mean AUC on the validation patients; None where no label has both classes among them."""
+    if "validation" not in examples:
+        return None
+    found = mean_auc(examples["validation"], chosen.head(examples["validation"].features))
+    return None if np.isnan(found) else found

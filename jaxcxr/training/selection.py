@@ -19,8 +19,8 @@ class Selection:
 
     Args:
       config: `selection` is `validation_auc` (the epoch of the highest mean AUC over the labels
-        that have both classes in the validation split, stopping after `patience` epochs without a
-        better one) or `last`.
+        that have both classes in the validation split), `validation_loss` (of the lowest loss) or
+        `last`. The first two stop after `patience` epochs without a better one.
       prepared: the dataset.
       labels: names that the model learns.
 
@@ -29,12 +29,13 @@ class Selection:
     """
 
     def __init__(self, config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]):
-        self._by_auc = config.selection == "validation_auc"
-        self._patience, self._epochs = config.patience, config.epochs
-        self._epoch, self._best_epoch, self._best_auc = 0, 0, -math.inf
+        self._by = "" if config.selection == "last" else config.selection
+        self._patience = config.patience
+        # Of the epoch that is kept: its AUC, or its loss with the sign changed.
+        self._epoch, self._best_epoch, self._best = 0, 0, -math.inf
         validation = prepared.records("validation")[list(labels)]
         decides = any({0, 1} <= set(validation[name]) for name in labels)
-        if self._by_auc and not decides:
+        if self._by and not decides:
             raise InputError(
                 f"{config.data}: no label has both positives and negatives among the "
                 f"{len(validation)} validation images, so they cannot choose an epoch; set "
@@ -44,29 +45,38 @@ class Selection:
     @property
     def finished(self) -> bool:
         """Whether patience has run out."""
-        return self._by_auc and self._epoch - self._best_epoch >= self._patience
+        return bool(self._by) and self._epoch - self._best_epoch >= self._patience
 
-    def choose(self, epoch: int, auc: float) -> bool:
-        """Take note of an epoch; True if its parameters are the ones to keep."""
+    def choose(self, epoch: int, auc: float, loss: float) -> bool:
+        """Take note of an epoch; True if its parameters are the ones to keep.
+
+        Args:
+          epoch: its number; 0 is the start.
+          auc: mean AUC on the validation split, NaN if there is none.
+          loss: mean loss there.
+        """
         self._epoch = epoch
-        better = not self._by_auc or auc > self._best_auc
+        score = -loss if self._by == "validation_loss" else auc
+        better = not self._by or score > self._best
         if better:
-            self._best_epoch, self._best_auc = epoch, auc
+            self._best_epoch, self._best = epoch, score
         return better
 
     def verdict(self) -> str:
         """Say what was chosen, and why."""
-        reason = (
-            f"of the highest validation AUC, {self._best_auc:.4f}" if self._by_auc else "the last"
-        )
+        reason = {
+            "": "the last",
+            "validation_auc": f"of the highest validation AUC, {self._best:.4f}",
+            "validation_loss": f"of the lowest validation loss, {-self._best:.4f}",
+        }[self._by]
         return f"kept the parameters of epoch {self._best_epoch} of {self._epoch}, {reason}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values for `restore`."""
-        auc = self._best_auc if math.isfinite(self._best_auc) else None
-        return {"epoch": self._epoch, "best_epoch": self._best_epoch, "best_auc": auc}
+        best = self._best if math.isfinite(self._best) else None
+        return {"epoch": self._epoch, "best_epoch": self._best_epoch, "best_auc": best}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `to_dict` returned."""
         self._epoch, self._best_epoch = saved["epoch"], saved["best_epoch"]
-        self._best_auc = -math.inf if saved["best_auc"] is None else saved["best_auc"]
+        self._best = -math.inf if saved["best_auc"] is None else saved["best_auc"]

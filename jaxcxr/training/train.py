@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from input_pipeline.loader import Prepared, train_dataset
 from jaxcxr.errors import InputError
-from jaxcxr.inference.forward import make_predictor, mean_auc
+from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
 from jaxcxr.model import ViTSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.probing.floor import FLOOR
@@ -149,17 +149,19 @@ def train(config: ConfigDict, directory: Path) -> None:
 
         def validate(epoch: int) -> None:
             logits = predict(state["params"], prepared, "validation", labels)
+            truth = prepared.records("validation")[list(labels)].to_numpy()
             auc = mean_auc(prepared, "validation", labels, logits)
-            validated = {"epoch": epoch} | ({} if np.isnan(auc) else {"validation_auc": auc})
+            loss = mean_loss(truth, logits, lessons.pos_weight)
+            measured = {"validation_auc": auc, "validation_loss": loss}
+            validated = {"epoch": epoch} | {k: v for k, v in measured.items() if not np.isnan(v)}
             monitor.record(step, validated | (floor.beside if floor else {}))
-            if selection.choose(epoch, auc):
+            if selection.choose(epoch, auc, loss):
                 tensors = to_host(mesh, merge_lora(state["params"]))
                 if jax.process_index() == 0:
                     chosen = origin | validated | {"trained_parameters": learning}
                     tensors |= to_tensors(learnt)
                     write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
                     if floor:
-                        truth = prepared.records("validation")[list(labels)].to_numpy()
                         floor.keep(directory / FLOOR, epoch, truth, logits)
 
         if config.model.head == "probe" and not step:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from jaxcxr.inference.forward import mean_loss
 from jaxcxr.probing.examples import Examples, choose, mean_auc
 from jaxcxr.probing.linear import STRENGTHS, choose_linear, fit_linear
 from jaxcxr.probing.neighbours import fit_neighbours
@@ -55,22 +56,49 @@ def test_a_label_of_one_class_and_a_constant_feature_do_no_harm():
     assert np.isfinite(head(features)).all()
 
 
-def test_the_strength_is_that_of_the_highest_auc_on_validation_patients():
+def _log_loss(truth, logits):
+    return np.mean([log_loss(truth[:, i], 1 / (1 + np.exp(-logits[:, i]))) for i in range(3)])
+
+
+def test_the_strength_is_that_of_the_lowest_loss_on_validation_patients():
     choice = choose_linear(TRAIN, OTHERS)
-    by_hand = [
-        np.mean(
-            [
-                roc_auc_score(
-                    OTHERS.truth[:, label], fit_linear(TRAIN, c)(OTHERS.features)[:, label]
-                )
-                for label in range(3)
-            ]
-        )
-        for c in STRENGTHS
-    ]
-    np.testing.assert_allclose(choice.aucs, by_hand, atol=1e-9)
-    assert choice.setting == STRENGTHS[int(np.argmax(by_hand))]
+    by_hand = [_log_loss(OTHERS.truth, fit_linear(TRAIN, c)(OTHERS.features)) for c in STRENGTHS]
+    np.testing.assert_allclose(choice.losses, by_hand, atol=1e-9)
+    assert choice.setting == STRENGTHS[int(np.argmin(by_hand))]
     assert choice.chosen_on == "validation"
+
+
+def test_one_positive_patient_does_not_choose_the_strength():
+    """In a mean of AUCs the one positive image of a label decides; in the loss it does not."""
+    learnt = _examples(200, 2, labels=2)
+    learnt.truth[5:, 1] = 0
+    logits = [fit_linear(learnt, c)(OTHERS.features) for c in STRENGTHS]
+    ranks = np.argsort(np.argsort([one[:, 1] for one in logits], axis=1), axis=1)
+    by_auc, by_loss = set(), set()
+    # The image that the weakest penalty ranks higher than the others do, and the opposite.
+    for image in (np.argmax(ranks[-1] - ranks[0]), np.argmax(ranks[0] - ranks[-1])):
+        truth = np.stack([OTHERS.truth[:, 0], np.arange(150) == image], axis=1).astype(int)
+        judged = Examples(OTHERS.features, truth, OTHERS.patients)
+        by_auc.add(int(np.argmax([mean_auc(judged, one) for one in logits])))
+        by_loss.add(choose_linear(learnt, judged).setting)
+    assert len(by_auc) == 2
+    assert len(by_loss) == 1
+
+
+def test_the_loss_is_scikit_learns_over_known_labels_with_pytorchs_weights():
+    torch = pytest.importorskip("torch")
+    logits = np.random.default_rng(0).normal(scale=3, size=(50, 3))
+    truth, weights = OTHERS.truth[:50].copy(), np.array([1.0, 4.0, 0.5])
+    assert mean_loss(truth, logits) == pytest.approx(_log_loss(truth, logits))
+    truth[:20, 1] = -1
+    known = truth >= 0
+    theirs = torch.nn.functional.binary_cross_entropy_with_logits(
+        *(torch.tensor(logits), torch.tensor(np.maximum(truth, 0), dtype=torch.float64)),
+        pos_weight=torch.tensor(weights),
+        reduction="none",
+    ).numpy()
+    assert mean_loss(truth, logits, weights) == pytest.approx(theirs[known].mean())
+    assert np.isnan(mean_loss(np.full((2, 3), -1), logits[:2]))
 
 
 def test_where_validation_cannot_decide_no_patient_is_on_both_sides_of_a_fold():

@@ -132,6 +132,18 @@ def test_a_head_that_starts_from_the_probe_starts_at_the_floor(tiny_data, tmp_pa
     assert "this training learnt nothing" in _said(capsys)
 
 
+@pytest.mark.parametrize("pos_weight", ["none", "study"])
+def test_the_start_is_kept_where_every_epoch_is_worse(tiny_data, tmp_path, capsys, pos_weight):
+    """Epoch 0 is the probe: its ranks to rounding, and the one to keep if training only harms."""
+    changes = {"model.head": "probe", "selection": "validation_loss", "learning_rate": 0.3}
+    train(_config(tiny_data, pos_weight=pos_weight, **changes), tmp_path)
+    floor = json.loads((tmp_path / "floor.json").read_text())
+    assert floor["kept"]["epoch"] == 0
+    for name, value in floor["labels"].items():
+        assert floor["kept"]["labels"][name] == (value and pytest.approx(value, abs=1e-4))
+    assert "no epoch was better than its start, which is kept" in _said(capsys)
+
+
 @pytest.mark.parametrize("head", ["new", "probe"])
 def test_a_linear_probe_runs_the_backbone_once_and_ends_where_it_did(
     tiny_data, tmp_path, monkeypatch, head

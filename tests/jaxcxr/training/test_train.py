@@ -221,6 +221,17 @@ def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
     assert _records(tmp_path, "epoch") == {0: 0, 7: 1, 14: 2}
 
 
+def test_the_lowest_validation_loss_chooses_where_it_is_asked_to(tiny_data, tmp_path, monkeypatch):
+    aucs, losses = iter([0.6, 0.5, 0.9, 0.9]), iter([0.3, 0.2, 0.2, 0.4])
+    monkeypatch.setattr(train_module, "mean_auc", lambda *_: next(aucs))
+    monkeypatch.setattr(train_module, "mean_loss", lambda *_: next(losses))
+    config = _config(tiny_data, epochs=10, patience=2, selection="validation_loss", batch_size=60)
+    train(config, tmp_path)
+    assert list(_records(tmp_path, "validation_loss").values()) == [0.3, 0.2, 0.2, 0.4]
+    kept = read_header(tmp_path / "model.safetensors").provenance
+    assert (kept["epoch"], kept["validation_auc"], kept["validation_loss"]) == (2, 0.5, 0.2)
+
+
 def test_an_auc_that_no_label_gives_is_left_out(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(train_module, "mean_auc", lambda *_: np.nan)
     train(_config(tiny_data, epochs=1, batch_size=120), tmp_path)
