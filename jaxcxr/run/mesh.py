@@ -6,6 +6,8 @@ the `data` axis and split over the `fsdp` axis (fully-sharded data parallelism, 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -60,7 +62,25 @@ def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:
             f"config.batch_size {batch_size} does not divide over {devices} devices; use "
             f"{max(batch_size // devices, 1) * devices}"
         )
-    return jax.make_mesh((data, fsdp), BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+    places = np.array(process_by_process(jax.devices()), dtype=object).reshape(data, fsdp)
+    return Mesh(places, BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def process_by_process(devices: Sequence[jax.Device]) -> list[jax.Device]:
+    """Put the devices of each process side by side, those of the first process first.
+
+    Each process reads one run of rows of the global batch, in the order of the processes. But
+    `jax.make_mesh` orders devices for the interconnect: on a TPU slice its processes stand as
+    0 0 1 1 1 1 0 2 ..., and every image would meet the labels of another.
+
+    Raises:
+      InputError: some process has more devices than another, and so another share of each batch.
+    """
+    counts = Counter(device.process_index for device in devices)
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"process {process}: {counts[process]}" for process in sorted(counts))
+        raise InputError(f"devices are not shared equally ({told}); start all processes alike")
+    return sorted(devices, key=lambda device: (device.process_index, device.id))
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
