@@ -1,9 +1,15 @@
-"""Is this backend right? Record a fixed training on it, and set two recordings side by side.
+"""Is this backend right? Record a fixed training on it; set two recordings side by side.
 
     python -m jaxcxr.portability record --out gpu.json
     python -m jaxcxr.portability compare benchmarks/portability_cpu.json gpu.json
 
-Weights and images come from NumPy's generator, so that every backend starts from the same bits.
+What would a config need of a chip that is not here? Compile its step for it.
+
+    python -m jaxcxr.portability compile --config=configs/padchest_dinov2.py --target h100
+    python -m jaxcxr.portability compile --config=FILE --target v5e-4x4 --config.dtype=bfloat16
+
+Weights and images of a recording come from NumPy's generator, so that every backend starts from
+the same bits.
 """
 
 from __future__ import annotations
@@ -163,10 +169,11 @@ def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, A
 def _read(path: Path) -> dict[str, Any]:
     try:
         recorded = json.loads(path.read_text(encoding="utf-8"))
-        recorded["trained"]["bfloat16"]
+        if "train_step" not in recorded:
+            recorded["trained"]["bfloat16"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            f"{path}: not a recording; make one with python -m jaxcxr.portability record"
+            f"{path}: not a recording; make one with python -m jaxcxr.portability record or compile"
         ) from None
     return recorded
 
@@ -181,21 +188,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     recording = commands.add_parser("record", help="train on this backend and keep the numbers")
     recording.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    compiling = commands.add_parser("compile", help="compile a config for chips that are not here")
+    compiling.add_argument("--config", type=Path, required=True, help="file of the experiment")
+    compiling.add_argument("--target", required=True, help="such as h100, a100, v5e-4x4, v5p-2x2x4")
+    compiling.add_argument("--devices", type=int, help="GPUs of one host (1)")
+    compiling.add_argument("--labels", type=int, help="outputs, where config.data is not here")
+    compiling.add_argument(
+        "--largest-batch", action="store_true", help="estimate it from the memory of a larger one"
+    )
+    compiling.add_argument("--out", type=Path, help="JSON file to write")
     comparing = commands.add_parser("compare", help="set two recordings side by side")
     comparing.add_argument("recordings", type=Path, nargs=2)
-    options = parser.parse_args(arguments)
+    options, changes = parser.parse_known_args(arguments)
+    wrong = [c for c in changes if not (options.command == "compile" and c[:9] == "--config.")]
+    if wrong:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
     with report_input_errors():
         if options.command == "record":
             from jaxcxr.files import write_json
 
             write_json(options.out, record())
             print(f"recorded in {options.out}")
-            return
-        first, second = (_read(path) for path in options.recordings)
-        rows = compare(first, second)
-        _print(first, second, rows)
-        if not all(row["agrees"] for row in rows):
-            raise SystemExit(1)
+        elif options.command == "compile":
+            from jaxcxr.targets.command import compile_command
+
+            compile_command(options, changes)
+        else:
+            _compare(*(_read(path) for path in options.recordings))
+
+
+def _compare(first: dict[str, Any], second: dict[str, Any]) -> None:
+    from jaxcxr.targets.tables import print_programs
+
+    if {"train_step"} & (first.keys() | second.keys()):
+        if not {"train_step"} <= (first.keys() & second.keys()):
+            raise InputError("one file is of a compiled program, the other of a training; give two")
+        print_programs([first, second])
+        return
+    rows = compare(first, second)
+    _print(first, second, rows)
+    if not all(row["agrees"] for row in rows):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

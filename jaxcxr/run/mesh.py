@@ -47,22 +47,27 @@ def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:
     Raises:
       InputError: the axes do not cover the devices, or the batch does not divide over them.
     """
-    devices = jax.device_count()
+    return mesh_of(jax.devices(), data, fsdp, batch_size)
+
+
+def mesh_of(devices: Sequence[jax.Device], data: int, fsdp: int, batch_size: int) -> Mesh:
+    """Arrange some devices as `make_mesh` does all."""
+    count = len(devices)
     known = [axis for axis in (data, fsdp) if axis > 0]
-    left, rest = divmod(devices, int(np.prod(known)))
+    left, rest = divmod(count, int(np.prod(known)))
     if len(known) == 1 and not rest:
         data, fsdp = (left, fsdp) if data < 0 else (data, left)
-    if data * fsdp != devices or data < 1:
+    if data * fsdp != count or data < 1:
         raise InputError(
-            f"config.mesh is data={data}, fsdp={fsdp}, but there are {devices} devices; their "
+            f"config.mesh is data={data}, fsdp={fsdp}, but there are {count} devices; their "
             "product must be that number (-1 for one of them takes the rest)"
         )
-    if batch_size % devices:
+    if batch_size % count:
         raise InputError(
-            f"config.batch_size {batch_size} does not divide over {devices} devices; use "
-            f"{max(batch_size // devices, 1) * devices}"
+            f"config.batch_size {batch_size} does not divide over {count} devices; use "
+            f"{max(batch_size // count, 1) * count}"
         )
-    places = np.array(process_by_process(jax.devices()), dtype=object).reshape(data, fsdp)
+    places = np.array(process_by_process(devices), dtype=object).reshape(data, fsdp)
     return Mesh(places, BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
 
 

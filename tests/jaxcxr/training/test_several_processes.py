@@ -1,4 +1,4 @@
-"""Rows of a batch keep their places whatever order devices come in; one error ends all processes."""
+"""Rows keep their places whatever order devices come in; one error ends all processes."""
 
 import os
 import socket
