@@ -31,7 +31,9 @@ def compile_one(name: str, target: str, dtype: str) -> dict[str, Any]:
     config = importlib.import_module(f"configs.{name}").get_config()
     config.dtype, config.batch_size = dtype, BATCHES[dtype]
     chip, topology, _ = find_target(target, None)
-    spec = find_checkpoint(Path(config.model.weights).stem).spec
+    checkpoint = find_checkpoint(Path(config.model.weights).stem)
+    assert checkpoint, f"{config.model.weights} is named after no checkpoint of the table"
+    spec = checkpoint.spec
     labels = label_set(name.rpartition("_")[0])
     described = compile_config(config, spec, labels, chip, absent_devices(chip, topology))
     return {"config": f"configs/{name}.py", "target": target} | described

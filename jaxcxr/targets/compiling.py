@@ -106,8 +106,8 @@ def largest_batch(
     an_image = (needs[1] - needs[0]) / (sizes[1] - sizes[0])
     if an_image <= 0:
         raise InputError(
-            f"a batch of {sizes[1]} needs no more memory than one of {sizes[0]}, so that nothing can "
-            "be told from them; give a larger --config.batch_size"
+            f"a batch of {sizes[1]} needs no more memory than one of {sizes[0]}, which tells "
+            "nothing of a larger; give a larger --config.batch_size"
         )
     left = chip.memory - (needs[0] - an_image * sizes[0])
     return int(left / an_image) // len(devices) * len(devices)

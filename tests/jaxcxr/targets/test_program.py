@@ -35,7 +35,7 @@ ENTRY %main (w: bf16[8,4], x: f32[100]) -> f32[100] {
   %begun = bf16[4,4]{1,0} all-reduce-start(%dot), to_apply=%add, metadata={op_name="jit(s)/t"}
   %all = bf16[4,4]{1,0} all-reduce-done(%begun)
   %init = (s32[], f32[100]{0}) tuple(%w, %x.1)
-  %loop = (s32[], f32[100]{0}) while(%init), condition=%c, body=%body, backend_config={"known_trip_count":{"n":"7"},"x":1}
+  %loop = (s32[], f32[100]{0}) while(%init), body=%body, config={"known_trip_count":{"n":"7"},"x":1}
   ROOT %y = f32[100]{0} get-tuple-element(%loop), index=1
 }
 """
