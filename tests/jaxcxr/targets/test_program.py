@@ -1,10 +1,13 @@
 """What is counted in a program, by hand and on one that the CPU compiled."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.compiled import table
 from jaxcxr.targets.chips import CHIPS
 from jaxcxr.targets.compiling import account
 from jaxcxr.targets.program import Counts, bytes_of, count_program, origin
@@ -102,3 +105,10 @@ def test_bounds_are_the_makers_peaks_over_what_the_program_needs():
     assert found["bound_images_per_second"] == pytest.approx(256 / 3e-3)
     assert found["bound_mfu"] == pytest.approx(0.5 / 3)
     assert found["fits"] and not account(counts, 256, 1, 90e9, chip, peak, 4)["fits"]
+
+
+def test_the_table_of_the_docs_is_that_of_the_files():
+    shown = Path("docs/performance.md").read_text()
+    assert len(kept := table().splitlines()) >= 12
+    for line in kept:
+        assert line in shown
