@@ -13,7 +13,7 @@ PYTEST_FLAGS ?=
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 CONSTRAINTS := $(firstword $(wildcard constraints/python$(VERSION).txt) constraints/python3.11.txt)
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-targets lint clean
 
 demo: $(VENV)/.core
 	@echo "== a small study on synthetic pictures: data, three trainings, tables, page -> demo/"
@@ -21,11 +21,16 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test-$(EXTRAS)
 	@echo "== tests (real data beside the repository is used where present)"
-	$(RUN) -m pytest -m "not slow" $(SPREAD) $(PYTEST_FLAGS)
+	$(RUN) -m pytest -m "not slow and not targets" $(SPREAD) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.test-$(EXTRAS)
 	@echo "== slow tests"
 	$(RUN) -m pytest -m slow $(SPREAD) $(PYTEST_FLAGS)
+
+# The compilers lie beside the environment: installed into it, JAX would look for their chips.
+test-targets: $(VENV)/.test-$(EXTRAS) $(VENV)/.targets
+	@echo "== compiling for accelerators that are not here"
+	PYTHONPATH=$(VENV)/targets $(RUN) -m pytest -m targets $(PYTEST_FLAGS)
 
 lint: $(VENV)/.test-$(EXTRAS)
 	$(RUN) -m ruff check .
@@ -44,6 +49,11 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 $(VENV)/.test-$(EXTRAS): $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "== installing what the tests compare against (PyTorch, timm, scikit-learn, ...)"
 	$(RUN) -m pip install --quiet --editable '.[$(EXTRAS)]' --constraint $(CONSTRAINTS)
+	@touch $@
+
+$(VENV)/.targets: $(VENV)/bin/python $(CONSTRAINTS)
+	$(RUN) -m pip install --quiet --no-deps --target $(VENV)/targets --constraint $(CONSTRAINTS) \
+	  jax-cuda12-pjrt jax-cuda12-plugin libtpu nvidia-cuda-nvcc-cu12
 	@touch $@
 
 clean:

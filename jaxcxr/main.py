@@ -40,8 +40,12 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"--config={path}: no such file; the ready-made ones are in configs/")
     if _DISTRIBUTED.value:
         from jaxcxr.run.mesh import join_processes
+        from jaxcxr.run.processes import ending_together
 
         join_processes(_DISTRIBUTED.value)
+        with ending_together():
+            run_experiment(_CONFIG.value, Path(_WORKDIR.value))
+        return
     run_experiment(_CONFIG.value, Path(_WORKDIR.value))
 
 

@@ -1,9 +1,15 @@
-"""Is this backend right? Record a fixed training on it, and set two recordings side by side.
+"""Is this backend right? Record a fixed training on it; set two recordings side by side.
 
     python -m jaxcxr.portability record --out gpu.json
     python -m jaxcxr.portability compare benchmarks/portability_cpu.json gpu.json
 
-Weights and images come from NumPy's generator, so that every backend starts from the same bits.
+What would a config need of a chip that is not here? Compile its step for it.
+
+    python -m jaxcxr.portability compile --config=configs/padchest_dinov2.py --target h100
+    python -m jaxcxr.portability compile --config=FILE --target v5e-4x4 --config.dtype=bfloat16
+
+Weights and images of a recording come from NumPy's generator, so that every backend starts from
+the same bits.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable, write_json
-from jaxcxr.small_files import Finite, Positive, read_json
+from jaxcxr.small_files import Finite, Positive, checked, read_json
 
 STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
 # How far two right backends may be apart, relative, in each way of computing. In full float32 only
@@ -189,8 +195,13 @@ def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, A
 
 
 def _read(path: Path) -> dict[str, Any]:
-    remedy = "make a recording with python -m jaxcxr.portability record"
-    recorded = read_json(path, Recording, "a recording", remedy)
+    remedy = "make it anew with python -m jaxcxr.portability record or compile"
+    recorded = read_json(path, dict[str, Any], "a recording", remedy)
+    if "train_step" in recorded:
+        from jaxcxr.targets.tables import Described
+
+        return checked(recorded, Described, str(path), remedy)
+    checked(recorded, Recording, str(path), remedy)
     for precision in TOLERANCES:
         trained = recorded["trained"].get(precision)
         if trained is None or len(set(map(len, trained["logits"]))) != 1:
@@ -208,20 +219,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     recording = commands.add_parser("record", help="train on this backend and keep the numbers")
     recording.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    compiling = commands.add_parser("compile", help="compile a config for chips that are not here")
+    compiling.add_argument("--config", type=Path, required=True, help="file of the experiment")
+    compiling.add_argument("--target", required=True, help="such as h100, a100, v5e-4x4, v5p-2x2x4")
+    compiling.add_argument("--devices", type=int, help="GPUs of one host (1)")
+    compiling.add_argument("--labels", type=int, help="outputs, where config.data is not here")
+    compiling.add_argument(
+        "--largest-batch", action="store_true", help="estimate it from the memory of a larger one"
+    )
+    compiling.add_argument("--out", type=Path, help="JSON file to write")
     comparing = commands.add_parser("compare", help="set two recordings side by side")
     comparing.add_argument("recordings", type=Path, nargs=2)
-    options = parser.parse_args(arguments)
+    options, changes = parser.parse_known_args(arguments)
+    wrong = [c for c in changes if not (options.command == "compile" and c[:9] == "--config.")]
+    if wrong:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
     with report_input_errors():
         if options.command == "record":
             check_writable(options.out, "--out")
             write_json(options.out, record())
             print(f"recorded in {options.out}")
-            return
-        first, second = (_read(path) for path in options.recordings)
-        rows = compare(first, second)
-        _print(first, second, rows)
-        if not all(row["agrees"] for row in rows):
-            raise SystemExit(1)
+        elif options.command == "compile":
+            from jaxcxr.targets.command import compile_command
+
+            compile_command(options, changes)
+        else:
+            _compare(*(_read(path) for path in options.recordings))
+
+
+def _compare(first: dict[str, Any], second: dict[str, Any]) -> None:
+    from jaxcxr.targets.tables import print_programs
+
+    if {"train_step"} & (first.keys() | second.keys()):
+        if not {"train_step"} <= (first.keys() & second.keys()):
+            raise InputError("one file is of a compiled program, the other of a training; give two")
+        print_programs([first, second])
+        return
+    rows = compare(first, second)
+    _print(first, second, rows)
+    if not all(row["agrees"] for row in rows):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

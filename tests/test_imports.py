@@ -37,6 +37,7 @@ ROOMS = {
     "jaxcxr.inference": (*DATA_TO_MODEL, "jaxcxr.stats"),
     "jaxcxr.probing": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference"),
     "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference", "jaxcxr.probing"),
+    "jaxcxr.targets": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
     "jaxcxr.study": ("jaxcxr.study.planning",),
     "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
@@ -60,7 +61,7 @@ ROOMS = {
     "jaxcxr.explain": BELOW_COMMANDS,
     "jaxcxr.embed": BELOW_COMMANDS,
     "jaxcxr.probe": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
-    "jaxcxr.portability": BELOW_COMMANDS,
+    "jaxcxr.portability": (*BELOW_COMMANDS, "jaxcxr.targets"),
 }
 
 

@@ -3,6 +3,9 @@
 Automatic differentiation would give the same gradients. By hand they keep less in memory between
 the forward and the backward pass (LayerNorm and GELU keep their input and what is small, attention
 its probabilities), compile in half the time, and on a CPU run about 4 % faster.
+
+In bfloat16 the products are of bfloat16 and what stands between them is computed in float32:
+statistics, the error function, logits, softmax and its gradient. Their digits would cancel.
 """
 
 from __future__ import annotations
@@ -67,7 +70,8 @@ def _normal_cdf(x: Array) -> Array:
 @jax.custom_vjp
 def gelu_erf(x: Array) -> Array:
     """Exact Gaussian error linear unit, `x * Phi(x)` (Hendrycks & Gimpel, arXiv 1606.08415)."""
-    return x * _normal_cdf(x)
+    x32 = x.astype(jnp.float32)
+    return (x32 * _normal_cdf(x32)).astype(x.dtype)
 
 
 def _gelu_forward(x: Array) -> tuple[Array, Array]:
@@ -75,8 +79,9 @@ def _gelu_forward(x: Array) -> tuple[Array, Array]:
 
 
 def _gelu_backward(x: Array, gradient: Array) -> tuple[Array]:
-    density = jnp.exp(-0.5 * jnp.square(x)) * 0.3989422804014327  # 1 / sqrt(2 pi)
-    return (gradient * (_normal_cdf(x) + x * density),)
+    x32 = x.astype(jnp.float32)
+    density = jnp.exp(-0.5 * jnp.square(x32)) * 0.3989422804014327  # 1 / sqrt(2 pi)
+    return ((gradient * (_normal_cdf(x32) + x32 * density)).astype(x.dtype),)
 
 
 gelu_erf.defvjp(_gelu_forward, _gelu_backward)
@@ -84,7 +89,9 @@ gelu_erf.defvjp(_gelu_forward, _gelu_backward)
 
 def gelu(x: Array, kind: str) -> Array:
     """GELU of the `kind` a checkpoint was trained with: `erf` or `tanh`."""
-    return gelu_erf(x) if kind == "erf" else jax.nn.gelu(x, approximate=True)
+    if kind == "erf":
+        return gelu_erf(x)
+    return jax.nn.gelu(x.astype(jnp.float32), approximate=True).astype(x.dtype)
 
 
 def attention(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
@@ -111,22 +118,25 @@ def _attention(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
 
 
 def _attention_forward(query: Array, key: Array, value: Array) -> tuple:
-    logits = jnp.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
-    probabilities = jax.nn.softmax(logits.astype(jnp.float32), axis=-1).astype(value.dtype)
+    logits = jnp.einsum("bhqd,bhkd->bhqk", query, key, preferred_element_type=jnp.float32)
+    probabilities32 = jax.nn.softmax(logits * query.shape[-1] ** -0.5, axis=-1)
+    probabilities = probabilities32.astype(value.dtype)
     attended = jnp.einsum("bhqk,bhkd->bhqd", probabilities, value)
-    return (attended, probabilities), (query, key, value, probabilities)
+    return (attended, probabilities), (query, key, value, probabilities32)
 
 
 def _attention_backward(saved: tuple, gradients: tuple[Array, Array]) -> tuple:
     query, key, value, probabilities = saved
     gradient, _ = gradients
-    d_value = jnp.einsum("bhqk,bhqd->bhkd", probabilities, gradient)
-    d_probabilities = jnp.einsum("bhqd,bhkd->bhqk", gradient, value)
+    d_value = jnp.einsum("bhqk,bhqd->bhkd", probabilities.astype(value.dtype), gradient)
+    d_probabilities = jnp.einsum(
+        "bhqd,bhkd->bhqk", gradient, value, preferred_element_type=jnp.float32
+    )
     weighted = d_probabilities * probabilities
     d_logits = weighted - probabilities * weighted.sum(-1, keepdims=True)
-    scale = query.shape[-1] ** -0.5
-    d_query = jnp.einsum("bhqk,bhkd->bhqd", d_logits, key * scale)
-    d_key = jnp.einsum("bhqk,bhqd->bhkd", d_logits, query * scale)
+    d_products = (d_logits * query.shape[-1] ** -0.5).astype(query.dtype)
+    d_query = jnp.einsum("bhqk,bhkd->bhqd", d_products, key)
+    d_key = jnp.einsum("bhqk,bhqd->bhkd", d_products, query)
     return d_query, d_key, d_value
 
 

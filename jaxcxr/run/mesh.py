@@ -6,7 +6,8 @@ the `data` axis and split over the `fsdp` axis (fully-sharded data parallelism, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,22 +63,45 @@ def make_mesh(data: int, fsdp: int, batch_size: int) -> Mesh:
     Raises:
       InputError: the axes do not cover the devices, or the batch does not divide over them.
     """
-    devices = jax.device_count()
+    return mesh_of(jax.devices(), data, fsdp, batch_size)
+
+
+def mesh_of(devices: Sequence[jax.Device], data: int, fsdp: int, batch_size: int) -> Mesh:
+    """Arrange some devices as `make_mesh` does all."""
+    count = len(devices)
     known = [axis for axis in (data, fsdp) if axis > 0]
-    left, rest = divmod(devices, int(np.prod(known)))
+    left, rest = divmod(count, int(np.prod(known)))
     if len(known) == 1 and not rest:
         data, fsdp = (left, fsdp) if data < 0 else (data, left)
-    if data * fsdp != devices or data < 1:
+    if data * fsdp != count or data < 1:
         raise InputError(
-            f"config.mesh is data={data}, fsdp={fsdp}, but there are {devices} devices; their "
+            f"config.mesh is data={data}, fsdp={fsdp}, but there are {count} devices; their "
             "product must be that number (-1 for one of them takes the rest)"
         )
-    if batch_size % devices:
+    if batch_size % count:
         raise InputError(
-            f"config.batch_size {batch_size} does not divide over {devices} devices; use "
-            f"{max(batch_size // devices, 1) * devices}"
+            f"config.batch_size {batch_size} does not divide over {count} devices; use "
+            f"{max(batch_size // count, 1) * count}"
         )
-    return jax.make_mesh((data, fsdp), BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+    places = np.array(process_by_process(devices), dtype=object).reshape(data, fsdp)
+    return Mesh(places, BATCH_AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def process_by_process(devices: Sequence[jax.Device]) -> list[jax.Device]:
+    """Put the devices of each process side by side, those of the first process first.
+
+    Each process reads one run of rows of the global batch, in the order of the processes. But
+    `jax.make_mesh` orders devices for the interconnect: on a TPU slice its processes stand as
+    0 0 1 1 1 1 0 2 ..., and every image would meet the labels of another.
+
+    Raises:
+      InputError: some process has more devices than another, and so another share of each batch.
+    """
+    counts = Counter(device.process_index for device in devices)
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"process {process}: {counts[process]}" for process in sorted(counts))
+        raise InputError(f"devices are not shared equally ({told}); start all processes alike")
+    return sorted(devices, key=lambda device: (device.process_index, device.id))
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

@@ -12,7 +12,7 @@ PEAKS = {
     "A100": (312e12, 156e12),
     "TPU v4": (275e12, 275e12),
     "TPU v5 lite": (197e12, 197e12),
-    "TPU v5p": (459e12, 459e12),
+    "TPU v5": (459e12, 459e12),  # v5p, as JAX names it; v5e is the lite one above
     "TPU v6 lite": (918e12, 918e12),
 }
 

@@ -86,14 +86,16 @@ def make_train_step(
 
     def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         if "image" in batch:
-            batch = augmented(state["step"], batch)
+            with jax.named_scope("augmentation"):
+                batch = augmented(state["step"], batch)
         trainable, frozen = _partition(state["params"], config.trainable)
         gradient = jax.value_and_grad(partial(loss_sum, frozen=frozen))
         total, gradients = _accumulated(gradient, trainable, batch, config.accumulate)
         known = jnp.maximum(batch["mask"].sum(), 1)
         gradients = jax.tree.map(lambda g: g / known, gradients)
-        updates, opt = optimizer.update(gradients, state["opt"], trainable)
-        params = frozen | optax.apply_updates(trainable, updates)
+        with jax.named_scope("optimizer"):
+            updates, opt = optimizer.update(gradients, state["opt"], trainable)
+            params = frozen | optax.apply_updates(trainable, updates)
         metrics = {"loss": total / known, "gradient_norm": optax.tree.norm(gradients)}
         return {"step": state["step"] + 1, "params": params, "opt": opt}, metrics
 

@@ -1,5 +1,7 @@
 """Values and hand-written gradients against PyTorch, in double precision where it matters."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,3 +66,50 @@ def test_attention_equals_pytorch(rng):
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-6)
     for gradient, tensor in zip(jax.grad(ours, (0, 1, 2))(query, key, value), inputs, strict=True):
         _close(gradient, tensor.grad)
+
+
+def _plain_layer_norm(x, scale, bias):
+    x32 = x.astype(jnp.float32)
+    return (jax.nn.standardize(x32, epsilon=1e-6) * scale + bias).astype(x.dtype)
+
+
+BF16_LAYERS = {
+    "layer_norm": (
+        partial(layer_norm, epsilon=1e-6),
+        _plain_layer_norm,
+        (64, 197, 96),
+        (96,),
+        (96,),
+    ),
+    "gelu_erf": (partial(gelu, kind="erf"), partial(jax.nn.gelu, approximate=False), (200, 300)),
+    "gelu_tanh": (partial(gelu, kind="tanh"), partial(jax.nn.gelu, approximate=True), (200, 300)),
+    "attention": (
+        lambda *x: attention(*x)[0],
+        jax.nn.dot_product_attention,
+        *((2, 197, 3, 32),) * 3,
+    ),
+}
+
+
+@pytest.mark.parametrize("layer", BF16_LAYERS)
+def test_bfloat16_is_no_further_from_float32_than_jax_nn(rng, layer):
+    ours, plain, *shapes = BF16_LAYERS[layer]
+    inputs = [jnp.asarray(2 * rng.normal(size=shape), jnp.bfloat16) for shape in shapes]
+    cotangent = jnp.asarray(rng.normal(size=shapes[0]), jnp.bfloat16)
+
+    def value_and_gradients(function, dtype):
+        value, pull = jax.vjp(function, *(x.astype(dtype) for x in inputs))
+        return [np.asarray(x, "float32") for x in (value, *pull(cotangent.astype(dtype)))]
+
+    truth = value_and_gradients(plain, jnp.float32)
+    errors = [
+        [np.linalg.norm(x - t) / np.linalg.norm(t) for x, t in zip(found, truth, strict=True)]
+        for found in (value_and_gradients(f, jnp.bfloat16) for f in (ours, plain))
+    ]
+    assert np.all(np.array(errors[0]) <= 1.1 * np.array(errors[1])), errors
+
+
+def test_gelu_in_bfloat16_keeps_the_digits_of_its_tail():
+    x = jnp.asarray([-3.0, -4.0], jnp.bfloat16)
+    truth = torch.nn.functional.gelu(torch.tensor([-3.0, -4.0], dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(np.asarray(gelu(x, "erf"), float), truth, rtol=2**-8)

@@ -1,0 +1,261 @@
+"""Compile a config's step and prediction for chips that are not here, and account for them.
+
+Nothing is run: memory is what the compiler plans, traffic is what the program's kernels read and
+write, and times are bounds by the makers' peaks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.experimental.compilation_cache import compilation_cache
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxcxr import __version__
+from jaxcxr.errors import InputError, first_line
+from jaxcxr.inference.forward import fill_devices, make_predict_step
+from jaxcxr.model import ViT, ViTSpec, flatten, split
+from jaxcxr.model.lora import add_lora
+from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
+from jaxcxr.targets.chips import Chip
+from jaxcxr.targets.program import Counts, count_program
+from jaxcxr.training.flops import peak_flops, training_flops
+from jaxcxr.training.optimizer import make_optimizer
+from jaxcxr.training.step import init_state, make_train_step
+
+# What a training's length changes in its program is a constant of the schedule.
+_STEPS = 10_000
+
+
+def compile_config(
+    config: ConfigDict, spec: ViTSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+) -> dict[str, Any]:
+    """Compile the training step and the prediction, exactly as a run would, and account for them.
+
+    Args:
+      config: of the experiment.
+      spec: of its model.
+      labels: of its head.
+      chip: the kind of the devices.
+      devices: of `absent_devices`.
+
+    Returns:
+      Plain JSON values: `config`, `chip`, `devices`, `mesh`, and for `train_step` and `prediction`
+      either `error` or what `_account` says.
+
+    Raises:
+      InputError: the batch does not divide over the devices.
+    """
+    mesh = mesh_of(devices, config.mesh.data, config.mesh.fsdp, config.batch_size)
+    flops = training_flops(spec, config.image_size)
+    step = _lower_step(config, spec, labels, mesh)
+    prediction = _lower_prediction(config, spec, labels, mesh)
+    programs = {
+        "train_step": (step, config.batch_size, flops),
+        "prediction": (prediction, fill_devices(config.eval_batch_size, mesh), flops / 3),
+    }
+    return {
+        "version": __version__,
+        "jax": jax.__version__,
+        "chip": chip.kind,
+        "devices": len(devices),
+        "mesh": dict(mesh.shape),
+        "dtype": config.dtype,
+        "image_size": config.image_size,
+        "labels": len(labels),
+        "spec": spec.to_dict(),
+    } | {
+        name: _compile(program, batch, flops_an_image, config, chip, len(devices))
+        for name, (program, batch, flops_an_image) in programs.items()
+    }
+
+
+def largest_batch(
+    config: ConfigDict, spec: ViTSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+) -> int:
+    """Estimate the largest global batch whose training step fits, from two that are compiled.
+
+    Memory grows in a straight line with the batch, but for what the compiler decides anew.
+
+    Raises:
+      InputError: as `compile_config`; or one of the two does not compile.
+    """
+    sizes = config.batch_size, 2 * config.batch_size
+    needs = []
+    for size in sizes:
+        asked = config.copy_and_resolve_references()
+        asked.batch_size = size
+        mesh = mesh_of(devices, asked.mesh.data, asked.mesh.fsdp, size)
+        lowered = _lower_step(asked, spec, labels, mesh)
+        found = _compile(
+            lowered, size, training_flops(spec, asked.image_size), asked, chip, len(devices)
+        )
+        if "error" in found:
+            raise InputError(
+                f"a batch of {size} does not compile ({found['error']}); try a smaller"
+            )
+        needs.append(found["memory_bytes"])
+    an_image = (needs[1] - needs[0]) / (sizes[1] - sizes[0])
+    if an_image <= 0:
+        raise InputError(
+            f"a batch of {sizes[1]} needs no more memory than one of {sizes[0]}, which tells "
+            "nothing of a larger; give a larger --config.batch_size"
+        )
+    left = chip.memory - (needs[0] - an_image * sizes[0])
+    return int(left / an_image) // len(devices) * len(devices)
+
+
+def _model(config: ConfigDict, spec: ViTSpec, labels: Sequence[str]) -> ViT:
+    """Build the model without its numbers."""
+    options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
+    options |= {"image_size": config.image_size, "num_labels": len(labels)}
+    return nnx.eval_shape(lambda: ViT(spec, rngs=nnx.Rngs(0), **options))
+
+
+def _parameters(config: ConfigDict, model: ViT) -> dict[str, Any]:
+    params = flatten(split(model)[1])
+    if config.trainable == "lora":
+        params = jax.eval_shape(lambda p: add_lora(p, config.lora_rank, config.seed), params)
+    return params
+
+
+def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
+    model = _model(config, spec, labels)
+    optimizer = make_optimizer(config, spec.depth, _STEPS)
+    state = jax.eval_shape(
+        lambda params: init_state(config, params, optimizer), _parameters(config, model)
+    )
+    shardings = state_shardings(mesh, state)
+    pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
+    step = make_train_step(
+        config, model, optimizer, labels, np.ones(len(labels), np.float32), pixels
+    )
+    side, rows = config.image_size, batch_sharding(mesh)
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {"image": ((side, side), jnp.uint8)}
+    shapes |= {name: ((len(labels),), jnp.float32) for name in ("labels", "mask")}
+    batch = {
+        name: jax.ShapeDtypeStruct((config.batch_size, *shape), dtype, sharding=rows)
+        for name, (shape, dtype) in shapes.items()
+    }
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(
+        _placed(state, shardings), batch
+    )
+
+
+def _lower_prediction(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
+    model = _model(config, spec, labels)
+    params = _parameters(config, model)
+    step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)))
+    side = config.image_size
+    images = jax.ShapeDtypeStruct(
+        (fill_devices(config.eval_batch_size, mesh), side, side),
+        jnp.uint8,
+        sharding=batch_sharding(mesh),
+    )
+    placed = _placed(params, state_shardings(mesh, params))
+    return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)
+
+
+def _placed(tree: Any, shardings: Any) -> Any:
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        tree,
+        shardings,
+    )
+
+
+def _compile(
+    lowered: Any, batch: int, flops: float, config: ConfigDict, chip: Chip, devices: int
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    try:
+        with _without_cache():
+            compiled = lowered.compile()
+    except Exception as error:  # too large for the chip, or not supported there: the answer
+        return {"batch": batch, "error": first_line(error, limit=500)}
+    seconds = time.perf_counter() - start
+    counts = count_program(compiled.as_text())
+    memory = compiled.memory_analysis()
+    planned = memory.argument_size_in_bytes + memory.output_size_in_bytes
+    planned += memory.temp_size_in_bytes - memory.alias_size_in_bytes
+    peak = peak_flops(chip.kind, config.dtype)
+    if not peak:
+        raise InputError(f"{chip.kind}: its peak is not known to jaxcxr.training.flops")
+    return {"batch": batch, "compile_seconds": round(seconds, 1)} | account(
+        counts, batch, flops * batch / devices, planned, chip, peak, devices
+    )
+
+
+@contextmanager
+def _without_cache() -> Iterator[None]:
+    """Keep programs of absent chips out of JAX's cache, which cannot read them back."""
+    used = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", used)
+        compilation_cache.reset_cache()
+
+
+def account(
+    counts: Counts,
+    batch: int,
+    flops: float,
+    memory: float,
+    chip: Chip,
+    peak: float,
+    devices: int,
+) -> dict[str, Any]:
+    """Set a program beside what its chip can do.
+
+    Args:
+      counts: of the program of one device.
+      batch: images of a global batch.
+      flops: of the matrix products of one device, by `training_flops`.
+      memory: bytes planned on one device.
+      chip: the device.
+      peak: FLOP/s of the device.
+      devices: how many there are.
+
+    Returns:
+      Bytes and seconds of one device; `bound_images_per_second` of all, and `bound_mfu`: what is
+      left of the peak if the slowest of arithmetic, memory and links were used without a pause and
+      the others beside it.
+    """
+    # In a ring each device sends and receives almost all twice to sum, once to gather or scatter.
+    share = (devices - 1) / devices
+    sent = share * sum(
+        (2 if kind == "all-reduce" else 1) * size for kind, size in counts.collectives.items()
+    )
+    seconds = {
+        "compute": flops / peak,
+        "memory": sum(counts.bytes.values()) / chip.bandwidth,
+        "links": sent / chip.links,
+    }
+    slowest = max(seconds.values())
+    return {
+        "memory_bytes": int(memory),
+        "memory_of_chip": round(memory / chip.memory, 4),
+        "fits": bool(memory <= chip.memory),
+        "product_flops": flops,
+        "kernels": counts.kernels,
+        "kernels_by_origin": dict(counts.kernels_by_origin.most_common()),
+        "traffic_bytes": sum(counts.bytes.values()),
+        "traffic_by_origin": dict(counts.bytes.most_common()),
+        "collective_bytes": dict(counts.collectives),
+        "collectives": dict(counts.exchanges),
+        "seconds": seconds,
+        "bound_by": max(seconds, key=lambda part: seconds[part]),
+        "bound_images_per_second": batch / slowest,
+        "bound_mfu": seconds["compute"] / slowest,
+    }
