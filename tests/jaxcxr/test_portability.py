@@ -40,7 +40,7 @@ def test_compare_exits_with_one_where_recordings_differ(reference, tmp_path, cap
 def test_other_files_are_refused_with_a_sentence(tmp_path):
     other = tmp_path / "x.json"
     other.write_text("{}")
-    with pytest.raises(InputError, match="make a recording with"):
+    with pytest.raises(InputError, match="make it anew with"):
         portability._read(other)
 
 
