@@ -51,7 +51,7 @@ ROOMS = {
         *("jaxcxr.study.planning", "jaxcxr.study.analyses", "jaxcxr.study.page"),
     ),
     "jaxcxr.study.__main__": (
-        *("jaxcxr.errors", "jaxcxr.study.planning", "jaxcxr.study.analyses"),
+        *("jaxcxr.errors", "jaxcxr.files", "jaxcxr.study.planning", "jaxcxr.study.analyses"),
         *("jaxcxr.study.page", "jaxcxr.study.report"),
     ),
     # The commands: on top, and no room may import one. `main` ends with an evaluation.
