@@ -94,7 +94,7 @@ def three_aucs(side: pd.DataFrame, labels: list[str], rows: np.ndarray) -> np.nd
         single.append(label_aucs(truth[mine], logits[mine]))
     known = ~np.isnan(single)
     total = np.where(known, single, 0).sum(axis=0)
-    mean = np.divide(total, known.sum(axis=0), out=np.full(len(labels), np.nan), where=total > 0)
+    mean = np.divide(total, known.sum(axis=0), out=np.full(len(labels), np.nan), where=known.any(0))
     return np.array([label_aucs(truth, logits), label_aucs(truth, ranks), mean])
 
 

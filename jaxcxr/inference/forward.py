@@ -108,9 +108,7 @@ def label_aucs(truth: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return aucs
 
 
-def mean_loss(
-    truth: np.ndarray, logits: np.ndarray, pos_weight: np.ndarray | float = 1.0
-) -> float:
+def mean_loss(truth: np.ndarray, logits: np.ndarray, pos_weight: np.ndarray | float = 1.0) -> float:
     """Mean binary cross-entropy over the known labels of all images; NaN if none is known.
 
     The loss that a training lowers, here on images that it does not learn. Every image counts in
@@ -123,9 +121,7 @@ def mean_loss(
       pos_weight: `[labels]`, see `jaxcxr.training.loss.positive_weights`.
     """
     logits = np.asarray(logits, np.float64)
-    losses = np.where(
-        truth == 1, pos_weight * np.logaddexp(0, -logits), np.logaddexp(0, logits)
-    )
+    losses = np.where(truth == 1, pos_weight * np.logaddexp(0, -logits), np.logaddexp(0, logits))
     known = truth >= 0
     return float(losses[known].mean()) if known.any() else float("nan")
 
