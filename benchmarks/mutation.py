@@ -59,6 +59,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.influence": (f"{STATS}averages.py", f"{STATS}delong_interval.py"),
     "jaxcxr.stats.initializations": (f"{STATS}trainings.py",),
     "jaxcxr.stats.intervals": (f"{STATS}intervals.py", f"{STATS}delong_interval.py"),
+    "jaxcxr.stats.levels": (f"{STATS}levels.py",),
     "jaxcxr.stats.likelihood_ratios": (f"{STATS}rates.py",),
     "jaxcxr.stats.logistic": (f"{STATS}recalibration.py",),
     "jaxcxr.stats.multiplicity": (f"{STATS}compare.py",),
@@ -69,7 +70,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.rates": (f"{STATS}bootstrap.py", f"{STATS}curves.py"),
     "jaxcxr.stats.recalibration": (f"{STATS}recalibration.py",),
     "jaxcxr.stats.resample": (f"{STATS}resample.py", f"{STATS}bootstrap.py", f"{STATS}compare.py"),
-    "jaxcxr.stats.subgroups": (f"{STATS}calibration.py",),
+    "jaxcxr.stats.subgroups": (f"{STATS}subgroups.py", f"{STATS}calibration.py"),
     "jaxcxr.stats.sums": (f"{STATS}calibration.py",),
     "jaxcxr.stats.sweep": (f"{STATS}bootstrap.py",),
     "jaxcxr.stats.tally": (f"{STATS}bootstrap.py",),
@@ -83,7 +84,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.training.stopping": (f"{TRAINING}stopping.py",),
     "jaxcxr.training.augment": (f"{TRAINING}augment.py", f"{TRAINING}draws.py"),
     "jaxcxr.training.optimizer": (f"{TRAINING}optimizer.py",),
-    "jaxcxr.training.train": (f"{TRAINING}train.py", f"{TRAINING}fewer_patients.py"),
+    # All of its tests take minutes: those that tell most of it.
+    "jaxcxr.training.train": (
+        f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",
+        f"{TRAINING}train.py::test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again",
+        f"{TRAINING}train.py::test_one_batch_is_the_least",
+    ),
     "input_pipeline.loader": (f"{PIPELINE}loader.py",),
     "input_pipeline.splits": (f"{PIPELINE}splits.py",),
     "input_pipeline.prepare": (f"{PIPELINE}prepare.py", f"{PIPELINE}prepare_refusals.py"),
@@ -158,7 +164,9 @@ def _run(copy: Path, tests: Iterable[str], order: list[str], limit: float) -> st
     child = os.fork()
     if not child:
         try:
-            _be_the_child(copy, [test for test in tests if (copy / test).exists()], order, report)
+            _be_the_child(
+                copy, [test for test in tests if _file(copy, test).exists()], order, report
+            )
         except BaseException:
             traceback.print_exc()
         finally:  # whatever happens, the child does not go on with what is the parent's
@@ -179,6 +187,11 @@ def _run(copy: Path, tests: Iterable[str], order: list[str], limit: float) -> st
     if outcome in order:
         order.insert(0, order.pop(order.index(outcome)))
     return "" if outcome == "passed" else outcome
+
+
+def _file(copy: Path, test: str) -> Path:
+    """The file of a test, which may be named within it, as `file::test`."""
+    return copy / test.partition("::")[0]
 
 
 def _be_the_child(copy: Path, tests: list[str], order: list[str], report: Path) -> None:

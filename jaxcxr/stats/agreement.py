@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from jaxcxr.stats.arrays import check_labels, group_codes
+from jaxcxr.stats.levels import tails
 from jaxcxr.stats.proportions import Proportion, proportion
 
 
@@ -104,5 +105,5 @@ def _kappa(
         # All agree: what is left to chance is how many would, with chance agreement as it is.
         low, high = ((end - chance) / (1 - chance) for end in (observed.low, observed.high))
         return float(kappa), error, float(low), float(high)
-    half = error * float(stdtrit(len(sums) - 1, (1 + level) / 2))
+    half = error * float(stdtrit(len(sums) - 1, tails(level)[1]))
     return float(kappa), error, float(max(kappa - half, -1.0)), float(min(kappa + half, 1.0))

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from jaxcxr.stats.arrays import check_columns, group_codes
+from jaxcxr.stats.levels import tails
 
 # Thresholds of probability. One of a half says that a miss is as bad as a false alarm.
 THRESHOLDS = np.round(np.arange(1, 100) / 100, 2)
@@ -57,10 +58,13 @@ def decision_curve(
       thresholds: `[thresholds]`, between 0 and 1.
 
     Raises:
-      ValueError: as `check_columns`, or a number out of its range.
+      ValueError: as `check_columns`, no known label, or a number out of its range.
     """
+    tail = tails(level)[1]
     columns = check_columns(labels, probabilities)
     known = columns.labels[:, 0] >= 0
+    if not known.any():
+        raise ValueError("not estimable: the label of no image is known")
     truth = columns.labels[known, 0] == 1
     probability = columns.scores[0, known, 0].astype(np.float64)
     at = np.asarray(thresholds, np.float64)
@@ -80,7 +84,7 @@ def decision_curve(
         sums = np.stack([np.bincount(codes, column) for column in (gained - mean).T])
         error = np.sqrt(patients / (patients - 1) * np.sum(sums**2, axis=1)) / len(truth)
         acted = np.array([len(np.unique(codes[column])) for column in called.T])
-        half = np.where(acted > 1, error * stdtrit(patients - 1, (1 + level) / 2), np.nan)
+        half = np.where(acted > 1, error * stdtrit(patients - 1, tail), np.nan)
     prevalence = truth.mean()
     return DecisionCurve(
         threshold=at,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from jaxcxr.stats.influence import influences
+from jaxcxr.stats.levels import tails
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class DeLong:
 
     def interval(self, level: float = 0.95) -> np.ndarray:
         """Give the normal interval of each AUC, `[models, 2]`, cut at 0 and 1."""
-        half = ndtri((1 + level) / 2) * np.sqrt(np.diag(self.covariance))
+        half = ndtri(tails(level)[1]) * np.sqrt(np.diag(self.covariance))
         return np.clip(np.stack([self.auc - half, self.auc + half], axis=1), 0, 1)
 
     def difference(self, first: int = 0, second: int = 1) -> tuple[float, float, float]:

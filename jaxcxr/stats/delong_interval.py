@@ -18,6 +18,7 @@ from scipy.special import expit, logit, ndtri, stdtr, stdtrit
 
 from jaxcxr.stats.arrays import check_columns, group_codes
 from jaxcxr.stats.influence import Influence, influences
+from jaxcxr.stats.levels import tails
 
 # Below so many images (or patients) in a class, or so near to 1 (or 0), Newcombe's joins in.
 FEW_UNITS = 20
@@ -114,6 +115,7 @@ def interval_of_difference(
     Where the error is zero, as between two perfect rankings of few images, the ends come from the
     two AUCs' own intervals as if the models had nothing in common (Zou and Donner 2008).
     """
+    tail = tails(level)[1]
     value, error, freedom = _contrast(influence, units, np.array([1.0, -1.0]))
     fewest = min(units)
     if np.isnan(error):
@@ -124,7 +126,7 @@ def interval_of_difference(
         high = value + np.hypot(first.high - first.value, second.value - second.low)
         p = 1.0 if abs(value) < _NOTHING else np.nan
         return DeLongInterval(value, error, freedom, float(low), float(high), p, fewest)
-    half = error * float(stdtrit(freedom, (1 + level) / 2))
+    half = error * float(stdtrit(freedom, tail))
     p = float(2 * stdtr(freedom, -abs(value) / error))
     low, high = max(value - half, -1.0), min(value + half, 1.0)
     return DeLongInterval(value, error, freedom, low, high, p, fewest)
@@ -138,8 +140,7 @@ def newcombe_interval(
     V(x) = x (1 - x) [1 + M (1 - x) / (2 - x) + M x / (1 + x)] / (P N), M = (P + N) / 2 - 1
     (Newcombe 2006, part 2, method 5).
     """
-    _check_level(level)
-    z = float(ndtri((1 + level) / 2))
+    z = float(ndtri(tails(level)[1]))
     evened = (positives + negatives) / 2 - 1
 
     def lower(at: float) -> float:
@@ -157,12 +158,11 @@ def newcombe_interval(
 def _ends_of_auc(
     value: float, error: float, freedom: float, units: tuple[int, int], level: float
 ) -> tuple[float, float]:
-    _check_level(level)
     near = min(value, 1 - value) <= 1 - NEARLY_PERFECT
     joined = newcombe_interval(value, *units, level)
     if error < _NOTHING or not 0 < value < 1:
         return joined
-    half = error / (value * (1 - value)) * stdtrit(freedom, (1 + level) / 2)
+    half = error / (value * (1 - value)) * stdtrit(freedom, tails(level)[1])
     low, high = expit(logit(value) + np.array([-half, half]))
     if near or min(units) < FEW_UNITS:
         low, high = min(low, joined[0]), max(high, joined[1])
@@ -193,8 +193,3 @@ def _of_label(labels: Any, scores: Any, groups: Any) -> tuple[Influence, tuple[i
             "images; both classes are needed"
         )
     return influence, units
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1, not {level}")

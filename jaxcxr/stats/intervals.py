@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri, stdtrit
 
+from jaxcxr.stats.levels import tails
 from jaxcxr.stats.proportions import wilson_interval
 
 
@@ -39,7 +40,8 @@ def percentile_interval(value: Any, replicates: Any, level: float = 0.95) -> Int
         threshold may have, are kept in the quantiles and make the mean infinite, the sd NaN.
       level: share of the replicates between the ends.
     """
-    return _interval(value, replicates, lambda column, _: _tails(level))
+    ends = tails(level)
+    return _interval(value, replicates, lambda *_: ends)
 
 
 def bca_interval(value: Any, replicates: Any, jackknife: Any, level: float = 0.95) -> Interval:
@@ -63,7 +65,7 @@ def bca_interval(value: Any, replicates: Any, jackknife: Any, level: float = 0.9
         scale = np.sum(deviation**2) ** 1.5
         acceleration = np.sum(deviation**3) / (6 * scale) if scale > 0 else 0.0
         shift = ndtri(below)
-        shifted = shift + ndtri(np.array(_tails(level)))
+        shifted = shift + ndtri(np.array(tails(level)))
         low, high = ndtr(shift + shifted / (1 - acceleration * shifted))
         return float(low), float(high)
 
@@ -83,19 +85,14 @@ def logit_ends(value: float, sd: float, units: int, level: float = 0.95) -> tupl
       units: images (or patients) of the smaller class.
       level: of the interval.
     """
+    tail = tails(level)[1]
     if units < 2 or np.isnan(sd):
         return np.nan, np.nan
     if not 0 < value < 1 or not sd > 0:
         return wilson_interval(value, units, level)
-    half = stdtrit(units - 1, (1 + level) / 2) * sd / (value * (1 - value))
+    half = stdtrit(units - 1, tail) * sd / (value * (1 - value))
     low, high = expit(logit(value) + np.array([-half, half]))
     return float(low), float(high)
-
-
-def _tails(level: float) -> tuple[float, float]:
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1, not {level}")
-    return (1 - level) / 2, (1 + level) / 2
 
 
 def _interval(value: Any, replicates: Any, cuts: Any) -> Interval:

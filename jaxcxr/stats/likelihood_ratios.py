@@ -12,6 +12,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from jaxcxr.stats.levels import tails
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -35,12 +37,10 @@ def ratio_interval(
       first_number, second_number: of images they are of, or effective numbers.
       level: of the interval.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1, not {level}")
+    z2 = float(ndtri(tails(level)[1])) ** 2
     if first <= 0 and second <= 0:
         return Ratio(np.nan, 0.0, np.inf)
     value = first / second if second > 0 else np.inf
-    z2 = float(ndtri((1 + level) / 2)) ** 2
     hits = first * first_number, second * second_number
 
     def beyond(log_ratio: float) -> float:

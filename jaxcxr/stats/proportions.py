@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from jaxcxr.stats.arrays import group_codes
+from jaxcxr.stats.levels import tails
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,7 @@ class Proportion:
 
 def wilson_interval(value: float, number: float, level: float = 0.95) -> tuple[float, float]:
     """Give Wilson's interval of a share of `number` independent images, not always whole."""
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1, not {level}")
-    z2 = float(ndtri((1 + level) / 2)) ** 2
+    z2 = float(ndtri(tails(level)[1])) ** 2
     middle = (value + z2 / (2 * number)) / (1 + z2 / number)
     half = np.sqrt(z2 * value * (1 - value) / number + z2**2 / (4 * number**2)) / (1 + z2 / number)
     # At 0 and 1 an end is that exactly; rounding would put the value outside.
@@ -86,7 +85,7 @@ def effective_number(hit: np.ndarray, groups: Any = None, level: float = 0.95) -
     sums = np.bincount(codes, hit - value, count)
     variance = count / (count - 1) * np.sum(sums**2) / number**2
     simple = value * (1 - value) / (number - 1)
-    tail = (1 + level) / 2
+    tail = tails(level)[1]
     certainty = (stdtrit(number - 1, tail) / stdtrit(count - 1, tail)) ** 2
     return float(number * simple / max(variance, simple) * certainty)
 

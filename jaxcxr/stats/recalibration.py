@@ -14,6 +14,7 @@ from scipy.special import expit, logit, stdtrit
 
 from jaxcxr.stats.arrays import check_columns, group_codes
 from jaxcxr.stats.delong_interval import units_of_classes
+from jaxcxr.stats.levels import tails
 from jaxcxr.stats.logistic import Logistic, fit_logistic
 from jaxcxr.stats.splines import knots_of, spline
 
@@ -83,6 +84,7 @@ def recalibration(
     Raises:
       ValueError: as `check_columns`, without both classes, or probabilities out of range.
     """
+    upper = tails(level)[1]
     columns = check_columns(labels, probabilities)
     known = columns.labels[:, 0] >= 0
     truth = columns.labels[known, 0] == 1
@@ -96,7 +98,7 @@ def recalibration(
         codes = np.unique(group_codes(groups, len(known))[0][known], return_inverse=True)[1]
     logits = logit(np.clip(predicted, _NEAREST, 1 - _NEAREST))
     units = min(units_of_classes(truth.astype(int), codes))
-    tail = float(stdtrit(units - 1, (1 + level) / 2)) if units > 1 else np.nan
+    tail = float(stdtrit(units - 1, upper)) if units > 1 else np.nan
     one = np.ones_like(logits)
     average = fit_logistic(one[:, None], truth, codes, offset=logits)
     line = fit_logistic(np.stack([one, logits], axis=1), truth, codes)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit, stdtr, stdtrit
 
+from jaxcxr.stats.levels import tails
+
 
 @dataclass(frozen=True)
 class OverTrainings:
@@ -60,8 +62,7 @@ def over_trainings(
       contrast: what each model counts: (1,) for one, (1, -1) for a difference.
       level: of the interval.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"the level of an interval lies between 0 and 1, not {level}")
+    tail = tails(level)[1]
     counts = np.array([len(own) for own in values])
     last = np.cumsum(counts)
     own = [slice(end - count, end) for end, count in zip(last, counts, strict=True)]
@@ -78,7 +79,7 @@ def over_trainings(
     uncertain = float(np.sum(of_trainings[several] ** 2 / (counts[several] - 1)))
     freedom = variance**2 / uncertain if uncertain > 0 else np.inf
     error = float(np.sqrt(variance))
-    ends = _judged(value, error, freedom, level, share=tuple(contrast) == (1,))
+    ends = _judged(value, error, freedom, tail, share=tuple(contrast) == (1,))
     return OverTrainings(value, error, freedom, *ends, bool(several.all()))
 
 
@@ -90,13 +91,13 @@ def _mean_covariance(block: np.ndarray, own: bool) -> float:
 
 
 def _judged(
-    value: float, error: float, freedom: float, level: float, *, share: bool
+    value: float, error: float, freedom: float, tail: float, *, share: bool
 ) -> tuple[float, float, float]:
     """Give low, high and p from Student's t."""
     # Rounding leaves about 1e-17 where the exact value or error is zero.
     if np.isnan(error) or error < 1e-9:
         return np.nan, np.nan, 1.0 if error < 1e-9 and abs(value) < 1e-12 else np.nan
-    half = error * float(stdtrit(freedom, (1 + level) / 2))
+    half = error * float(stdtrit(freedom, tail))
     p = float(2 * stdtr(freedom, -abs(value) / error))
     if not share:
         return value - half, value + half, p

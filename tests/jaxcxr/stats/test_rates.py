@@ -154,16 +154,6 @@ def test_patients_with_both_classes_tie_sensitivity_to_specificity():
     assert by_patient.high - by_patient.low > 1.3 * (by_image.high - by_image.low)
 
 
-@pytest.mark.parametrize("level", [0, 1, 1.5, 95])
-def test_levels_are_checked(level):
-    for interval in (
-        lambda: wilson_interval(0.5, 10, level),
-        lambda: ratio_interval(0.5, 10, 0.2, 10, level),
-    ):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            interval()
-
-
 def test_no_images_have_no_share():
     found = proportion(np.empty(0, bool))
     assert np.isnan([found.value, found.low, found.high]).all()

@@ -159,3 +159,14 @@ def test_drawing_in_blocks_draws_the_same(monkeypatch):
     for rows in (1, 7, 49, 50, 51):
         monkeypatch.setattr(module, "_BLOCK", 300 * rows)
         assert noise_floor(truth, expit(logits), draws=50) == whole
+
+
+def test_one_probability_far_from_all_others_is_fitted_with_them():
+    """The first steps of Newton's method are then far too long, and have to be cut."""
+    truth, logits = distorted(400)
+    logits = logits / 4
+    logits[0], truth[0] = 27.0, 1
+    found = recalibration(truth, expit(logits))
+    design = np.stack([np.ones(400), logits], axis=1)
+    line = sm.GLM(truth, design, sm.families.Binomial()).fit(tol=1e-12)
+    assert found.slope.value == pytest.approx(line.params[1], rel=1e-6)

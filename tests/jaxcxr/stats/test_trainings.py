@@ -135,12 +135,6 @@ def test_a_share_of_one_has_an_interval_below_it():
     assert found.high == 1 and found.low == pytest.approx(1 - 1.96 * 0.05, abs=1e-3)
 
 
-@pytest.mark.parametrize("level", [0, 1, 1.5, 95])
-def test_levels_are_checked(level):
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        over_trainings([np.array([0.7, 0.8])], np.zeros((2, 2)), (1,), level)
-
-
 def test_a_difference_without_an_error_has_no_test():
     values = [np.array([0.8]), np.array([0.7])]
     found = over_trainings(values, np.zeros((2, 2)), (1, -1))
