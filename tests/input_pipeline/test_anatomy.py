@@ -155,6 +155,7 @@ def test_unknown_findings_and_views_are_refused(arguments, message):
         draw(np.random.default_rng(0), height=64, width=64, **arguments)
 
 
+@pytest.mark.slow
 def test_a_linear_probe_finds_the_main_findings():
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score

@@ -127,7 +127,10 @@ def test_chexpert_is_the_papers_less_the_202_of_valid_csv(wheel, chexpert):
     assert cohort.records.groupby("patient_id")["split"].nunique().max() == 1
 
 
-@pytest.mark.parametrize("policy", ["ignore", "zeros", "ones", "drop"])
+@pytest.mark.parametrize(
+    "policy",
+    ["ignore", *(pytest.param(one, marks=pytest.mark.slow) for one in ("zeros", "ones", "drop"))],
+)
 def test_chexpert_curated_treats_uncertain_marks_as_asked(wheel, chexpert, policy):
     raw = pd.read_csv(chexpert / "train.csv.gz")
     raw = raw[raw["Frontal/Lateral"].eq("Frontal")]
@@ -213,6 +216,7 @@ def test_padchest_curated_reads_whole_terms(padchest):
     assert ours["nodule_mass"] == with_term("nodule", "multiple nodules", "mass", *masses)
 
 
+@pytest.mark.slow
 def test_padchest_rules_disagree_over_the_terms_that_only_contain_a_findings_name(padchest):
     comparison = compare_rules("padchest", padchest)
     rows = comparison.labels.set_index("finding")

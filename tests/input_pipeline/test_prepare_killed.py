@@ -76,6 +76,7 @@ def check(raw_dir, tmp_path, kills, seed):
     assert digests(out) == wanted
 
 
+@pytest.mark.slow
 def test_killed_three_times(write_hospital, tmp_path):
     check(write_hospital(IMAGES), tmp_path, kills=3, seed=0)
 

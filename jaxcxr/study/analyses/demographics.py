@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.results.options import Options, groups_of, redraw_settings
+from jaxcxr.results.options import Options, groups_of
 from jaxcxr.results.predictions import Predictions, read_predictions
-from jaxcxr.results.strata import strata_of
+from jaxcxr.results.strata import measure_strata
 from jaxcxr.results.table_files import Table
 from jaxcxr.run.directory import PREDICTIONS
-from jaxcxr.stats import auc_interval, fewest_units, percentile_interval, subgroups
+from jaxcxr.stats import auc_interval, percentile_interval
 from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, percent, row_table
 from jaxcxr.study.planning.cross_jobs import finished
@@ -81,61 +81,40 @@ def subgroup_rows(study: Study, experiment: Experiment) -> list[SubgroupRow]:
     title = study.initialization(experiment.initialization).title
     key = (PAPER_DATASETS[experiment.dataset], experiment.label_set, title)
     rows = []
-    for attribute, (names, group) in strata_of(predictions, options).items():
-        found = subgroups(
-            predictions.labels,
-            predictions.scores,
-            group,
-            np.full(len(predictions.label_names), np.inf),  # AUC has no threshold
-            count=len(names),
-            **redraw_settings(predictions, options),
-        )
-        for number, name in enumerate(names):
-            auc = found.metrics["auc"][:, number]
-            gap = found.gaps["auc"][:, number]
-            inside = _fewest(predictions, group == number, options)
-            others = _fewest(predictions, (group != number) & (group >= 0), options)
-            images = int(np.sum(group == number))
-            for column, label in enumerate(predictions.label_names):
-                positives = int(found.positives[number, column])
-                negatives = int(found.negatives[number, column])
-                one = np.arange(len(inside)) == column
-                rows.append(
-                    SubgroupRow(
-                        *(*key, attribute, name, label, images, positives, negatives, 1),
-                        *_of_label(predictions, group == number, column, options),
-                        *_spread(gap, one, np.minimum(inside, others)),
-                        int(np.isnan(auc[1:, column]).sum()),
-                        _note(positives, negatives, others[column] > 0),
-                        experiment.id,
-                    )
-                )
-            kept = inside >= study.least_patients
-            both = kept & (others >= study.least_patients)
+    for one in measure_strata(predictions, options):
+        of_stratum = (*key, one.attribute, one.name)
+        auc, gap = one.metrics["auc"], one.gaps["auc"]
+        fewest_both = np.minimum(one.fewest, one.fewest_others)
+        for column, label in enumerate(predictions.label_names):
+            positives, negatives = int(one.positives[column]), int(one.negatives[column])
+            chosen = np.arange(len(one.fewest)) == column
             rows.append(
                 SubgroupRow(
-                    *(*key, attribute, name, AVERAGE, images, None, None, int(kept.sum())),
-                    *_spread(auc, kept, inside),
-                    *_spread(gap, both, np.minimum(inside, others)),
-                    int(np.isnan(auc[1:, kept]).any(axis=1).sum()),
-                    _named(predictions.label_names, kept, both),
+                    *(*of_stratum, label, one.images, positives, negatives, 1),
+                    *_of_label(predictions, one.labels[:, column], column, options),
+                    *_spread(gap, chosen, fewest_both),
+                    int(np.isnan(auc[1:, column]).sum()),
+                    _note(positives, negatives, one.fewest_others[column] > 0),
                     experiment.id,
                 )
             )
+        kept = one.fewest >= study.least_patients
+        both = fewest_both >= study.least_patients
+        rows.append(
+            SubgroupRow(
+                *(*of_stratum, AVERAGE, one.images, None, None, int(kept.sum())),
+                *_spread(auc, kept, one.fewest),
+                *_spread(gap, both, fewest_both),
+                int(np.isnan(auc[1:, kept]).any(axis=1).sum()),
+                _named(predictions.label_names, kept, both),
+                experiment.id,
+            )
+        )
     return rows
 
 
-def _fewest(predictions: Predictions, member: np.ndarray, options: Options) -> np.ndarray:
-    """Count patients of each label's smaller class among the members, `[labels]`."""
-    groups = groups_of(predictions, options)
-    return np.array(
-        [fewest_units(np.where(member, column, -1), groups) for column in predictions.labels.T]
-    )
-
-
-def _of_label(predictions: Predictions, member: np.ndarray, column: int, options: Options) -> Ends:
-    """Give the AUC of one label among the members with DeLong's interval, in percent."""
-    truth = np.where(member, predictions.labels[:, column], -1)
+def _of_label(predictions: Predictions, truth: np.ndarray, column: int, options: Options) -> Ends:
+    """Give the AUC of one label where its `truth` is known with DeLong's interval, in percent."""
     if not ((truth == 1).any() and (truth == 0).any()):
         return NO_ENDS
     groups = groups_of(predictions, options)

@@ -185,6 +185,7 @@ def test_a_loss_that_is_not_finite_names_step_images_and_checkpoint(tiny_data, t
     assert not (tmp_path / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_in_a_sentence_and_goes_on_when_there_is_room(tiny_data, tmp_path):
     # As a user's: what is compiled goes to the run's directory and takes room there.
     own = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}

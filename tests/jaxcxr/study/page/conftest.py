@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from matplotlib.figure import Figure
 from study.finished_study import finish, report, study_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -16,6 +17,29 @@ def made(tmp_path_factory):
     study, out = study_of(), tmp_path_factory.mktemp("study")
     finish(study, out)
     return study, out, report(study, out)
+
+
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory):
+    """A figure with nothing in it, as a file of each kind."""
+    directory = tmp_path_factory.mktemp("blank")
+    for suffix in (".svg", ".png"):
+        Figure(figsize=(1, 1)).savefig(directory / f"blank{suffix}")
+    return directory / "blank"
+
+
+@pytest.fixture
+def blank_figures(blank, monkeypatch):
+    """Reports of this test are about something else: their figures, most of their time, are blank.
+
+    Undone by `monkeypatch.undo()`.
+    """
+
+    def save_figure(_, stem):
+        for suffix in (".svg", ".png"):
+            shutil.copy(blank.with_suffix(suffix), stem.with_suffix(suffix))
+
+    monkeypatch.setattr("jaxcxr.study.analyses.figures.save_figure", save_figure)
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,9 @@ def test_provenance_tells_where_each_run_comes_from(made):
     assert f'--against "$OUT/runs/{experiment.id.replace("dinov2", "imagenet21k")}/' in entry
 
 
-def test_a_run_that_was_trained_otherwise_than_the_study_says_is_left_out_and_named(tmp_path):
+def test_a_run_that_was_trained_otherwise_than_the_study_says_is_left_out_and_named(
+    tmp_path, blank_figures
+):
     study = study_of(examples=())
     plan = finish(study, tmp_path)
     name = "vindr_cxr-paper-imagenet21k-s0"
@@ -165,7 +167,7 @@ def test_colours_keep_the_contrast_of_wcag_aa(theme):
     assert contrast("strong-line", "ground") >= 3
 
 
-def test_a_phantom_study_says_so_first(made, tmp_path):
+def test_a_phantom_study_says_so_first(made, tmp_path, blank_figures):
     assert "Phantom study" not in made[2]
     study = replace(study_of(("uka_cxr",)), phantom=Phantom(10))
     finish(study, tmp_path)
@@ -173,7 +175,7 @@ def test_a_phantom_study_says_so_first(made, tmp_path):
     assert "Its images are drawings" in first
 
 
-def test_without_examples_there_is_no_radiograph(made):
+def test_without_examples_there_is_no_radiograph(made, blank_figures):
     study, out, text = made
     assert text.count("data:image/jpeg") == 2 * 4 * 4
     assert "make this page patient data" in text
@@ -183,7 +185,7 @@ def test_without_examples_there_is_no_radiograph(made):
     assert not plan_study(replace(study, examples=()), out).after
 
 
-def test_whatever_goes_beyond_the_paper_is_shown_too(made, monkeypatch):
+def test_whatever_goes_beyond_the_paper_is_shown_too(made, monkeypatch, blank_figures):
     study, out, text = made
     assert "Beyond the paper" not in text
 
@@ -206,7 +208,7 @@ def test_whatever_goes_beyond_the_paper_is_shown_too(made, monkeypatch):
         path.unlink()
 
 
-def test_maps_of_other_weights_are_left_out_and_made_again(tmp_path):
+def test_maps_of_other_weights_are_left_out_and_made_again(tmp_path, blank_figures):
     study = study_of(("uka_cxr",))
     plan = finish(study, tmp_path)
     first, second = (
@@ -223,14 +225,13 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(made, tmp_path):
     study, out, text = made
     finish(study, tmp_path / "else where's")
     assert report(study, tmp_path / "else where's") == text
-    assert report(study, out) == text
-    before = {path.name: path.read_bytes() for path in (out / "report").iterdir()}
+    there = {path.name: path.read_bytes() for path in (tmp_path / "else where's/report").iterdir()}
     (out / "report" / "index.html").unlink()
-    report(study, out)
-    assert {path.name: path.read_bytes() for path in (out / "report").iterdir()} == before
+    assert report(study, out) == text
+    assert {path.name: path.read_bytes() for path in (out / "report").iterdir()} == there
 
 
-def test_a_deleted_artifact_brings_back_only_what_depends_on_it(made):
+def test_a_deleted_artifact_brings_back_only_what_depends_on_it(made, blank_figures, monkeypatch):
     study, out, _ = made
     plan = plan_study(study, out)
     assert all(job.is_done for job in plan.jobs.values())
@@ -243,4 +244,5 @@ def test_a_deleted_artifact_brings_back_only_what_depends_on_it(made):
     # Until it is there again, the page does without.
     assert report(study, out).count("data:image/jpeg") == 2 * 4 * 3
     maps.write_bytes(kept)
+    monkeypatch.undo()
     assert report(study, out) == made[2]
