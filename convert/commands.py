@@ -10,6 +10,7 @@ from dataclasses import asdict
 from convert.checkpoints import CHECKPOINTS
 from jaxcxr.errors import InputError
 from jaxcxr.files import check_writable, write_json
+from jaxcxr.terminal import say
 
 
 def import_(arguments: argparse.Namespace) -> None:
@@ -36,12 +37,12 @@ def import_(arguments: argparse.Namespace) -> None:
         )
     write_weights(arguments.out, imported.spec, imported.tensors, imported.provenance)
     for note in imported.notes:
-        print(f"note: {note}")
-    print(
+        say(f"note: {note}")
+    say(
         f"{imported.provenance['layout']} names, {len(imported.tensors)} tensors, position rule "
         f"{imported.spec.resample_rule}"
     )
-    print(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
+    say(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
 
 
 def _fields(assignments: list[str]) -> dict[str, object]:
@@ -80,40 +81,40 @@ def verify(arguments: argparse.Namespace) -> None:
         parity = verify(
             arguments.file, source, name=arguments.source, image_size=arguments.image_size
         )
-    print(
+    say(
         f"{parity.reference}, images of {parity.image_size} pixels, float32; positions by rule "
         f"{parity.resample_rule}, resampled at {parity.resample_at}"
     )
-    print(f"{'':44}{'max absolute':>14}{'max relative':>14}{'rms relative':>14}")
+    say(f"{'':44}{'max absolute':>14}{'max relative':>14}{'rms relative':>14}")
     worst = sorted(parity.gradients, key=lambda d: -d.relative)[:5]
     for row in (*parity.forward, *worst):
-        print(f"{row.place:44}{row.absolute:14.2e}{row.relative:14.2e}{row.rms:14.2e}")
-    print(f"{'':44}(the 5 worst of {len(parity.gradients)} gradients; all are in the table)")
+        say(f"{row.place:44}{row.absolute:14.2e}{row.relative:14.2e}{row.rms:14.2e}")
+    say(f"{'':44}(the 5 worst of {len(parity.gradients)} gradients; all are in the table)")
     write_json(table, asdict(parity) | {"passed": parity.passed})
     beside = note_parity(arguments.file, parity.summary())
-    print(f"wrote {table}; the summary is in {beside} too")
+    say(f"wrote {table}; the summary is in {beside} too")
     if parity.unproved:
-        print(
+        say(
             f"not proved: {', '.join(parity.unproved)}; nothing in or beside the source tells "
             "them: both models have them from the table of checkpoints, or as stated at import"
         )
     failure = parity.first_failure
     for contradiction in parity.contradictions:
-        print(f"FAILED: {contradiction}", file=sys.stderr)
+        say(f"FAILED: {contradiction}", error=True)
     if parity.contradictions and "stated" not in provenance:
-        print(
+        say(
             "it was imported by an earlier version, which kept no note of what --set stated; if "
             "that is the difference, import it again",
-            file=sys.stderr,
+            error=True,
         )
     if failure is not None:
-        print(
+        say(
             f"FAILED: beyond tolerance first at {failure.place}: relative {failure.relative:.2e}",
-            file=sys.stderr,
+            error=True,
         )
     if not parity.passed:
         sys.exit(1)
-    print(f"passed: every layer within {TOLERANCE:g}, every gradient within {GRADIENT_TOLERANCE:g}")
+    say(f"passed: every layer within {TOLERANCE:g}, every gradient within {GRADIENT_TOLERANCE:g}")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -125,8 +126,8 @@ def export(arguments: argparse.Namespace) -> None:
         arguments.file, arguments.layout, arguments.out, with_head=not arguments.backbone
     )
     for note in notes:
-        print(f"note: {note}")
-    print(f"wrote {arguments.out} in {layout} names")
+        say(f"note: {note}")
+    say(f"wrote {arguments.out} in {layout} names")
 
 
 def inspect(arguments: argparse.Namespace) -> None:
@@ -137,11 +138,13 @@ def inspect(arguments: argparse.Namespace) -> None:
     header = read_header(arguments.file)
     header.provenance["parity"] = read_parity(arguments.file)
     numbers = {path: _size(shape) for path, shape in header.shapes.items()}
-    print(json.dumps({"spec": header.spec.to_dict(), "provenance": header.provenance}, indent=2))
-    print(f"{len(numbers)} tensors, {sum(numbers.values()):,} parameters")
+    told = {"spec": header.spec.to_dict(), "provenance": header.provenance}
+    for line in json.dumps(told, indent=2).splitlines():
+        say(line)
+    say(f"{len(numbers)} tensors, {sum(numbers.values()):,} parameters")
     for path, shape in sorted(header.shapes.items()):
         if not path.startswith("blocks/") or path.startswith("blocks/0/"):
-            print(f"  {path:40} {'x'.join(map(str, shape))}")
+            say(f"  {path:40} {'x'.join(map(str, shape))}")
 
 
 def _size(shape: tuple[int, ...]) -> int:
@@ -182,7 +185,8 @@ def list_(arguments: argparse.Namespace) -> None:
             lines.append(f"  {row.note}")
         if row.pretrained_on:
             lines.append(f"  has learnt from radiographs of {', '.join(row.pretrained_on)}")
-    print("\n".join(lines))
+    for line in lines:
+        say(line)
 
 
 def _short(values: tuple[float, ...]) -> str:

@@ -7,7 +7,6 @@ container is checked first, and nothing but a whole image is handed on.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import zlib
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from input_pipeline.image_errors import UnreadableImageError, check_bytes, check_size
 from input_pipeline.jpeg import START, check_jpeg
+from jaxcxr.terminal import say
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -33,13 +33,25 @@ def read_file(raw_dir: Path, image_path: str) -> bytes:
         path = (raw_dir / image_path).resolve()
         if not path.is_relative_to(raw_dir.resolve()):
             raise UnreadableImageError("path leads out of the release")
+    except (OSError, ValueError, RuntimeError) as error:  # also: NUL in the name, a loop of links
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableImageError(f"cannot be read: {reason.lower()}") from None
+    return read_given(path)
+
+
+def read_given(path: Path) -> bytes:
+    """Read a file that the user named, or that lies in a folder so named; it may be a link.
+
+    Raises:
+      UnreadableImageError: the file is absent, empty, or too large.
+    """
+    try:
         if not path.is_file():
             raise UnreadableImageError("no such file" if not path.exists() else "not a file")
         check_bytes(path.stat().st_size)
         content = path.read_bytes()
-    except (OSError, ValueError, RuntimeError) as error:  # also: NUL in the name, a loop of links
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UnreadableImageError(f"cannot be read: {reason.lower()}") from None
+    except OSError as error:
+        raise UnreadableImageError(f"cannot be read: {(error.strerror or '').lower()}") from None
     if not content:
         raise UnreadableImageError("empty file")
     return content
@@ -99,7 +111,7 @@ def _decode(content: bytes, flags: int) -> np.ndarray:
         again = _listen(content, flags)[1]
         for line in complaints:
             if line not in again:
-                print(line, file=sys.stderr)
+                say(line, error=True)
         complaints = [line for line in complaints if line in again]
     if image is None:
         raise UnreadableImageError("; ".join(["cannot be decoded", *complaints]))

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -25,6 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.shards import Shard, prepared_image, write
 from jaxcxr.errors import InputError
+from jaxcxr.interrupts import end_with_parent, held_back
+from jaxcxr.terminal import console
 
 REFRESH = 0.5  # seconds
 SECONDS_AN_IMAGE = 60
@@ -76,7 +77,7 @@ def write_shards(shards: list[Shard], workers: int) -> None:
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns) as progress:
+        with Progress(*columns, console=console()) as progress:
             while todo := [shard for shard in shards if not shard.done]:
                 suspects = _write_all(todo, workers, known_bad, progress)
                 if suspects is None:
@@ -111,9 +112,10 @@ def _write_all(
     task = progress.add_task("", total=sum(len(shard.records) for shard in shards), rate="")
     begun = time.monotonic()
     try:
-        waiting = {
-            pool.submit(_write, shard, number, known_bad) for number, shard in enumerate(shards)
-        }
+        with held_back():
+            waiting = {
+                pool.submit(_write, shard, number, known_bad) for number, shard in enumerate(shards)
+            }
         while waiting:
             finished, waiting = wait(waiting, REFRESH, FIRST_COMPLETED)
             for future in finished:
@@ -137,7 +139,8 @@ def _tried_alone(shard: Shard, row: int) -> str:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_try, args=(shard, row, sender))
-    process.start()
+    with held_back():
+        process.start()
     sender.close()
     try:
         if not receiver.poll(2 * SECONDS_AN_IMAGE):
@@ -162,13 +165,12 @@ def _try(shard: Shard, row: int, sender: Any) -> None:
 
 def _start(board: _Board) -> None:
     global _board, _place
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
     with board.count.get_lock():
         _place = 4 * board.count[1]
         board.count[1] += 1
     _board = board
     _board.slots[_place] = os.getpid()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _limit_memory()
 
 
@@ -182,14 +184,6 @@ def _limit_memory() -> None:
     wanted = held + BYTES_AN_IMAGE
     if hard == resource.RLIM_INFINITY or wanted < hard:
         resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-
-
-def _end_with_parent() -> None:
-    """A killed parent would leave its workers waiting for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _write(shard: Shard, number: int, known_bad: dict[str, str]) -> None:

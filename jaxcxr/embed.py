@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
+from jaxcxr.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             recipe = options.recipe or "paper"
             images = embeddings.embed_files(model, options.images, recipe, options.out)
-    print(f"features of {images} images in {options.out}")
+    say(f"features of {images} images in {options.out}")
 
 
 def _check(options: argparse.Namespace) -> None:

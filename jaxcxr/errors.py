@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
+from jaxcxr import interrupts
+from jaxcxr.terminal import plain, say
+
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_INTERRUPTED = interrupts.STATUS
 
 # What to do, by the cause that the system names.
 _REMEDIES = {
@@ -78,11 +81,19 @@ def report_input_errors() -> Iterator[None]:
     Ctrl-C. A defect of the program still ends in a traceback.
     """
     try:
-        yield
+        with interrupts.interruptible():
+            try:
+                _refuse_odd_bytes()
+                yield
+            except Exception:
+                if interrupts.was_interrupted():  # a library made another error of it
+                    raise KeyboardInterrupt from None
+                raise
     except InputError as error:
         _end(f"error: {error}", EXIT_BAD_INPUT)
     except KeyboardInterrupt:
-        _end("stopped by Ctrl-C; files are whole: run the same command again", EXIT_INTERRUPTED)
+        interrupts.told()
+        _end(interrupts.SENTENCE, EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has closed it, as `| head` does: nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,7 +122,17 @@ def first_line(error: BaseException, limit: int = 200) -> str:
     return said[:limit] or type(error).__name__
 
 
+def _refuse_odd_bytes() -> None:
+    """Stop before any work where a path would be recorded that no text file can hold."""
+    for given in (*sys.argv[1:], str(Path.cwd())):
+        if any("\udc80" <= character <= "\udcff" for character in given):
+            raise InputError(
+                f"{plain(given)}: not UTF-8 text, so no file could record it; rename it (an image "
+                "of such a name is read from a folder of another)"
+            )
+
+
 def _end(sentence: str, status: int) -> NoReturn:
-    print(sentence, file=sys.stderr)
+    say(sentence, error=True)
     # The exception stays behind: a traceback is for defects of the program.
     raise SystemExit(status) from None

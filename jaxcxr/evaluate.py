@@ -10,11 +10,13 @@ model. What each number means is in `docs/statistics.md`.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxcxr.errors import InputError, report_input_errors
+from jaxcxr.terminal import console
 
 if TYPE_CHECKING:
     from jaxcxr.results.predictions import Predictions
@@ -116,20 +118,16 @@ def _short_names(models: Sequence[Predictions]) -> list[str]:
 
 
 def _print(statistics: dict[str, Any], out_dir: Path, subgroups: bool) -> None:
-    from rich.console import Console
-
     from jaxcxr.results.notes import notes
     from jaxcxr.results.terminal import terminal_tables
 
-    console = Console()
-    if not console.is_terminal:
-        # A table that is piped to a file has no terminal's width to keep to.
-        console = Console(width=160)
+    # A table that is piped to a file has no terminal's width to keep to.
+    shown = console() if sys.stdout.isatty() else console(width=160)
     for table in terminal_tables(statistics, subgroups=subgroups):
-        console.print(table)
+        shown.print(table)
     where = [] if subgroups else [f"Subgroups by sex, age and view are in {out_dir}/subgroups.csv."]
     for note in notes(statistics) + (where if statistics["subgroups"] else []):
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        shown.print(note, highlight=False, soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import atomic_path, check_writable
+from jaxcxr.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rollout=found["rollout"],
                 origin=found["origin"],
             )
-    print(f"attention over {len(found['image_id'])} images in {options.out}")
+    say(f"attention over {len(found['image_id'])} images in {options.out}")
 
 
 def _examples(options: argparse.Namespace) -> list[str]:

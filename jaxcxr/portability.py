@@ -27,6 +27,7 @@ from typing_extensions import TypedDict
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable, write_json
 from jaxcxr.small_files import Finite, Positive, checked, read_json
+from jaxcxr.terminal import console, say
 
 STEPS, BATCH, SIDE, LABELS = 20, 16, 112, ("first", "second", "third")
 # How far two right backends may be apart, relative, in each way of computing. In full float32 only
@@ -176,7 +177,6 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any
 
 
 def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     names = [
@@ -191,7 +191,7 @@ def _print(first: dict[str, Any], second: dict[str, Any], rows: list[dict[str, A
     for precision in TOLERANCES:
         a, b = (r["trained"][precision]["images_per_second"] for r in (first, second))
         table.add_row(precision, "images per second", f"{b / a:.3g} x", "", f"{a:.3g} -> {b:.3g}")
-    Console(highlight=False).print(table)
+    console(highlight=False).print(table)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.command == "record":
             check_writable(options.out, "--out")
             write_json(options.out, record())
-            print(f"recorded in {options.out}")
+            say(f"recorded in {options.out}")
         elif options.command == "compile":
             from jaxcxr.targets.command import compile_command
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
+from jaxcxr.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             predict_images(options.run, options.out[0], options.images)
         else:
             predict_run(options.run, options.out[0], [options.split or "test"])
-    print(f"predictions in {', '.join(map(str, options.out))}")
+    say(f"predictions in {', '.join(map(str, options.out))}")
 
 
 if __name__ == "__main__":

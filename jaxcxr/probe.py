@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jaxcxr.errors import report_input_errors
 from jaxcxr.files import check_writable
+from jaxcxr.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         evaluate(options.out / PREDICTIONS, options.out, resamples=options.resamples)
     images = ", ".join(f"{split} {count}" for split, count in found["images"].items())
-    print(f"joined by image id: {images}; {found['embeddings_unused']} embeddings not used")
-    print(f"{found['setting']} {found['chosen']:g}, chosen on {found['chosen_on']} patients")
-    print(f"predictions and statistics are in {options.out}")
+    say(f"joined by image id: {images}; {found['embeddings_unused']} embeddings not used")
+    say(f"{found['setting']} {found['chosen']:g}, chosen on {found['chosen_on']} patients")
+    say(f"predictions and statistics are in {options.out}")
 
 
 if __name__ == "__main__":

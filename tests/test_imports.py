@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("jaxcxr", "convert", "input_pipeline")
 # `jaxcxr` alone is its version.
 SHARED = (
-    *("jaxcxr", "jaxcxr.errors", "jaxcxr.files"),
+    *("jaxcxr", "jaxcxr.interrupts", "jaxcxr.terminal", "jaxcxr.errors", "jaxcxr.files"),
     *("jaxcxr.small_files", "jaxcxr.parquet", "jaxcxr.provenance"),
 )
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
@@ -21,8 +21,10 @@ ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training")
 BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, *ROOMS_OF_RUNS)
 # Each room, and the rooms that its files may import from, besides the room itself.
 ROOMS = {
-    "jaxcxr": (),
-    "jaxcxr.errors": (),
+    "jaxcxr": ("jaxcxr.interrupts",),
+    "jaxcxr.interrupts": (),
+    "jaxcxr.terminal": (),
+    "jaxcxr.errors": ("jaxcxr.interrupts", "jaxcxr.terminal"),
     "jaxcxr.files": ("jaxcxr.errors",),
     "jaxcxr.small_files": ("jaxcxr.errors",),
     "jaxcxr.parquet": ("jaxcxr.errors",),
@@ -51,7 +53,8 @@ ROOMS = {
         *("jaxcxr.study.planning", "jaxcxr.study.analyses", "jaxcxr.study.page"),
     ),
     "jaxcxr.study.__main__": (
-        *("jaxcxr.errors", "jaxcxr.files", "jaxcxr.study.planning", "jaxcxr.study.analyses"),
+        *("jaxcxr.errors", "jaxcxr.files", "jaxcxr.terminal"),
+        *("jaxcxr.study.planning", "jaxcxr.study.analyses"),
         *("jaxcxr.study.page", "jaxcxr.study.report"),
     ),
     # The commands: on top, and no room may import one. `main` ends with an evaluation.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from input_pipeline.commands.options import add_cohort_arguments, cohort_options
 from jaxcxr.files import atomic_path, check_writable, write_json
+from jaxcxr.terminal import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Print the cohort and write what was asked for."""
-    from rich.console import Console
-
     from input_pipeline import against_paper
     from input_pipeline.cohort import cohort_json, load_cohort
     from input_pipeline.commands.report import show
@@ -48,7 +47,7 @@ def run(parsed: argparse.Namespace) -> None:
         with atomic_path(path) as temporary:
             rows.to_csv(temporary, index=False)
         written.append(path)
-    console = Console()
-    show(console, cohort)
+    shown = console()
+    show(shown, cohort)
     if written:
-        console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)
+        shown.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from input_pipeline.label_rule import UNCERTAIN
 from input_pipeline.labels import DATASETS
 from jaxcxr.files import atomic_path, check_writable
+from jaxcxr.terminal import console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Print the comparison and write it if asked."""
-    from rich.console import Console
-    from rich.text import Text
-
     from input_pipeline.commands.report import table
     from input_pipeline.rule_comparison import compare_rules
 
@@ -40,20 +38,20 @@ def run(parsed: argparse.Namespace) -> None:
     if parsed.out:
         with atomic_path(parsed.out) as temporary:
             comparison.labels.to_csv(temporary, index=False)
-    console = Console()
+    shown = console()
     kept = ", ".join(f"{name} {count:,}" for name, count in comparison.images.items())
-    console.print(f"{parsed.dataset}: images kept by {kept}")
+    shown.print(f"{parsed.dataset}: images kept by {kept}")
     for rule, step, count in comparison.dropped:
-        console.print(f"  the {rule} rule drops {count:,} that the other keeps, asking for: {step}")
+        shown.print(f"  the {rule} rule drops {count:,} that the other keeps, asking for: {step}")
     rows = comparison.labels
     differ = rows["only_paper"].add(rows["only_curated"]).add(rows["unknown"]).gt(0)
     if differ.any():
-        shown = rows[differ].drop(columns=["finding", "evidence"])
-        console.print(table("Positives of the labels on which the rules disagree", shown))
-        console.print("The publisher's words or marks in those images, commonest first:")
+        odd = rows[differ].drop(columns=["finding", "evidence"])
+        shown.print(table("Positives of the labels on which the rules disagree", odd))
+        shown.print("The publisher's words or marks in those images, commonest first:")
         for label, words in zip(rows["label"][differ], rows["evidence"][differ], strict=True):
-            console.print(Text(f"  {label}: {words}"))
+            shown.print(f"  {label}: {words}", highlight=False)
     agreed = ", ".join(rows.loc[~differ, "label"])
-    console.print(f"On images that both keep, they agree about: {agreed or 'nothing'}")
+    shown.print(f"On images that both keep, they agree about: {agreed or 'nothing'}")
     if parsed.out:
-        console.print(f"written: {parsed.out}", soft_wrap=True)
+        shown.print(f"written: {parsed.out}", soft_wrap=True)

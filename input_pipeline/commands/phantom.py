@@ -12,6 +12,7 @@ from pathlib import Path
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.natural import LABELS, NATURAL
 from jaxcxr.files import check_writable
+from jaxcxr.terminal import say
 
 RELEASE_SIZE, NATURAL_SIZE = 512, 224
 
@@ -43,7 +44,7 @@ def run(parsed: argparse.Namespace) -> None:
     check_writable(parsed.out_dir.parent, "--out-dir", folder=True)
     start = time.perf_counter()
     said = (_natural if parsed.dataset == NATURAL else _release)(parsed)
-    print(f"{said} in {parsed.out_dir} ({time.perf_counter() - start:.1f} s)")
+    say(f"{said} in {parsed.out_dir} ({time.perf_counter() - start:.1f} s)")
 
 
 def _release(parsed: argparse.Namespace) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from input_pipeline.commands.options import add_cohort_arguments, cohort_options
+from jaxcxr.terminal import console, say
 
 if TYPE_CHECKING:
     from input_pipeline.prepare import WriteShards
@@ -44,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Prepare, and say what came out."""
-    from rich.console import Console
-
     from input_pipeline.cohort import load_cohort
     from input_pipeline.cohort_file import read_cohort
     from input_pipeline.commands.report import joins_and_notes
@@ -63,10 +62,10 @@ def run(parsed: argparse.Namespace) -> None:
         write=None if parsed.beam_options is None else _beam_writer(parsed.beam_options),
     )
     for line in joins_and_notes(cohort):
-        print(line)
+        say(line)
     written = read_cohort(parsed.out_dir)
     counts = ", ".join(f"{split} {n:,}" for split, n in written["prepared"].items())
-    Console(highlight=False).print(
+    console(highlight=False).print(
         f"prepared in {parsed.out_dir}: {counts}; rejected {written['rejected']} "
         f"(rejects.csv); recipe {written['recipe']} {written['recipe_hash']}",
         soft_wrap=True,

@@ -9,6 +9,8 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from jaxcxr.terminal import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,7 +26,7 @@ def table(title: str, rows: pd.DataFrame) -> Table:
         side: Literal["left", "right"] = "right" if number else "left"
         shown.add_column(heading, justify=side, overflow="fold", no_wrap=number)
     for cells in rows.itertuples(index=False):
-        shown.add_row(*(Text(_cell(cell)) for cell in cells))
+        shown.add_row(*(Text(plain(_cell(cell))) for cell in cells))
     return shown
 
 
@@ -46,7 +48,7 @@ def show(console: Console, cohort: Cohort) -> None:
     console.print(f"{cohort.dataset}: {cohort.label_rules} label rules, {settings}")
     console.print(table("Funnel", _funnel(cohort)))
     for line in joins_and_notes(cohort):
-        console.print(Text(line))
+        console.print(line, highlight=False)
     console.print(table("Positives", _positives(cohort)))
     third = against_paper.table3(cohort)
     odd = ", ".join(third.loc[third["ours"] != third["paper"], "label"])
@@ -71,7 +73,7 @@ def show(console: Console, cohort: Cohort) -> None:
         numbers = [_note(notes, why) for why in rows["explanation"]]
         console.print(table(title, rows.drop(columns="explanation").assign(note=numbers)))
     for why, number in notes.items():
-        console.print(Text(f"[{number}] {why}"))
+        console.print(f"[{number}] {why}", highlight=False)
 
 
 def joins_and_notes(cohort: Cohort) -> list[str]:

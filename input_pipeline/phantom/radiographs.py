@@ -14,6 +14,7 @@ import numpy as np
 
 from input_pipeline.phantom.exams import Exam
 from jaxcxr.errors import InputError
+from jaxcxr.interrupts import end_with_parent, held_back
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,18 @@ def on_cores(work: Callable[[Any], None], items: Iterable[Any], workers: int) ->
             work(item)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        for _ in pool.map(work, items, chunksize=8):
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+        with held_back():
+            found = pool.map(work, items, chunksize=8)
+        for _ in found:
             pass
 
 
-def _one_thread() -> None:
-    """OpenCV's own threads would only fight with the other processes."""
+def _start() -> None:
     import cv2
 
+    end_with_parent()
+    # OpenCV's own threads would only fight with the other processes.
     cv2.setNumThreads(1)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from input_pipeline.loader import Prepared, open_prepared
@@ -31,6 +30,7 @@ from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.inference.forward import fill_devices
 from jaxcxr.inference.image_files import (
     find_images,
+    image_id_of,
     known_recipe,
     padded_batches,
     read_images,
@@ -42,6 +42,7 @@ from jaxcxr.run.learnt import read_learnt, to_json
 from jaxcxr.run.mesh import make_mesh
 from jaxcxr.run.pixels import PixelStatistics
 from jaxcxr.small_files import read_json
+from jaxcxr.terminal import console
 
 PART = 512  # images
 BATCH = 64
@@ -164,12 +165,13 @@ def embed_files(backbone: Backbone, paths: Sequence[Path], recipe: str, out: Pat
             yield names, images[: len(names)], extract(params, images)[: len(names)]
 
     parts = [files[start : start + PART] for start in range(0, len(files), PART)]
-    identity = origin | {"images": len(files), "parts": [str(file) for file in files]}
+    identity = origin | {"images": len(files), "parts": [image_id_of(file) for file in files]}
     found = _in_parts(out, identity, parts, batches, len(files))
     # Those of parts that an earlier try made are to be named as well, so all are tried again here.
-    unread = sorted({str(file) for file in files} - set(found.image_id.tolist()))
+    done = set(found.image_id.tolist())
+    unread = [file for file in files if image_id_of(file) not in done]
     rejects: list[tuple[str, str]] = []
-    for _ in read_images([Path(name) for name in unread], recipe, size, rejects):
+    for _ in read_images(sorted(set(unread)), recipe, size, rejects):
         pass
     report_rejects(out, rejects)
     return len(found.image_id)
@@ -211,7 +213,7 @@ def _in_parts(
         TimeRemainingColumn(),
     )
     found = []
-    with Progress(*bar, console=Console(stderr=True)) as progress:
+    with Progress(*bar, console=console(stderr=True)) as progress:
         task = progress.add_task("", total=images)
         for number, part in enumerate(parts):
             path = folder / f"{number:06}.npz"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import sys
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from input_pipeline.decode import read_file
+from input_pipeline.decode import read_given
 from input_pipeline.identity import digest_of_pixels
 from input_pipeline.image_errors import UnreadableImageError
 from input_pipeline.recipes import RECIPES
@@ -23,6 +23,7 @@ from jaxcxr.model import flatten, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import Learnt, read_learnt
 from jaxcxr.run.mesh import make_mesh
+from jaxcxr.terminal import say
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 
@@ -70,10 +71,10 @@ def _split_of(names: Sequence[str], digests: np.ndarray, learnt: Learnt) -> list
     seen = np.isin(digests, learnt.get("pixels", []))
     if seen.any():
         first = names[int(np.flatnonzero(seen)[0])]
-        print(
+        say(
             f"{int(seen.sum())} of {len(names)} images were trained on by this run, the first "
             f"{first}; their split is train in the predictions",
-            file=sys.stderr,
+            error=True,
         )
     return np.where(seen, "train", "files").tolist()
 
@@ -109,7 +110,16 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"--images {path}: no such file or folder")
     if not found:
         raise InputError(f"--images: no {', '.join(SUFFIXES)} file in {', '.join(map(str, paths))}")
+    of_name: dict[str, Path] = {}
+    for path in found:
+        if of_name.setdefault(image_id_of(path), path) != path:
+            raise InputError(f"--images: two files would be called {image_id_of(path)}; rename one")
     return found
+
+
+def image_id_of(path: Path) -> str:
+    r"""Name a file's image by its path; a byte of it that is no UTF-8 becomes `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read_images(
@@ -118,9 +128,9 @@ def read_images(
     """Give the names and images `[size, size]` uint8 of what is readable; note the `rejects`."""
     for path in files:
         try:
-            yield str(path), RECIPES[recipe](read_file(path.parent, path.name), size)
+            yield image_id_of(path), RECIPES[recipe](read_given(path), size)
         except UnreadableImageError as error:
-            rejects.append((str(path), str(error)))
+            rejects.append((image_id_of(path), str(error)))
 
 
 def padded_batches(
@@ -151,6 +161,9 @@ def report_rejects(out: Path, rejects: list[tuple[str, str]]) -> None:
     if not rejects:
         return
     for name, reason in rejects:
-        print(f"left out {name}: {reason}", file=sys.stderr)
-    with atomic_path(_rejects(out)) as temporary, temporary.open("w", newline="") as file:
+        say(f"left out {name}: {reason}", error=True)
+    with (
+        atomic_path(_rejects(out)) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file).writerows([("image_id", "reason"), *rejects])

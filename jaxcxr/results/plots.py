@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from jaxcxr.files import atomic_path
 from jaxcxr.results.captions import average_name, interval_words
 from jaxcxr.results.predictions import Predictions
+from jaxcxr.terminal import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "svg.hashsalt": "jaxcxr",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold dollar signs
     "figure.dpi": 150,
 }
 
@@ -45,6 +48,7 @@ def write_plots(
     rows = [row for row in statistics["labels"] if row["estimable"]]
     if not rows:
         return
+    models = [(drawable(name), predictions) for name, predictions in models]
     with mpl.rc_context(STYLE):
         save_figure(_forest(statistics, models), out_dir / "forest")
         if "trainings" in statistics:
@@ -62,10 +66,18 @@ def write_plots(
 def save_figure(figure: Figure, stem: Path) -> None:
     """Write a figure as `stem.svg` and `stem.png`; the same numbers give the same files."""
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
-        with atomic_path(stem.with_suffix(suffix)) as temporary:
+        with atomic_path(stem.with_suffix(suffix)) as temporary, warnings.catch_warnings():
+            # What the font lacks is drawn as a box in the PNG; the SVG has the character.
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
             figure.savefig(temporary, metadata=metadata)
         # Laying out takes a third of the time, and the first has done it.
         figure.set_layout_engine("none")
+
+
+def drawable(name: str) -> str:
+    """Return a name from outside as a figure may draw it: in XML, and in a legend."""
+    # Of a legend matplotlib leaves out what begins with an underscore.
+    return " " * name.startswith("_") + plain(name)
 
 
 def _grid(
@@ -108,7 +120,9 @@ def _curves(row: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> A
 def _title(axes: Axes, row: dict[str, Any], metric: str, short: str) -> None:
     found = row["metrics"][metric]
     interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    axes.set_title(f"{row['label']}\n{short} {found['value']:.3f}{interval}", fontsize=8.5)
+    axes.set_title(
+        f"{drawable(row['label'])}\n{short} {found['value']:.3f}{interval}", fontsize=8.5
+    )
 
 
 def _roc(axes: Axes, row: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> None:
@@ -151,7 +165,8 @@ def _reliability(axes: Axes, row: dict[str, Any]) -> None:
     axes.set(xlabel="Predicted probability", ylabel="Observed share")
     ece = row["calibration"]["ece"]
     axes.set_title(
-        f"{row['label']}\nECE {ece['value']:.3f} (by chance {ece['floor']:.3f})", fontsize=8.5
+        f"{drawable(row['label'])}\nECE {ece['value']:.3f} (by chance {ece['floor']:.3f})",
+        fontsize=8.5,
     )
 
 
@@ -182,7 +197,7 @@ def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]
     from matplotlib.figure import Figure
 
     rows = [row for row in statistics["labels"] if row["estimable"]]
-    names = [f"{row['label']} ({row['positives']:,})" for row in rows]
+    names = [f"{drawable(row['label'])} ({row['positives']:,})" for row in rows]
     lines = [row["metrics"]["auc"] for row in rows]
     if statistics["average"]["metrics"]:
         names.append(average_name(statistics["average"]))

@@ -10,16 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxcxr.files import atomic_path
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "<": "$<$",
-    ">": "$>$",
-}
+from jaxcxr.results.tex import tex, tex_row
+from jaxcxr.terminal import plain
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ def shown(cell: Any) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, float):
         return f"{cell:.2f}" if abs(cell) >= 0.005 or cell == 0 else f"{cell:.1g}"
-    return str(cell)
+    return plain(str(cell))
 
 
 def _latex(table: Table, texts: Sequence[Sequence[str]]) -> str:
@@ -97,21 +89,9 @@ def _latex(table: Table, texts: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tex(text: str) -> str:
-    """Write plain text so that LaTeX shows it as it is."""
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-def tex_row(cells: Sequence[str]) -> str:
-    """Write a row of a LaTeX table."""
-    row = " & ".join(map(tex, cells)) + r" \\"
-    # After the \\ of the row before, a bare bracket would begin its optional argument.
-    return f"{{}}{row}" if row.startswith("[") else row
-
-
 def _html(table: Table, texts: Sequence[Sequence[str]]) -> str:
-    lines = ["<table>", f"<caption>{html.escape(table.title)}</caption>", "<thead><tr>"]
-    lines += [f'<th scope="col">{html.escape(name)}</th>' for name in table.header]
+    lines = ["<table>", f"<caption>{html.escape(plain(table.title))}</caption>", "<thead><tr>"]
+    lines += [f'<th scope="col">{html.escape(plain(name))}</th>' for name in table.header]
     lines += ["</tr></thead>", "<tbody>"]
     for cells, values in zip(texts, table.rows, strict=True):
         # What sorting goes by is the whole number, not its rounded form.
@@ -123,7 +103,7 @@ def _html(table: Table, texts: Sequence[Sequence[str]]) -> str:
         ]
         lines.append(f"<tr>{''.join(shown_cells)}</tr>")
     lines += ["</tbody>", "</table>"]
-    lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.notes]
+    lines += [f'<p class="note">{html.escape(plain(note))}</p>' for note in table.notes]
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +112,7 @@ def latex_tabular(
 ) -> str:
     """Write a tabular for the booktabs package, with the note as a comment above."""
     lines = [
-        f"% {note}",
+        f"% {plain(note)}",
         "\\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
         "\\toprule",
         tex_row(header),

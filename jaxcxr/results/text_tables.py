@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jaxcxr.terminal import plain
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,8 +17,8 @@ def new_table(title: str, caption: str, first: tuple[str, ...], rest: tuple[str,
     from rich.text import Text
 
     table = Table(
-        title=Text(title),
-        caption=Text(caption, style="dim"),
+        title=Text(plain(title)),
+        caption=Text(plain(caption), style="dim"),
         title_justify="left",
         caption_justify="left",
         box=HORIZONTALS,
@@ -33,8 +35,7 @@ def add_row(table: Table, *cells: str, style: str | None = None) -> None:
     """Add a row of plain text."""
     from rich.text import Text
 
-    # As text, because a label's name may hold brackets, which rich takes for markup.
-    table.add_row(*(Text(cell) for cell in cells), style=style)
+    table.add_row(*(Text(plain(cell)) for cell in cells), style=style)
 
 
 def percent_with_interval(summary: dict[str, Any], *, signed: bool = False) -> str:

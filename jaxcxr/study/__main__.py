@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
+from jaxcxr.terminal import console, say
 
 if TYPE_CHECKING:
     from jaxcxr.study.planning.definition import Study
@@ -72,26 +73,26 @@ def _study(options: argparse.Namespace) -> bool:
     ran = sum(found.ran for name, found in runner.outcomes.items() if name in plan.experiments)
     jobs = plan.jobs
     done = sum(jobs[name].is_done for name in plan.experiments)
-    print(f"{done} of the study's {len(plan.experiments)} experiments are done; {ran} ran now")
+    say(f"{done} of the study's {len(plan.experiments)} experiments are done; {ran} ran now")
     from jaxcxr.study.analyses.averages import average_aucs
     from jaxcxr.study.page.build import PAGE
     from jaxcxr.study.report import REPORT, write_report
 
     missing = write_report(study, plan, options.out)
     for name, why in plan.left_out().items():
-        print(f"left out: {name}: {why}", file=sys.stderr)
+        say(f"left out: {name}: {why}", error=True)
     if missing:
-        print(f"not in the report yet: {', '.join(missing)}")
+        say(f"not in the report yet: {', '.join(missing)}")
     for line in average_aucs(options.out / REPORT):
-        print(line)
-    print(f"tables and figures are in {options.out / REPORT}")
+        say(line)
+    say(f"tables and figures are in {options.out / REPORT}")
     page = options.out / REPORT / PAGE
     if page.is_file():
-        print(f"the page is {page}")
+        say(f"the page is {page}")
     for name, found in failed.items():
-        print(f"{found.state}: {name}: {found.reason}", file=sys.stderr)
+        say(f"{found.state}: {name}: {found.reason}", error=True)
     if failed:
-        print("the same command tries these again and skips what is done", file=sys.stderr)
+        say("the same command tries these again and skips what is done", error=True)
     return not failed
 
 
@@ -117,7 +118,6 @@ def _chosen(plan: Plan, options: argparse.Namespace) -> list[str]:
 
 
 def _print_grid(study: Study, plan: Plan, names: list[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from jaxcxr.study.planning.cost import expected_cost
@@ -154,9 +154,9 @@ def _print_grid(study: Study, plan: Plan, names: list[str]) -> None:
             flops,
             hours,
         )
-    console = Console() if sys.stdout.isatty() else Console(width=260)
-    console.print(table, highlight=False)
-    print(
+    shown = console() if sys.stdout.isatty() else console(width=260)
+    shown.print(table, highlight=False)
+    say(
         f"{len(names)} experiments, {len(missing)} releases and preparations to make; what is "
         "missing: "
         f"at most {total:.2g} hours of an H100 at 40 % of its bfloat16 peak (all epochs, no early "

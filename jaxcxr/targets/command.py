@@ -18,6 +18,7 @@ from jaxcxr.run import inputs
 from jaxcxr.targets.chips import absent_devices, find_target
 from jaxcxr.targets.compiling import compile_config, largest_batch
 from jaxcxr.targets.tables import print_programs
+from jaxcxr.terminal import say
 
 
 def compile_command(options: argparse.Namespace, changes: Sequence[str]) -> None:
@@ -45,10 +46,10 @@ def compile_command(options: argparse.Namespace, changes: Sequence[str]) -> None
     described = {"config": str(options.config), "target": options.target} | described
     print_programs([described])
     if options.largest_batch:
-        print(f"the largest batch that fits: about {described['largest_batch']}")
+        say(f"the largest batch that fits: about {described['largest_batch']}")
     if options.out:
         write_json(options.out, described)
-        print(f"kept in {options.out}")
+        say(f"kept in {options.out}")
 
 
 def _read_config(path: Path, changes: Sequence[str]) -> ConfigDict:

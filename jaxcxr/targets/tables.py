@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import TypedDict
 
 from jaxcxr.small_files import Count, Finite
+from jaxcxr.terminal import console
 
 
 class Failed(TypedDict):
@@ -70,7 +69,7 @@ _ROWS: dict[str, Callable[[Program], str]] = {
 def print_programs(described: Sequence[dict[str, Any]]) -> None:
     """Print what `compile_config` says of each, program by program."""
     for name in ("train_step", "prediction"):
-        table = Table("", *(escape(_heading(one)) for one in described))
+        table = Table("", *(_heading(one) for one in described))
         table.title = name.replace("_", " ")
         programs = [one[name] for one in described]
         for row, value in _ROWS.items():
@@ -81,7 +80,7 @@ def print_programs(described: Sequence[dict[str, Any]]) -> None:
                 for program in programs
             ]
             table.add_row(row, *cells)
-        Console(highlight=False).print(table)
+        console(highlight=False).print(table)
 
 
 def _heading(described: dict[str, Any]) -> str:

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any
 
 import jax
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from jaxcxr import terminal
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
 from jaxcxr.run.directory import METRICS, read_config
@@ -31,13 +31,13 @@ from tensorboardX import SummaryWriter  # noqa: E402
 if _torch is None:
     del sys.modules["torch"]
 
-console = Console(highlight=False, soft_wrap=True)
+console = terminal.console(highlight=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
     """Print one line, from the first process alone."""
     if jax.process_index() == 0:
-        console.print(message, markup=False)
+        console.print(message)
 
 
 def summary(title: str, rows: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ class Monitor:
         if console.is_terminal and "loss" in metrics:
             self._progress.update(self._task, description=shown)
         else:
-            console.print(f"step {step}/{self._total}  {shown}", markup=False)
+            console.print(f"step {step}/{self._total}  {shown}")
 
 
 def _start_wandb(project: str, directory: Path) -> Any:

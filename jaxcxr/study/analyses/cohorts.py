@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from input_pipeline.labels import PAPER_DATASETS, finding_id
 from jaxcxr.errors import InputError
 from jaxcxr.study.planning.jobs import Plan
+from jaxcxr.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
         try:
             cohort = read_cohort(Path(data))
         except InputError as error:
-            print(f"left out: the cohort of {dataset}: {error}", file=sys.stderr)
+            say(f"left out: the cohort of {dataset}: {error}", error=True)
             continue
         for name, make in makers.items():
             table = make(cohort)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxcxr.results.plots import STYLE, save_figure
+from jaxcxr.results.plots import STYLE, drawable, save_figure
 from jaxcxr.study.analyses.figures import COLORS, Drawing
 from jaxcxr.study.analyses.label_efficiency import EfficiencyRow
 
@@ -63,7 +63,9 @@ def _panels(rows: Sequence[EfficiencyRow], titles: Sequence[str]) -> Figure:
                     continue
                 x, auc, low, high = np.array(sorted(points), float).T
                 name = title if training == "Full" else f"{title}, {training}"
-                axes.plot(x, auc, _DASHES[training], marker="o", ms=3, color=color, label=name)
+                axes.plot(
+                    x, auc, _DASHES[training], marker="o", ms=3, color=color, label=drawable(name)
+                )
                 axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
-from jaxcxr.results.plots import BLUE, GREY, ORANGE, STYLE, save_figure
+from jaxcxr.results.plots import BLUE, GREY, ORANGE, STYLE, drawable, save_figure
 from jaxcxr.stats import curve
 from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.paired import Measured, Paired
@@ -106,7 +106,7 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
                 meanprops={"markerfacecolor": color, "markeredgecolor": color, "markersize": 5},
             )
             if place == 0:
-                drawn["boxes"][0].set_label(paired.titles[which])
+                drawn["boxes"][0].set_label(drawable(paired.titles[which]))
         p = averages.get((PAPER_DATASETS[paired.dataset], paired.label_set))
         words = "p -" if p is None else f"p {'<' if p < 0.001 else '='} {max(p, 0.001):.3f}"
         axes.annotate(words, (place, auc.max()), (0, 10), textcoords="offset points", ha="center")
@@ -159,7 +159,7 @@ def _panel(axes: Axes, measured: Measured, label: int) -> None:
     words = []
     for which, (color, style) in enumerate(zip(COLORS, STYLES, strict=True)):
         x, y = roc_points(paired, which, label)
-        axes.plot(x, y, style, color=color, lw=1.5, label=paired.titles[which])
+        axes.plot(x, y, style, color=color, lw=1.5, label=drawable(paired.titles[which]))
         found, sd = measured.column("auc", which, label)
         numbers = [100 * float(value) for value in (found.mean, sd, found.low, found.high)]
         spread = "{:.1f} ± {:.1f} [{:.1f}, {:.1f}]".format(*numbers)
@@ -169,4 +169,4 @@ def _panel(axes: Axes, measured: Measured, label: int) -> None:
         axes.text(0.98, 0.13 - 0.1 * line, text, color=color, ha="right", fontsize=7)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="1 - specificity", ylabel="Sensitivity")
-    axes.set_title(paired.label_names[label], fontsize=9)
+    axes.set_title(drawable(paired.label_names[label]), fontsize=9)

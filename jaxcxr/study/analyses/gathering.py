@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.analyses.paired import Paired
 from jaxcxr.study.planning.definition import Grid, Study
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
+from jaxcxr.terminal import say
 
 
 def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | None:
@@ -67,7 +67,7 @@ def paired_of(
         _check_same_data(models, read)
         read = all_aligned(read)
     except InputError as error:
-        print(f"left out: {dataset}-{label_set}: {error}", file=sys.stderr)
+        say(f"left out: {dataset}-{label_set}: {error}", error=True)
         return None
     first = read[0]
     scores = np.stack([one.scores.astype(np.float64) for one in read])

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from jaxcxr.errors import InputError
@@ -22,6 +21,7 @@ from jaxcxr.run.directory import METRICS, read_config
 from jaxcxr.run.run_files import Record
 from jaxcxr.small_files import parse_json
 from jaxcxr.study.planning.jobs import Job
+from jaxcxr.terminal import console, plain
 
 # Seconds to the first line where there is no terminal, and the most between two of them.
 _FIRST_LINE, _MOST_BETWEEN = 10.0, 600.0
@@ -40,18 +40,17 @@ def wait_for(process: subprocess.Popen[bytes], job: Job, log: Path, around: str)
     Returns:
       The exit status.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    shown = console(highlight=False, soft_wrap=True)
     watched = Watched(job, log)
-    if console.is_terminal:
-        with console.status("") as status:
+    if shown.is_terminal:
+        with shown.status("") as status:
             while process.poll() is None:
-                # As text, because a log's line may hold brackets, which rich takes for markup.
-                status.update(Text(f"{job.id}: {watched.doing()} ({around})"))
+                status.update(Text(plain(f"{job.id}: {watched.doing()} ({around})")))
                 _wait(process, 1.0)
         return process.returncode
     pause = _FIRST_LINE
     while _wait(process, pause) is None:
-        console.print(f"  {job.id}: {watched.doing()} ({around})", markup=False)
+        shown.print(f"  {job.id}: {watched.doing()} ({around})")
         pause = min(1.5 * pause, _MOST_BETWEEN)
     return process.returncode
 

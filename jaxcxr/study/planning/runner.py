@@ -7,7 +7,6 @@ import os
 import platform
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from types import FrameType
 from jaxcxr.study.planning.belonging import note_made
 from jaxcxr.study.planning.jobs import Job
 from jaxcxr.study.planning.progress import wait_for
+from jaxcxr.terminal import say
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 
@@ -56,7 +56,7 @@ class Runner:
         wanted = list(wanted)
         self._ahead = self._missing(wanted)
         if self._ahead:
-            print(f"to do: {_listed(self._ahead)}", flush=True)
+            say(f"to do: {_listed(self._ahead)}")
         with _stopped_by_signals():
             for name in wanted:
                 self._bring(name)
@@ -66,7 +66,7 @@ class Runner:
             outcome = self._settle(self.jobs[name])
             self.outcomes[name] = outcome
             if outcome.ran or outcome.state != DONE:
-                print(f"{outcome.state:8}{name}{': ' * bool(outcome.reason)}{outcome.reason}")
+                say(f"{outcome.state:8}{name}{': ' * bool(outcome.reason)}{outcome.reason}")
         return self.outcomes[name]
 
     def _settle(self, job: Job) -> Outcome:
@@ -81,12 +81,12 @@ class Runner:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                print(f"waiting {job.id}: another process runs it", flush=True)
+                say(f"waiting {job.id}: another process runs it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if job.is_done:
                 return Outcome(DONE)
             there = all(path.exists() for path in job.done)
-            print(f"running {job.id}{f' again: {job.lacks}' if there else ''}", flush=True)
+            say(f"running {job.id}{f' again: {job.lacks}' if there else ''}")
             return self._execute(job, lock.fileno())
 
     def _execute(self, job: Job, lock: int) -> Outcome:
@@ -106,7 +106,7 @@ class Runner:
             except BaseException:
                 process.terminate()
                 process.wait()
-                print(f"stopped {job.id}; run the same command to go on", file=sys.stderr)
+                say(f"stopped {job.id}; run the same command to go on", error=True)
                 raise
         if status == 0:
             note_made(self.out, job.id, job.command)
