@@ -51,6 +51,8 @@ AS_IT_SAYS = Form()
 def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
     """The table at `path`, all cells text without blanks around them.
 
+    `attrs["separator"]` of what is returned says which was found, empty where there is none.
+
     Args:
       path: `.xlsx`, `.parquet`, or any other name for delimited text, plain or gzipped.
       form: what the file does not tell of itself.
@@ -79,7 +81,9 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
     if separator:
         for column in table:
             _refuse_swallowed_rows(path, table[column], len(table.columns), separator)
-    return table.apply(lambda cells: cells.str.strip())
+    table = table.apply(lambda cells: cells.str.strip())
+    table.attrs["separator"] = separator
+    return table
 
 
 def _text(path: Path, encoding: str) -> str:

@@ -196,6 +196,8 @@ def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
 def numbers(path: Path, column: str, cells: pd.Series) -> pd.Series:
     """Cells as float64, NaN where blank."""
     blank = ids.missing(cells)
-    values = pd.to_numeric(cells.where(~blank, None), errors="coerce")
+    # A decimal comma has one or two digits after it; with three it may part thousands.
+    points = cells.str.replace(r"^([+-]?[0-9]+),([0-9]{1,2})$", r"\1.\2", regex=True)
+    values = pd.to_numeric(points.where(~blank, None), errors="coerce")
     refuse(path, column, cells, (values.isna() | np.isinf(values)) & ~blank, "a number")
     return values.astype("float64")

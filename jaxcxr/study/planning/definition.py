@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.declaration import read_declaration
 from input_pipeline.labels import DATASETS, NAMES, TRAINED, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
@@ -201,6 +200,8 @@ class Study:
         Raises:
           InputError: one sentence that names the field.
         """
+        from input_pipeline.declaration import read_declaration  # pandas: not for --help
+
         for declaration in self.declarations:
             read_declaration(Path(declaration))
         known = _unique("initializations", [one.name for one in self.initializations])
