@@ -12,6 +12,7 @@ from jaxcxr.errors import report_input_errors
 COMMANDS = {
     "cohort": "who is in, with which labels, in which split; from label files alone",
     "compare-rules": "where the study's label rule and the curated one disagree, and why",
+    "describe": "look at a table and its images, and draft the declaration of your own dataset",
     "prepare": "decode, preprocess and write the images as a TFDS dataset",
     "phantom": "write a synthetic release in a publisher's own layout",
 }

@@ -88,7 +88,8 @@ SPLIT_WORDS = SPLITS | {
     **dict.fromkeys(("testing",), "test"),
 }
 _AGE_UNITS = {"": 1.0, "y": 1.0, "years": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
-_AGE = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?)(y|years|m|w|d|)")
+# A decimal comma has one or two digits after it; with three it may part thousands.
+_AGE = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*|,[0-9]{1,2})?)(y|years|m|w|d|)")
 
 
 class Ages(NamedTuple):
@@ -143,19 +144,21 @@ def sexes(cells: pd.Series, where: str, column: str, *, row: int = 2) -> pd.Seri
     return found.astype(str)
 
 
+def years(text: str) -> float | None:
+    """The age that one cell says, NaN where it says nothing, None where it is no age."""
+    found = ids.word(text)
+    if found in ids.MISSING:
+        return float("nan")
+    age = _AGE.fullmatch(found)
+    return float(age[1].replace(",", ".")) * _AGE_UNITS[age[2]] if age else None
+
+
 def ages(cells: pd.Series, where: str, column: str, *, row: int = 2) -> Ages:
     """Years from `58`, `058Y`, `011M`, `002W` or `003D`; unknown outside any human's age.
 
     Raises:
       InputError: a cell is no age.
     """
-
-    def years(text: str) -> float | None:
-        found = ids.word(text)
-        if found in ids.MISSING:
-            return float("nan")
-        age = _AGE.fullmatch(found)
-        return float(age[1]) * _AGE_UNITS[age[2]] if age else None
 
     known = {text: years(text) for text in cells.unique()}
     no_age = cells.map({text: value is None for text, value in known.items()}).astype(bool)

@@ -13,12 +13,15 @@ from typing import Any
 import pandas as pd
 
 from input_pipeline import ids, splits
+from input_pipeline.datasets import declared
 from input_pipeline.datasets.release import ROW_COLUMNS, Release
+from input_pipeline.declaration import DECLARATION, read_declaration
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 
+TABLE = "table"  # the dataset that a declaration describes
 # What the study did: the publisher's lists for these, 80/20 by patient for the others.
 STUDY_SPLIT = {"vindr_cxr": "official", "chestxray14": "official", "uka_cxr": "official"}
 
@@ -28,8 +31,8 @@ class Cohort:
     """The images of one experiment, labelled and split.
 
     Attributes:
-        dataset: one of `input_pipeline.labels.DATASETS`.
-        label_rules: `paper` or `curated`.
+        dataset: one of `input_pipeline.labels.DATASETS`, or the name in a table's declaration.
+        label_rules: `paper` or `curated`; `declared` of a table.
         labels: the paper's names (Table 3), in the study's order.
         records: sorted by `image_id` (unique); `image_path` (POSIX, relative to the raw folder),
             `patient_id` (blank where the release names no patients), `study_id`, `view`, `age`
@@ -62,13 +65,33 @@ def read_release(dataset: str, raw_dir: str | Path, rule: LabelRule) -> Release:
         raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
     reader = importlib.import_module(f"input_pipeline.datasets.{dataset}")
     release: Release = reader.read(Path(raw_dir), rule)
-    rows = release.rows
+    _check_identifiers(release.rows, raw_dir)
+    return release
+
+
+def read_table(raw_dir: Path, path: Path, rule: LabelRule) -> tuple[str, Release]:
+    """Read a table by its declaration; returns the declared name of the dataset, and the release.
+
+    Raises:
+        InputError: as `read_release`; or another rule is asked for than the declaration's.
+    """
+    if rule != LabelRule():
+        raise InputError(
+            f"{path}: the declaration alone says what a label is; leave out --label-rules and "
+            "--uncertain"
+        )
+    table = read_declaration(path)
+    release = declared.read(raw_dir, table, path)
+    _check_identifiers(release.rows, raw_dir)
+    return table.name, release
+
+
+def _check_identifiers(rows: pd.DataFrame, raw_dir: str | Path) -> None:
     splits.guard(rows)
     for column in ("image_id", "patient_id", "study_id"):
         # Tables that are each sound may spell one thing in two ways.
         where = f"{raw_dir}, {column} over all tables"
         ids.refuse_alike(rows[column], where, named=rows["image_id"], row=None)
-    return release
 
 
 def load_cohort(
@@ -83,11 +106,12 @@ def load_cohort(
     validation_share: float = 0.1,
     seed: int = 0,
     split_list: str | Path | None = None,
+    declaration: str | Path | None = None,
 ) -> Cohort:
     """Build the cohort of a release: read, select, label, split, guard.
 
     Args:
-        dataset: one of `input_pipeline.labels.DATASETS`.
+        dataset: one of `input_pipeline.labels.DATASETS`, or `table` for one that is declared.
         raw_dir: the release as its publisher ships it.
         label_rules: `paper` (exactly the study's) or `curated`.
         split: `official` (the publisher's lists; where it publishes none, by patient), `patient`,
@@ -99,13 +123,21 @@ def load_cohort(
         validation_share: share of training patients kept for validation.
         seed: of the split by patient.
         split_list: a table `image_id,split`, as `cohort --splits` writes it, that decides instead.
+        declaration: of a table; None for `table.toml` in `raw_dir`.
 
     Raises:
         InputError: if a table is damaged, an image is in twice, a patient is in two splits, or a
             split would be empty.
     """
     rule = LabelRule(label_rules, uncertain)
-    release = read_release(dataset, raw_dir, rule)
+    if dataset == TABLE:
+        path = Path(declaration or Path(raw_dir) / DECLARATION)
+        dataset, release = read_table(Path(raw_dir), path, rule)
+        label_rules, split = "declared", split or ("official" if release.lists else "patient")
+    elif declaration:
+        raise InputError(f"--declaration is of the dataset {TABLE}, and this is {dataset}")
+    else:
+        release = read_release(dataset, raw_dir, rule)
     kept = release.kept()
     order = release.rows.loc[kept, "image_id"].sort_values(kind="stable").index
     records = release.rows.loc[order].reset_index(drop=True)
@@ -185,7 +217,12 @@ def _by_split(counts: dict[Any, Any]) -> dict[str, int]:
 
 def _hashes(raw_dir: Path, release: Release) -> dict[str, str]:
     """SHA-256 of every label file read, so that a cohort names the edition it came from."""
-    return {path.relative_to(raw_dir).as_posix(): sha256(path) for path in release.sources}
+    return {
+        path.relative_to(raw_dir).as_posix() if path.is_relative_to(raw_dir) else path.name: sha256(
+            path
+        )
+        for path in release.sources
+    }
 
 
 def _funnel(release: Release) -> list[dict[str, Any]]:

@@ -155,6 +155,28 @@ SIDES = ("right", "left")
 _IDS_BY_NAME = {name: finding for finding, name in NAMES.items()}
 
 
+def declare(dataset: str, title: str, labels: dict[str, str]) -> None:
+    """Make a dataset known that a declaration describes, for as long as this process runs.
+
+    Args:
+        dataset: its name.
+        title: in tables and on pages.
+        labels: names by finding id, in order; a label of its own is its own id.
+
+    Raises:
+        InputError: the name is taken, by a dataset of another title or other labels.
+    """
+    taken = dataset in (*DATASETS, "table", "natural")
+    if taken or TRAINED.get(dataset, tuple(labels)) != tuple(labels):
+        raise InputError(f"the name {dataset!r} is another dataset's; give the declaration its own")
+    if PAPER_DATASETS.get(dataset, title) != title:
+        raise InputError(f"dataset {dataset!r} is titled in two ways, {title!r} is one of them")
+    PAPER_DATASETS[dataset] = title
+    TRAINED[dataset] = tuple(labels)
+    NAMES.update(labels)
+    _IDS_BY_NAME.update({name: finding for finding, name in labels.items()})
+
+
 def finding_id(name: str) -> str:
     """The stable id of a finding given by its id or by its name in the paper."""
     if name in NAMES:
@@ -175,21 +197,22 @@ def without_side(finding: str) -> str:
 def label_set(dataset: str, name: str = "paper") -> tuple[str, ...]:
     """Finding ids of a dataset's label set, in the study's order.
 
-    `name` is `paper` (Table 3), `mimic_transfer` (Table 5: what is shared with MIMIC-CXR), or
-    the name of another dataset, which gives the findings both have (cross-dataset testing).
+    `name` is `paper` (Table 3; the declaration's of a dataset that has one), `mimic_transfer`
+    (Table 5: what is shared with MIMIC-CXR), or the name of another dataset, which gives the
+    findings both have (cross-dataset testing).
 
     Raises:
         InputError: if the dataset or the set is unknown.
     """
-    if dataset not in DATASETS:
-        raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+    if dataset not in TRAINED:
+        raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(TRAINED)}")
     if name == "paper":
         return TRAINED[dataset]
     if name == "mimic_transfer" and dataset == "mimic_cxr":
         return TRAINED[dataset]
     if name == "mimic_transfer":
-        return MIMIC_TRANSFER[dataset]
-    if name in DATASETS:
+        return MIMIC_TRANSFER.get(dataset) or shared(dataset, "mimic_cxr")
+    if name in TRAINED:
         return shared(dataset, name)
     raise InputError(
         f"unknown label set {name!r}; use paper, mimic_transfer, or the name of a dataset"

@@ -12,8 +12,16 @@ from input_pipeline.labels import DATASETS
 
 def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the dataset, its folder, and everything that decides labels and splits."""
-    parser.add_argument("dataset", choices=DATASETS, metavar="DATASET", help=", ".join(DATASETS))
+    parser.add_argument(
+        "dataset",
+        choices=(*DATASETS, "table"),
+        metavar="DATASET",
+        help=f"{', '.join(DATASETS)}; or table: any table with a declaration, see describe",
+    )
     parser.add_argument("--raw-dir", type=Path, required=True, help="the release, as published")
+    parser.add_argument(
+        "--declaration", type=Path, help="of a table (default: table.toml in --raw-dir)"
+    )
     parser.add_argument(
         "--label-rules",
         choices=RULES,
@@ -62,4 +70,5 @@ def cohort_options(parsed: argparse.Namespace) -> dict[str, Any]:
         "validation_share": parsed.validation_share,
         "seed": parsed.split_seed,
         "split_list": parsed.split_list,
+        "declaration": parsed.declaration,
     }

@@ -41,6 +41,7 @@ def _cell(value: object) -> str:
 def show(console: Console, cohort: Cohort) -> None:
     """The funnel, the labels of each split, and the paper's tables beside ours."""
     from input_pipeline import against_paper
+    from input_pipeline.labels import DATASETS
 
     told_below = ("tables", "joins", "notes")
     shown = {k: v for k, v in cohort.settings.items() if v is not None and k not in told_below}
@@ -50,6 +51,9 @@ def show(console: Console, cohort: Cohort) -> None:
     for line in joins_and_notes(cohort):
         console.print(line, highlight=False)
     console.print(table("Positives", _positives(cohort)))
+    if cohort.dataset not in DATASETS:  # the paper has nothing to say of a declared table
+        console.print(table("Cohort", against_paper.table1(cohort)[["row", "ours"]]))
+        return
     third = against_paper.table3(cohort)
     odd = ", ".join(third.loc[third["ours"] != third["paper"], "label"])
     same = "This is the label set of the paper's Table 3, in the study's order."

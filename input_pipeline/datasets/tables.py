@@ -25,7 +25,9 @@ _ESCAPE = re.compile(r"(^|/)\.{0,2}(/|$)|\\|[\x00-\x1f]|^[A-Za-z]:")
 
 
 def find(raw_dir: Path, names: Sequence[str], deeper: Sequence[str] = ()) -> Path | None:
-    """The one table among `names` (plain or gzipped) in `raw_dir` or a folder directly inside it.
+    """The one table among `names` in `raw_dir` or a folder directly inside it.
+
+    Each may be plain, gzipped, or saved again as `.xlsx` or `.parquet`.
 
     Args:
         raw_dir: the release.
@@ -39,7 +41,7 @@ def find(raw_dir: Path, names: Sequence[str], deeper: Sequence[str] = ()) -> Pat
         path
         for folder in _folders(raw_dir, deeper)
         for name in names
-        for path in (folder / name, folder / f"{name}.gz")
+        for path in _editions(folder / name)
         if path.is_file()
     ]
     if len(found) > 1 and len({_content(path) for path in found}) > 1:
@@ -47,6 +49,12 @@ def find(raw_dir: Path, names: Sequence[str], deeper: Sequence[str] = ()) -> Pat
             f"{found[0]} and {found[1]} could both be meant; keep one of them in {raw_dir}"
         )
     return found[0] if found else None
+
+
+def _editions(path: Path) -> list[Path]:
+    """A table's names, by what it may be saved as."""
+    again = [path.with_suffix(suffix) for suffix in (".xlsx", ".parquet")]
+    return [path, path.with_name(f"{path.name}.gz"), *(again if path.suffix == ".csv" else ())]
 
 
 def _content(path: Path) -> str:
@@ -188,6 +196,8 @@ def file_names(path: Path, column: str, cells: pd.Series) -> pd.Series:
 def numbers(path: Path, column: str, cells: pd.Series) -> pd.Series:
     """Cells as float64, NaN where blank."""
     blank = ids.missing(cells)
-    values = pd.to_numeric(cells.where(~blank, None), errors="coerce")
+    # A decimal comma has one or two digits after it; with three it may part thousands.
+    points = cells.str.replace(r"^([+-]?[0-9]+),([0-9]{1,2})$", r"\1.\2", regex=True)
+    values = pd.to_numeric(points.where(~blank, None), errors="coerce")
     refuse(path, column, cells, (values.isna() | np.isinf(values)) & ~blank, "a number")
     return values.astype("float64")

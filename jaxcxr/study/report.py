@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.labels import DATASETS, PAPER_DATASETS
+from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import fresh_directory, write_json
 from jaxcxr.results.table_files import Table, write_table
@@ -122,7 +122,7 @@ def _metrics(study: Study, comparisons: Sequence[Measured]) -> list[Table]:
         tables.append(_metric_table("table5", title, shared, study, of_transfer))
     for measured in of_paper:
         dataset = measured.paired.dataset
-        number = DATASETS.index(dataset) + 1
+        number = list(PAPER_DATASETS).index(dataset) + 1  # the six, then those declared
         rows = metric_rows(measured, printed("paper"))
         title = f"Table S{number}: {PAPER_DATASETS[dataset]}"
         tables.append(_metric_table(f"table_s{number}", title, rows, study, [measured]))

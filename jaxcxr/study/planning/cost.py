@@ -7,8 +7,9 @@ from pathlib import Path
 
 from input_pipeline import paper
 from input_pipeline.cohort_file import read_cohort
-from input_pipeline.labels import PAPER_DATASETS
+from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from input_pipeline.phantom.natural import NATURAL
+from jaxcxr.errors import InputError
 from jaxcxr.study.planning.asked_config import experiment_config
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment
@@ -71,6 +72,11 @@ def _training_images(study: Study, experiment: Experiment) -> int:
     if study.phantom is not None:
         natural = experiment.dataset == NATURAL and study.phantom.natural_images
         return natural or study.phantom.images
+    if experiment.dataset not in DATASETS:
+        raise InputError(
+            f"{experiment.data}: no prepared dataset there, and the paper has none of that name; "
+            "prepare it first"
+        )
     sizes = paper.table("table1_cohorts")
     sizes = sizes[sizes["dataset"].eq(PAPER_DATASETS[experiment.dataset])]
     row = sizes["characteristic"].eq("Number of Radiographs (Training set) [n]")

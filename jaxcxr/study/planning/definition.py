@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.labels import DATASETS, NAMES, label_set
+from input_pipeline.labels import DATASETS, NAMES, TRAINED, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError, reading
 
@@ -169,6 +169,7 @@ class Study:
       seeds: every experiment is trained once with each.
       prepared: directory of a prepared dataset, with `{data}` for its name, which is the dataset's,
         or DATASET_LABELSET where the label set needs a preparation of its own.
+      declarations: files that describe the tables of datasets beyond the six, which grids may name.
       phantom: make the data instead; it goes below the study's output directory.
       overrides: fields of every config.
       resamples: of the bootstrap of tables and figures; more where a family of tests needs more.
@@ -185,6 +186,7 @@ class Study:
     pretrainings: tuple[Pretraining, ...] = ()
     seeds: tuple[int, ...] = (0,)
     prepared: str = "data/{data}"
+    declarations: tuple[str, ...] = ()
     phantom: Phantom | None = None
     overrides: Overrides = ()
     resamples: int = 1000
@@ -198,6 +200,10 @@ class Study:
         Raises:
           InputError: one sentence that names the field.
         """
+        from input_pipeline.declaration import read_declaration  # pandas: not for --help
+
+        for declaration in self.declarations:
+            read_declaration(Path(declaration))
         known = _unique("initializations", [one.name for one in self.initializations])
         pretrained = _unique("pretrainings", [one.name for one in self.pretrainings])
         _unique("seeds", list(self.seeds))
@@ -220,7 +226,7 @@ class Study:
             if one.pretraining:
                 _known(f"pretraining of initialization {one.name}", one.pretraining, pretrained)
         for before in self.pretrainings:
-            _known(f"dataset of pretraining {before.name}", before.dataset, (*DATASETS, NATURAL))
+            _known(f"dataset of pretraining {before.name}", before.dataset, (*TRAINED, NATURAL))
             _known(f"labels of pretraining {before.name}", before.labels, ("target", "all"))
             _known(f"head of pretraining {before.name}", before.head, ("keep", "new"))
             if before.dataset == NATURAL and (before.labels, before.head) != ("all", "new"):
@@ -238,6 +244,8 @@ class Study:
                 _known("initialization of a grid", name, known)
             for dataset in _unique("datasets of a grid", list(grid.datasets)):
                 label_set(dataset, grid.label_set)
+                if self.phantom is not None:
+                    _known("dataset with a phantom", dataset, DATASETS)
             _unique("variants of a grid", [variant.name for variant in grid.variants])
             for dataset in _unique("variant_datasets of a grid", list(grid.variant_datasets)):
                 _known("variant_datasets of a grid", dataset, grid.datasets)
