@@ -90,7 +90,7 @@ class OfLabel(TypedDict):
 class Statistics(TypedDict):
     """`statistics.json`, as far as a study reads it."""
 
-    predictions_sha256: str
+    predictions_sha256: NotRequired[str | None]
     labels: NotRequired[list[OfLabel]]
 
 

@@ -76,7 +76,7 @@ def run_misfit(experiment: Experiment) -> str:
         origin = origin_of(directory / PREDICTIONS)
         if origin.get("weights_sha256") != _sha256(directory / WEIGHTS):
             return f"{PREDICTIONS} is not of the weights beside it"
-        if read_statistics(directory)["predictions_sha256"] != _sha256(directory / PREDICTIONS):
+        if read_statistics(directory).get("predictions_sha256") != _sha256(directory / PREDICTIONS):
             return f"{STATISTICS} is not of the predictions beside it"
         read_environment(directory)  # the page shows it
         start = read_start(directory, Begun) or {}
