@@ -30,7 +30,7 @@ from input_pipeline.recipes import RECIPES
 from input_pipeline.shards import Shard, deal, note
 from input_pipeline.workers import write_shards
 from jaxcxr import __version__
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path, write_json
 from jaxcxr.small_files import read_json
 
@@ -143,7 +143,11 @@ def _begin(out_dir: Path, settings: dict[str, Any], shards: list[Shard]) -> None
     if not finished.exists():
         write_json(begun, settings)
     elif not all(shard.path.exists() for shard in shards):
-        with (out_dir / "rejects.csv").open(newline="", encoding="utf-8") as file:
+        rejects = out_dir / "rejects.csv"
+        with (
+            reading(rejects, "a list of rejected images", "remove the folder and prepare again"),
+            rejects.open(newline="", encoding="utf-8") as file,
+        ):
             reasons = {row["image_id"]: row["reason"] for row in csv.DictReader(file)}
         for shard in shards:
             ids = [image_id for image_id in shard.records["image_id"] if image_id in reasons]

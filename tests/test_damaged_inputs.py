@@ -5,6 +5,7 @@ import sys
 import threading
 import traceback
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +231,20 @@ def test_a_damaged_file_ends_in_a_result_or_a_sentence(world, tmp_path, capsys, 
     file = files[seed % len(files)]
     wrong = tried(world, tmp_path, capsys, name, file, [HOWS[seed % len(HOWS)]], seed)
     assert wrong == []
+
+
+# These have no output, or look into a small file first.
+LATER = ("main again", "portability", "study", "convert inspect", "convert verify", "prepare")
+WRITING = [name for name in COMMANDS if name not in LATER and "cohort" not in name]
+
+
+@pytest.mark.parametrize("name", [name for name in WRITING if name != "compare-rules"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys, name):
+    """Even where there is no input to work on."""
+    with pytest.raises(SystemExit) as ended:
+        COMMANDS[name][0](tmp_path / "absent", Path("/proc/none"))
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "/proc/none" in said and "cannot write there" in said
 
 
 @pytest.mark.slow

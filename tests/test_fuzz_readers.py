@@ -32,7 +32,14 @@ def _batch(kind, first, count):
     """Read inputs in a process of its own; return what it said of them."""
     folders = [ROOT, *(ROOT / "tests" / part for part in ("", "jaxcxr", "input_pipeline"))]
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "fuzz_readers.py", kind, str(first), str(count), "20"],
+        [
+            sys.executable,
+            ROOT / "tests" / "fuzz_readers.py",
+            kind,
+            str(first),
+            str(count),
+            str(SECONDS),
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -15,14 +15,19 @@ from jaxcxr.small_files import Finite, Positive, read_json
 REMEDY = "put the run's own back, or run its command again"
 
 
-class Start(TypedDict, total=False):
+class Begun(TypedDict, total=False):
+    """`start.json`, as far as a study reads it."""
+
+    run: Required[str]
+    adopted: bool
+
+
+class Start(Begun, total=False):
     """`start.json`, see `jaxcxr.run.belongs`."""
 
     data: Required[dict[str, str]]
-    run: Required[str]
     weights_sha256: Required[str | None]
     labels: list[str]
-    adopted: bool
     test_read: bool
     test_read_before: TestRead
 
@@ -85,18 +90,22 @@ class OfLabel(TypedDict):
 class Statistics(TypedDict):
     """`statistics.json`, as far as a study reads it."""
 
-    predictions_sha256: str
+    predictions_sha256: NotRequired[str | None]
     labels: NotRequired[list[OfLabel]]
 
 
-def read_start(directory: Path) -> dict[str, Any] | None:
+def read_start(directory: Path, shape: Any = Start) -> dict[str, Any] | None:
     """Read what a run started from; None for a run of before that was kept.
+
+    Args:
+      directory: of the run.
+      shape: what has to be in it, `Begun` for a study.
 
     Raises:
       InputError: it is damaged.
     """
     path = directory / START
-    return read_json(path, Start, "a run's start", REMEDY) if path.exists() else None
+    return read_json(path, shape, "a run's start", REMEDY) if path.exists() else None
 
 
 def read_environment(directory: Path) -> dict[str, Any]:

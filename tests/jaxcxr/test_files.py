@@ -6,7 +6,8 @@ import stat
 import numpy as np
 import pytest
 
-from jaxcxr.files import atomic_path, write_json
+from jaxcxr.errors import InputError
+from jaxcxr.files import atomic_path, check_writable, write_json
 from jaxcxr.model import ViTSpec, write_weights
 
 
@@ -42,3 +43,26 @@ def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "x.json", {"value": float("nan")})
     assert json.loads((tmp_path / "x.json").read_text())["value"] == 1.5
+
+
+def test_where_a_result_can_be_written_nothing_is_made_before_it_is(tmp_path):
+    check_writable(tmp_path / "a" / "b.npz", "--out")
+    check_writable(tmp_path / "a" / "b", "--out", folder=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "sentence"),
+    [
+        ("file", True, r"--out \S+/file is a file; give a folder"),
+        ("folder", False, r"--out \S+/folder is a folder; give the name of a file"),
+        ("file/x.npz", False, r"--out \S+/file/x.npz: cannot write there \(Not a directory\)"),
+        ("n" * 300, False, r"--out \S+: cannot write there \(File name too long\); choose another"),
+        ("/proc/x", True, r"--out /proc/x: cannot write there \(.+\); choose another place"),
+    ],
+)
+def test_where_a_result_cannot_be_written(tmp_path, name, folder, sentence):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        check_writable(tmp_path / name, "--out", folder=folder)

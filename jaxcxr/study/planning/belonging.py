@@ -18,7 +18,7 @@ from input_pipeline.identity import differences
 from jaxcxr.errors import InputError, reading
 from jaxcxr.provenance import origin_of
 from jaxcxr.run.directory import CONFIG, PREDICTIONS, STATISTICS, WEIGHTS
-from jaxcxr.run.run_files import read_environment, read_start, read_statistics
+from jaxcxr.run.run_files import Begun, read_environment, read_start, read_statistics
 from jaxcxr.small_files import read_json
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def run_misfit(experiment: Experiment) -> str:
         origin = origin_of(directory / PREDICTIONS)
         if origin.get("weights_sha256") != _sha256(directory / WEIGHTS):
             return f"{PREDICTIONS} is not of the weights beside it"
-        if read_statistics(directory)["predictions_sha256"] != _sha256(directory / PREDICTIONS):
+        if read_statistics(directory).get("predictions_sha256") != _sha256(directory / PREDICTIONS):
             return f"{STATISTICS} is not of the predictions beside it"
         read_environment(directory)  # the page shows it
-        start = read_start(directory) or {}
+        start = read_start(directory, Begun) or {}
         if start.get("run") != origin.get("run") and not (
             start.get("adopted") and "run" not in origin
         ):
