@@ -62,7 +62,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.levels": (f"{STATS}levels.py",),
     "jaxcxr.stats.likelihood_ratios": (f"{STATS}rates.py",),
     "jaxcxr.stats.logistic": (f"{STATS}recalibration.py",),
-    "jaxcxr.stats.multiplicity": (f"{STATS}compare.py",),
+    "jaxcxr.stats.multiplicity": (
+        f"{STATS}compare.py::test_corrections_equal_statsmodels",
+        f"{STATS}compare.py::test_corrections_refuse_what_is_no_p_value",
+        f"{STATS}compare.py::test_the_ends_of_p_are_p_values",
+        f"{STATS}compare.py::test_redraws_grow_with_the_family_so_that_its_smallest_p_can_be_found",
+    ),
     "jaxcxr.stats.noise_floor": (f"{STATS}recalibration.py",),
     "jaxcxr.stats.paper": (f"{STATS}paper.py",),
     "jaxcxr.stats.proportions": (f"{STATS}rates.py", f"{STATS}equivalence.py"),

@@ -45,12 +45,25 @@ def test_variance_and_freedom_are_those_of_obuchowski_rockette_and_hillis():
 
 def test_without_patients_it_is_welch():
     """Values that patients add nothing to are two samples: Welch's t-test, exactly."""
-    values = [np.array([0.71, 0.65, 0.8, 0.77]), np.array([0.6, 0.68, 0.63])]
-    found = over_trainings(values, np.zeros((7, 7)), (1, -1))
-    welch = scipy.stats.ttest_ind(*values, equal_var=False)
-    assert found.p == pytest.approx(welch.pvalue)
-    assert found.freedom == pytest.approx(welch.df)
-    assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval()))
+    for second in ([0.6, 0.68, 0.63], [0.6, 0.68]):  # two trainings are the fewest
+        values = [np.array([0.71, 0.65, 0.8, 0.77]), np.array(second)]
+        every = sum(map(len, values))
+        found = over_trainings(values, np.zeros((every, every)), (1, -1))
+        welch = scipy.stats.ttest_ind(*values, equal_var=False)
+        assert found.p == pytest.approx(welch.pvalue)
+        assert found.freedom == pytest.approx(welch.df)
+        assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval()))
+        assert found.of_initializations
+
+
+def test_any_contrast_has_the_variance_of_the_matrix():
+    values = [np.array([0.8]), np.array([0.7]), np.array([0.6])]
+    covariance = np.cov(np.random.default_rng(0).normal(size=(3, 9)) / 50)
+    contrast = np.array([1.0, -0.5, -0.25])
+    found = over_trainings(values, covariance, contrast)
+    assert found.value == pytest.approx(0.8 - 0.35 - 0.15)
+    assert found.error == pytest.approx(np.sqrt(contrast @ covariance @ contrast))
+    assert found.freedom == np.inf and not found.of_initializations
 
 
 def test_with_one_training_it_is_delong_and_says_nothing_of_initializations():
