@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from jaxcxr.stats import compare_trainings, delong, over_trainings, redraws_for, trained
@@ -195,3 +196,10 @@ def test_what_cannot_be_estimated_says_of_how_many_trainings_it_would_be(counts,
     for one in (*found.labels, found.average):
         assert one.of_initializations == several
         assert np.isnan([one.value, one.error, one.freedom, one.low, one.high, one.p]).all()
+
+
+def test_a_shares_interval_is_students_on_the_logit_scale():
+    found = over_trainings([np.array([0.8, 0.9, 0.85])], np.full((3, 3), 1e-4), (1,), 0.9)
+    half = scipy.stats.t.ppf(0.95, found.freedom) * found.error / (0.85 * 0.15)
+    ends = expit(logit(0.85) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
