@@ -33,6 +33,8 @@ def test_units_are_patients_of_the_smaller_class():
     labels = np.array([[1, 1], [1, 0], [0, -1], [0, -1], [0, 0]])
     np.testing.assert_array_equal(units_of_labels(labels), [2, 1])
     np.testing.assert_array_equal(units_of_labels(labels, ["a", "a", "b", "c", "c"]), [1, 1])
+    np.testing.assert_array_equal(units_of_labels(1 - labels[:, :1], list("aabcd")), [1])
+    np.testing.assert_array_equal(units_of_labels(1 - labels[:, :1]), [2])
 
 
 def test_only_labels_with_enough_patients_are_averaged():
@@ -152,7 +154,9 @@ def test_closed_form_of_the_average_agrees_with_many_redraws():
     assert found.average_delong_p == pytest.approx(found.average_p, abs=0.02)
 
 
-def test_five_patients_are_the_fewest_that_may_be_asked_for():
+def test_ten_patients_are_enough_unless_told_and_five_the_fewest_that_may_be():
+    ten, scores = data([10, 9])
+    np.testing.assert_array_equal(compare(ten, scores, resamples=50).averaged, [True, False])
     labels, scores = data([5])
     assert compare(labels, scores, resamples=50, least_units=5).averaged[0]
     with pytest.raises(ValueError, match="at least 5"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from jaxcxr.stats import compare_trainings, delong, over_trainings, redraws_for, trained
@@ -45,12 +46,25 @@ def test_variance_and_freedom_are_those_of_obuchowski_rockette_and_hillis():
 
 def test_without_patients_it_is_welch():
     """Values that patients add nothing to are two samples: Welch's t-test, exactly."""
-    values = [np.array([0.71, 0.65, 0.8, 0.77]), np.array([0.6, 0.68, 0.63])]
-    found = over_trainings(values, np.zeros((7, 7)), (1, -1))
-    welch = scipy.stats.ttest_ind(*values, equal_var=False)
-    assert found.p == pytest.approx(welch.pvalue)
-    assert found.freedom == pytest.approx(welch.df)
-    assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval()))
+    for second in ([0.6, 0.68, 0.63], [0.6, 0.68]):  # two trainings are the fewest
+        values = [np.array([0.71, 0.65, 0.8, 0.77]), np.array(second)]
+        every = sum(map(len, values))
+        found = over_trainings(values, np.zeros((every, every)), (1, -1))
+        welch = scipy.stats.ttest_ind(*values, equal_var=False)
+        assert found.p == pytest.approx(welch.pvalue)
+        assert found.freedom == pytest.approx(welch.df)
+        assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval()))
+        assert found.of_initializations
+
+
+def test_any_contrast_has_the_variance_of_the_matrix():
+    values = [np.array([0.8]), np.array([0.7]), np.array([0.6])]
+    covariance = np.cov(np.random.default_rng(0).normal(size=(3, 9)) / 50)
+    contrast = np.array([1.0, -0.5, -0.25])
+    found = over_trainings(values, covariance, contrast)
+    assert found.value == pytest.approx(0.8 - 0.35 - 0.15)
+    assert found.error == pytest.approx(np.sqrt(contrast @ covariance @ contrast))
+    assert found.freedom == np.inf and not found.of_initializations
 
 
 def test_with_one_training_it_is_delong_and_says_nothing_of_initializations():
@@ -182,3 +196,10 @@ def test_what_cannot_be_estimated_says_of_how_many_trainings_it_would_be(counts,
     for one in (*found.labels, found.average):
         assert one.of_initializations == several
         assert np.isnan([one.value, one.error, one.freedom, one.low, one.high, one.p]).all()
+
+
+def test_a_shares_interval_is_students_on_the_logit_scale():
+    found = over_trainings([np.array([0.8, 0.9, 0.85])], np.full((3, 3), 1e-4), (1,), 0.9)
+    half = scipy.stats.t.ppf(0.95, found.freedom) * found.error / (0.85 * 0.15)
+    ends = expit(logit(0.85) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(ends))

@@ -189,6 +189,8 @@ def test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer():
         del batch["image"]
         state, metrics = step(state, batch | {"class_token": features})
         assert float(metrics["loss"]) == pytest.approx(loss.item(), rel=1e-5)
+        norm = torch.sqrt(sum((tensor.grad**2).sum() for tensor in head.parameters()))
+        assert float(metrics["gradient_norm"]) == pytest.approx(norm.item(), rel=1e-4)
     kernel, bias = (state["params"][f"head/{name}"] for name in ("kernel", "bias"))
     np.testing.assert_allclose(kernel, head.weight.detach().numpy().T, atol=1e-6)
     np.testing.assert_allclose(bias, head.bias.detach().numpy(), atol=1e-6)
