@@ -107,7 +107,8 @@ def interval_of_auc(
     value, error, freedom = _contrast(influence, units, contrast)
     low, high = np.nan, np.nan
     if not np.isnan(error):
-        joined = newcombe_interval(value, *influence.effective[:, model], level)
+        positives, negatives = influence.effective[:, model].tolist()
+        joined = newcombe_interval(value, positives, negatives, level)
         low, high = _ends_of_auc(value, error, freedom, units, joined, level)
     return DeLongInterval(value, error, freedom, low, high, np.nan, min(units))
 
