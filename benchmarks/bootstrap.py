@@ -5,13 +5,13 @@
 The size is PadChest's test split in the study. A loop whose cost is the same in every redraw is
 run for some redraws only and its time scaled up, and the table says for how many; `--full` runs
 scikit-learn's loop for all of them. Every line is checked against ours before it is printed.
-Ours is timed on all cores and on one; the loops of others use one, except `vmap`.
+Ours uses all cores, the loops of others one, except `vmap`: CPU seconds compare core with core, and
+tell the same on a machine that does other work too.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -141,22 +141,11 @@ def confidenceinterval_loop(truth: np.ndarray, scores: np.ndarray, resamples: in
 Result = TypeVar("Result")
 
 
-def timed(run: Callable[[], Result]) -> tuple[float, Result]:
-    begun = time.perf_counter()
+def timed(run: Callable[[], Result]) -> tuple[float, float, Result]:
+    """Run, and give seconds, CPU seconds of all threads, and the result."""
+    begun, spent = time.perf_counter(), time.process_time()
     result = run()
-    return time.perf_counter() - begun, result
-
-
-def timed_on_one_core(run: Callable[[], object], rounds: int) -> float:
-    """Take the shortest of some rounds on one core, where a process can be bound to it."""
-    if not hasattr(os, "sched_setaffinity"):
-        return float("nan")
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        return min(timed(run)[0] for _ in range(rounds))
-    finally:
-        os.sched_setaffinity(0, allowed)
+    return time.perf_counter() - begun, time.process_time() - spent, result
 
 
 def largest_difference(ours: Bootstrap, theirs: np.ndarray) -> float:
@@ -178,21 +167,27 @@ def main() -> None:
     resamples = chosen.resamples
 
     run = partial(bootstrap, truth, scores, resamples=resamples)
-    first, ours = timed(run)
-    again = min(timed(run)[0] for _ in range(10))
-    alone = timed_on_one_core(run, 10)
+    *first, ours = timed(run)
+    rounds = np.array([timed(run)[:2] for _ in range(10)])
+    again = rounds.min(axis=0)
     counts = resample_counts(0, resamples, chosen.images)
     some = resamples if chosen.full else min(40, resamples)
 
     size = f"{chosen.images:,} images x {chosen.labels} labels x {resamples:,} redraws"
     device = jax.devices()[0].device_kind
     table = Table(title=f"{size}; {cores()} cores, {device}, jax {jax.__version__}")
-    faster = "ours is faster by", "on one core"
-    for name in ("", "redraws run", "seconds for all", *faster, "largest difference"):
+    columns = ("", "redraws run", "seconds for all", "CPU seconds", "ours is faster by")
+    for name in (*columns, "a core", "largest difference"):
         table.add_column(name, justify="left" if not name else "right")
-    table.add_row("ours", f"{resamples:,}", f"{again:.3f}", "", "", "")
-    table.add_row("ours, on one core", f"{resamples:,}", f"{alone:.3f}", "", "", "")
-    table.add_row("ours, first call", f"{resamples:,}", f"{first:.2f}", "", "", "")
+
+    def add(name: str, run_for: int, spent: np.ndarray, difference: float | None = None) -> None:
+        faster = ["", "", ""]
+        if difference is not None:
+            faster = [*(f"{ratio:.0f}x" for ratio in spent / again), f"{difference:.1e}"]
+        table.add_row(name, f"{run_for:,}", *(f"{one:.3g}" for one in spent), *faster)
+
+    add("ours", resamples, again)
+    add("ours, first call", resamples, np.array(first))
     loops: list[tuple[str, int, Callable[..., np.ndarray]]] = [
         ("scikit-learn loop", some, scikit_learn_loop),
         ("NumPy loop of ours", min(40, resamples), numpy_loop),
@@ -201,28 +196,18 @@ def main() -> None:
     for name, run_for, loop in loops:
         # Imports and compilation are not the loops' fault.
         loop(truth, scores, counts[: 16 if loop is naive_vmap else 1])
-        seconds, found = timed(partial(loop, truth, scores, counts[:run_for]))
-        seconds *= resamples / run_for
-        table.add_row(
+        *spent, found = timed(partial(loop, truth, scores, counts[:run_for]))
+        add(
             name,
-            f"{run_for:,}",
-            f"{seconds:.1f}",
-            f"{seconds / again:.0f}x",
-            f"{seconds / alone:.0f}x",
-            f"{largest_difference(ours, found):.1e}",
+            run_for,
+            np.array(spent) * resamples / run_for,
+            largest_difference(ours, found),
         )
     run_for = min(10, resamples)
-    seconds, values = timed(lambda: confidenceinterval_loop(truth, scores, run_for))
-    seconds *= resamples / run_for
-    difference = np.abs(values - ours.estimates.auc).max()
-    table.add_row(
-        "confidenceinterval, AUC only",
-        f"{run_for:,}",
-        f"{seconds:.1f}",
-        f"{seconds / again:.0f}x",
-        f"{seconds / alone:.0f}x",
-        f"{difference:.1e}",
-    )
+    *spent, values = timed(lambda: confidenceinterval_loop(truth, scores, run_for))
+    difference = float(np.abs(values - ours.estimates.auc).max())
+    name = "confidenceinterval, AUC only"
+    add(name, run_for, np.array(spent) * resamples / run_for, difference)
     Console(width=120).print(table)
 
 

@@ -26,6 +26,7 @@ from jaxcxr.stats import (
     decision_curve,
     expected_calibration_error,
     logit_ends,
+    newcombe_interval,
     noise_floor,
     percentile_interval,
     positive_predictive,
@@ -90,6 +91,24 @@ def aucs(count: int, rng: np.random.Generator) -> None:
                 unit = "patients of 4 images" if patients else "images"
                 shares = share(ours, auc), share(theirs, auc)
                 print("|", f"{sizes[0]}/{sizes[1]} | {unit} | {auc} |", " | ".join(shares), "|")
+
+
+def unequal(count: int, rng: np.random.Generator) -> None:
+    """Positives that spread half, or twice, as widely as negatives; Newcombe's alone beside."""
+    print(
+        "\nAUC, unequal spreads\n| P/N | spread | AUC | ours | Newcombe's |\n|---|---|---|---|---|"
+    )
+    for sizes in ((10, 90), (20, 180)):
+        truth = np.repeat([1, 0], sizes)
+        for spread in (0.5, 2.0):
+            for auc in (0.7, 0.85, 0.95):
+                drawn = rng.normal(size=(len(truth), count))
+                above = float(ndtri(auc)) * np.hypot(1, spread) + spread * drawn
+                scores = np.where(truth[:, None] == 1, above, drawn)
+                found = [auc_interval(truth, column) for column in scores.T]
+                alone = [newcombe_interval(one.value, *sizes) for one in found]
+                shares = share([ends(one) for one in found], auc), share(alone, auc)
+                print("|", f"{sizes[0]}/{sizes[1]} | {spread} | {auc} |", " | ".join(shares), "|")
 
 
 def differences(count: int, rng: np.random.Generator) -> None:
@@ -247,6 +266,7 @@ TABLES: dict[str, Callable[[int, np.random.Generator], None]] = {
     "rates": rates,
     "calibration": calibrations,
     "precision": precision_and_benefit,
+    "unequal": unequal,
 }
 
 

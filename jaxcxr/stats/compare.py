@@ -267,8 +267,8 @@ def _students(
 ) -> DeLongInterval:
     """Judge one difference by DeLong's test with Student's t."""
     assert added is not None  # a label with both classes
-    both = list(pair)
-    return interval_of_difference(Influence(added.auc[both], added.parts[:, both]), classes, level)
+    chosen = added.of_models(list(pair))
+    return interval_of_difference(chosen, classes, level)
 
 
 def _mean(values: np.ndarray) -> float:

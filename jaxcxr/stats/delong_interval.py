@@ -5,6 +5,8 @@ place of the normal: a variance that is estimated from ten patients is itself un
 of freedom are Satterthwaite's, as of Brunner and Munzel 2000. Where either class is small, or the
 AUC nearly perfect, the variance can come out far too small, even zero; there the interval is
 joined with that of Newcombe 2006 (method 5), whose variance follows from the AUC and never is zero.
+It is for independent images: with patients their effective numbers stand in it, images over the
+design effect of Obuchowski's variance, as Korn and Graubard 1998 do for a share.
 """
 
 from __future__ import annotations
@@ -103,7 +105,9 @@ def interval_of_auc(
     value, error, freedom = _contrast(influence, units, contrast)
     low, high = np.nan, np.nan
     if not np.isnan(error):
-        low, high = _ends_of_auc(value, error, freedom, units, level)
+        positives, negatives = influence.effective[:, model].tolist()
+        joined = newcombe_interval(value, positives, negatives, level)
+        low, high = _ends_of_auc(value, error, freedom, units, joined, level)
     return DeLongInterval(value, error, freedom, low, high, np.nan, min(units))
 
 
@@ -156,10 +160,14 @@ def newcombe_interval(
 
 
 def _ends_of_auc(
-    value: float, error: float, freedom: float, units: tuple[int, int], level: float
+    value: float,
+    error: float,
+    freedom: float,
+    units: tuple[int, int],
+    joined: tuple[float, float],
+    level: float,
 ) -> tuple[float, float]:
     near = min(value, 1 - value) <= 1 - NEARLY_PERFECT
-    joined = newcombe_interval(value, *units, level)
     if error < _NOTHING or not 0 < value < 1:
         return joined
     half = error / (value * (1 - value)) * stdtrit(freedom, tails(level)[1])

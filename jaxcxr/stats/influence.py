@@ -15,6 +15,9 @@ import numpy as np
 
 from jaxcxr.stats.arrays import Columns, check_columns, group_codes
 
+# Rounding leaves variances of about 1e-34 where the exact one is zero.
+_NOTHING = 1e-18
+
 
 @dataclass(frozen=True)
 class Influence:
@@ -25,10 +28,17 @@ class Influence:
       parts: `[4, models, groups]`: what the group's positives and negatives add, scaled for the
         covariance within a class, then the same scaled for that between the classes. NaN where
         a class comes from a single group.
+      effective: `[2, models]`: as many independent images as the positives, and as the negatives,
+        tell of the AUC: images over the design effect, from groups up to images. NaN of an average.
     """
 
     auc: np.ndarray
     parts: np.ndarray
+    effective: np.ndarray
+
+    def of_models(self, chosen: list[int]) -> Influence:
+        """Give those of some models, in that order."""
+        return Influence(self.auc[chosen], self.parts[:, chosen], self.effective[:, chosen])
 
     @property
     def covariance(self) -> np.ndarray:
@@ -63,7 +73,7 @@ def averaged(of_labels: list[Influence]) -> Influence:
     auc, parts = of_labels[0].auc / count, of_labels[0].parts / count
     for one in of_labels[1:]:
         auc, parts = auc + one.auc / count, parts + one.parts / count
-    return Influence(auc, parts)
+    return Influence(auc, parts, np.full((2, len(auc)), np.nan))
 
 
 def _influence(columns: Columns, label: int, codes: np.ndarray, number: int) -> Influence | None:
@@ -74,14 +84,21 @@ def _influence(columns: Columns, label: int, codes: np.ndarray, number: int) -> 
     models, codes = columns.scores[:, known, label], codes[known]
     placements = _placements(positive, models)
     auc = placements[:, positive].mean(axis=1)
-    added, within = [], []
+    added, within, effective = [], [], []
     for own in (positive, ~positive):
         deviation = np.where(own, placements - auc[:, None], 0.0) / own.sum()
         added.append(np.stack([np.bincount(codes, row, number) for row in deviation]))
-        within.append(_small_sample(len(np.unique(codes[own]))))
+        groups = len(np.unique(codes[own]))
+        within.append(_small_sample(groups))
+        alone = _small_sample(int(own.sum())) * np.sum(deviation**2, axis=1)
+        together = within[-1] * np.sum(added[-1] ** 2, axis=1)
+        # Where nothing varies, nothing tells the design effect: then images of a group are one.
+        share = np.divide(alone, together, out=np.zeros(len(auc)), where=together > _NOTHING)
+        effective.append(np.clip(share * own.sum(), groups, own.sum()))
     between = _small_sample(len(np.unique(codes)))
     scales = np.sqrt([*within, between, between])
-    return Influence(auc, np.stack([*added, *added]) * scales[:, None, None])
+    parts = np.stack([*added, *added]) * scales[:, None, None]
+    return Influence(auc, parts, np.stack(effective))
 
 
 def _small_sample(groups: int) -> float:

@@ -27,9 +27,10 @@ def walk_by_numpy(
 ) -> tuple[np.ndarray, ...]:
     """Give the rows of a `Tally`, `[redraws]` each, from `counts` `[images, redraws]`."""
     rows = len(ranking.ends) - 1
-    ones: np.ndarray = np.ones(len(ranking.images), whole)
+    narrow = _narrow(whole)
+    ones: np.ndarray = np.ones(len(ranking.images), narrow)
     steps = csr_array((ones, ranking.images, ranking.ends), shape=(rows, len(counts)))
-    added = (steps @ counts.astype(whole)).reshape(rows // 2, 2, -1)
+    added = (steps @ counts.astype(narrow)).astype(whole).reshape(rows // 2, 2, -1)
     new, below = added[:, 0], added[:, 1]
     tied = np.where(ranking.mixed[:, None], below, 0)
     found: np.ndarray = np.cumsum(new, axis=0, dtype=whole)
@@ -67,8 +68,7 @@ def walk_compiled(
     fixed_rate: Fraction,
 ) -> tuple[np.ndarray, ...]:
     """The same by the kernels, from `counts` `[images, LANES]` uint8 without gaps."""
-    narrow = np.uint16 if whole is np.int32 else np.uint32
-    sums = np.empty((len(ranking.ends) - 1, LANES), narrow)
+    sums: np.ndarray = np.empty((len(ranking.ends) - 1, LANES), _narrow(whole))
     kernels.sum_rows(ranking.images, ranking.ends, counts, sums)
     state = np.empty((kernels.ROWS, LANES), whole)
     rate = fixed_rate.numerator, fixed_rate.denominator
@@ -77,3 +77,8 @@ def walk_compiled(
     if average_precision:
         kernels.add_precision(sums, ranking.mixed, precision)
     return *state[:8], precision
+
+
+def _narrow(whole: type) -> type:
+    """Choose what holds the images of a step, of which there are no more than in a redraw."""
+    return np.uint16 if whole is np.int32 else np.uint32

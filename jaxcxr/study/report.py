@@ -10,6 +10,7 @@ from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr import __version__
 from jaxcxr.files import fresh_directory, write_json
 from jaxcxr.results.table_files import Table, write_table
+from jaxcxr.study.analyses.acting import draw_decisions, predictive_tables
 from jaxcxr.study.analyses.captions import (
     average_words,
     drawn_words,
@@ -63,6 +64,7 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
                 comparisons.append(measure(paired, redraws, least_patients=study.least_patients))
     tables = _cohorts(plan)
     more: list[Table] = []
+    acting: list[Table] = []
     if comparisons:
         differences = comparison_rows(comparisons)
         tables += [
@@ -71,12 +73,16 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
             _contradictions(),
         ]
         drawings = write_figures(report, comparisons, differences)
+        acting = predictive_tables(plan, comparisons)
+        decisions = draw_decisions(report, plan, comparisons)
         more, more_drawings = further_analyses(study, plan, report, comparisons)
         write_json(report / "provenance.json", _provenance(study, plan, comparisons))
-    for table in (*tables, *more):
+    for table in (*tables, *acting, *more):
         write_table(report, table)
     if comparisons:
-        found = Results(comparisons, differences, tables, drawings, more, more_drawings)
+        found = Results(
+            comparisons, differences, tables, drawings, acting, decisions, more, more_drawings
+        )
         write_page(study, plan, out, report, found)
     return missing
 

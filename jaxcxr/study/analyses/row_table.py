@@ -17,6 +17,12 @@ NO_ENDS: Ends = (None, None, None)
 UNTESTED: Tested = (None, None, None, None)
 
 _HEADINGS = {"paper_inside": "paper in interval", "mean": "mean of redraws", "seed_sd": "seed sd"}
+_RATES = {"ppv": "PPV", "npv": "NPV", "lr_positive": "LR+", "lr_negative": "LR-"}
+_HEADINGS |= {
+    f"{field}{end}": heading + end.replace("_", " ")
+    for field, heading in _RATES.items()
+    for end in ("", "_low", "_high")
+}
 
 
 def row_table(

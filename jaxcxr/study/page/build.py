@@ -50,6 +50,7 @@ class Results:
       comparisons: every two initializations, measured.
       differences: between them.
       tables, drawings: the paper's, in its order.
+      acting, decisions: tables and drawings of what calls mean where the model would be used.
       more_tables, more_drawings: beyond the paper.
     """
 
@@ -57,6 +58,8 @@ class Results:
     differences: Sequence[Difference]
     tables: Sequence[Table]
     drawings: Sequence[Drawing]
+    acting: Sequence[Table] = ()
+    decisions: Sequence[Drawing] = ()
     more_tables: Sequence[Table] = ()
     more_drawings: Sequence[Drawing] = ()
 
@@ -134,6 +137,8 @@ def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str,
         ],
         "tables": views,
         "open_tables": _OPEN,
+        "acting": _views(plan, results.acting, runs, data),
+        "decisions": results.decisions,
         "more_tables": _views(plan, results.more_tables, runs, data),
         "more_drawings": results.more_drawings,
         "average_words": average_words(results.comparisons),

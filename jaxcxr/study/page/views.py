@@ -15,8 +15,8 @@ from jaxcxr.study.analyses.families import AVERAGE
 _TOGETHER = {
     ("mean of redraws", "sd"): ("mean ± sd of redraws", "{} ± {}"),
     ("paper", "paper sd"): ("paper, mean ± sd", "{} ± {}"),
-    ("low", "high"): ("95 % interval", "[{}, {}]"),
 }
+_INTERVAL = "95 % interval"
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")
 _CHOICES = range(2, 13)  # of a column to filter by
 _FACETS = 3
@@ -112,15 +112,24 @@ def _columns(table: Table) -> tuple[list[tuple[str, tuple[int, ...]]], list[str]
     found: list[tuple[str, tuple[int, ...]]] = []
     at = 0
     while at < len(table.header):
-        pair = tuple(table.header[at : at + 2])
-        if pair in _TOGETHER and not any(empty[at : at + 2]):
-            found.append((_TOGETHER[pair][0], (at, at + 1)))
+        heading = _together(table.header[at : at + 2])
+        if heading and not any(empty[at : at + 2]):
+            found.append((heading, (at, at + 1)))
             at += 2
             continue
         if not empty[at] and not said[at]:
             found.append((table.header[at], (at,)))
         at += 1
     return found, [name for name, none in zip(table.header, empty, strict=True) if none]
+
+
+def _together(pair: Sequence[str]) -> str | None:
+    """Give the heading of two neighbours that are shown as one: a spread, or the ends of one."""
+    for names, (heading, _) in _TOGETHER.items():
+        if [*pair] == [*names]:
+            return heading
+    of = pair[0].removesuffix("low")
+    return _INTERVAL if [*pair] == [f"{of}low", f"{of}high"] else None
 
 
 def _cell(
@@ -134,7 +143,7 @@ def _cell(
     if len(places) == 2:
         if value is None or row[places[1]] is None:
             return Cell("-")
-        form = next(form for name, form in _TOGETHER.values() if name == heading)
+        form = (dict(_TOGETHER.values()) | {_INTERVAL: "[{}, {}]"})[heading]
         return Cell(form.format(*(_text(heading, row[at]) for at in places)), repr(value))
     links = _links(value, runs)
     if not links and heading == "dataset" and value in datasets:

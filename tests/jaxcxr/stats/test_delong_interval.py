@@ -13,6 +13,7 @@ from jaxcxr.stats import (
     average_precision,
     bootstrap,
     delong,
+    influences,
     logit_ends,
     newcombe_interval,
     resample_counts,
@@ -66,6 +67,28 @@ def test_few_positives_join_newcombes_interval():
     found, alone = auc_interval(truth, scores), newcombe_interval(0.0, 10, 90)
     joined = newcombe_interval(found.value, 10, 90)
     assert found.low <= joined[0] and found.high >= joined[1] and alone[0] == 0
+
+
+def test_newcombes_interval_is_of_the_effective_number_of_images():
+    """Images of a patient that share nothing count one by one, copies once, others in between."""
+    rng = np.random.default_rng(3)
+    truth, patients = np.repeat([1, 0], [60, 240]), np.arange(300) // 4
+    shared, own = rng.normal(size=75)[patients], rng.normal(size=300)
+    numbers = []
+    for scores in (own + 1.2 * truth, shared + own + 1.7 * truth, shared + 1.2 * truth):
+        found = auc_interval(truth, scores, patients)
+        (added,) = influences(truth, scores, patients)
+        positives, negatives = (float(number) for number in added.effective[:, 0])
+        numbers.append(positives)
+        # Obuchowski's variance of a class over DeLong's, both from their definitions.
+        above = (scores[:60, None] > scores[None, 60:]).mean(axis=1)
+        deviation = above - above.mean()
+        alone = 60 / 59 * np.sum(deviation**2)
+        together = 15 / 14 * np.sum(np.bincount(patients[:60], deviation) ** 2)
+        assert positives == pytest.approx(np.clip(60 * alone / together, 15, 60))
+        joined = newcombe_interval(found.value, positives, negatives)
+        assert found.low <= joined[0] + 1e-12 and joined[1] - 1e-12 <= found.high
+    assert numbers[0] > 45 and 16 < numbers[1] < 40 and numbers[2] == 15
 
 
 @pytest.mark.parametrize("scores", [[1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1], [1] * 7])
