@@ -134,7 +134,11 @@ def _rows(
     )
     for rule in declared.exclude:
         where, cells = column(rule.column)
-        left_out = {ids.key(word) for word in rule.cells}
+        left_out, kept = ({ids.key(word) for word in some} for some in (rule.cells, rule.kept))
+        if kept:
+            known = cells.where(ids.keys(cells).isin(left_out | kept), None)
+            wanted = f"one of cells or kept ({rule.reason})"
+            codes.refuse_unknown(cells, known, where, rule.column, wanted)
         steps.append((rule.reason, ~ids.keys(cells).isin(left_out)))
     lost = f"{absent:,} images have no file under the declared folders and suffixes"
     return rows, steps, [note for note in (ages.note, lost if absent else "") if note]
