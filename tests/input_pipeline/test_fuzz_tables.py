@@ -43,8 +43,8 @@ def _number(change):
 
 
 def _shuffled_columns(rows, rng):
-    order = rng.permutation(len(HEADER))
-    return [[row[at] for at in order] for row in rows]
+    order = rng.permutation(len(rows[0]))
+    return [[row[at] for at in order if at < len(row)] for row in rows]
 
 
 def _shuffled_rows(rows, rng):
