@@ -124,11 +124,20 @@ class View(_Part):
 
 
 class Exclude(_Part):
-    """Rows that are left out: those whose cell is one of `cells`."""
+    """Rows that are left out: those whose cell is one of `cells`.
+
+    With `kept`, a cell that is in neither list is refused; without it, it stays.
+    """
 
     reason: Text
     column: Text
     cells: list[Cell] = Field(min_length=1)
+    kept: list[Cell] = []
+
+    @model_validator(mode="after")
+    def _apart(self) -> Exclude:
+        _refuse_twice(self.cells, self.kept)
+        return self
 
 
 class LabelName(_Part):

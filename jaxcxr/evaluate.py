@@ -27,6 +27,7 @@ def evaluate(
     out_dir: str | Path,
     *,
     against: str | Path | Sequence[str | Path] | None = None,
+    labels: str | Path | None = None,
     print_tables: bool = True,
     print_subgroups: bool = False,
     plots: bool = True,
@@ -40,6 +41,7 @@ def evaluate(
       out_dir: gets `statistics.json`, the tables as CSV and LaTeX, and the plots.
       against: predictions of another model for the same images, to compare with; several for
         trainings of it.
+      labels: other labels for the same images, see `jaxcxr.results.relabelled.relabel`.
       print_tables: whether to print to the terminal.
       print_subgroups: whether to print the long table of subgroups too; it is written anyway.
       plots: whether to draw.
@@ -67,12 +69,23 @@ def evaluate(
     chosen = Options(**options)
     check_writable(out_dir, "--out", folder=True)
     everything = [read_predictions(path) for path in paths]
+    of_others = [read_predictions(path) for path in others]
+    relabelled: dict[str, Any] = {}
+    if labels is not None:
+        from jaxcxr.results.relabelled import agreement_lines, relabel
+
+        found = [relabel(one, Path(labels), chosen.level) for one in (*everything, *of_others)]
+        everything = [one for one, _ in found[: len(paths)]]
+        of_others = [one for one, _ in found[len(paths) :]]
+        relabelled = found[0][1]
     first = [one.of_split(chosen.split) for one in everything]
-    second = [read_predictions(path).of_split(chosen.split) for path in others]
+    second = [one.of_split(chosen.split) for one in of_others]
     if len(paths) == 1:
         statistics = statistics_of(everything[0], first[0], chosen)
     else:
         statistics = statistics_of_trainings(everything, first, chosen)
+    if relabelled:
+        statistics["labels_from"] = relabelled
     if second:
         statistics["comparison"] = compared(first, second, chosen)
     models = [first[0], *(aligned(first[0], one)[1] for one in [*first[1:], *second])]
@@ -87,11 +100,13 @@ def evaluate(
     if len(paths) > 1:
         for number, path in enumerate(paths, 1):
             of_one = out_dir / f"training_{number}"
-            evaluate(path, of_one, print_tables=False, plots=plots, **options)
+            evaluate(path, of_one, labels=labels, print_tables=False, plots=plots, **options)
     # Last: where it is, everything else is, and of the same predictions.
     write_json(out_dir / "statistics.json", statistics)
     if print_tables:
         _print(statistics, out_dir, print_subgroups)
+        if relabelled:
+            print("\n".join(agreement_lines(relabelled)))
     return statistics
 
 
@@ -147,6 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nargs="+",
         metavar="PREDICTIONS",
         help="another model's, for the same images; several are its trainings",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="TABLE",
+        help="score against other labels, as experts': a table with image_id and a column a label, "
+        "or a declaration of one (.toml beside it); the agreement with the old labels is told",
     )
     parser.add_argument("--out", dest="out_dir", type=Path, required=True, help="results folder")
     parser.add_argument("--split", default="test", help="whose statistics (default: test)")

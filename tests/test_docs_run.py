@@ -81,6 +81,12 @@ PUT_IN = {
         ("OTHER", "padchest_in21k"),
         ("[--count 2] [--split test]", "--count 2 --split test"),
     ),
+    "docs/own_data.md": (
+        ("dinov2_small/", "hub/dinov2_small/"),
+        ("describe covid_figure1/", "describe raw/covid_figure1/"),
+        ("--images covid_figure1/", "--images raw/covid_figure1/"),
+        ("--raw-dir covid_figure1", "--raw-dir raw/covid_figure1"),
+    ),
     "docs/real_radiographs.md": (("dinov2_small/", "hub/dinov2_small/"),),
 }
 
@@ -205,11 +211,24 @@ def test_the_commands_of_a_page(name, home, environment):
 @pytest.mark.slow
 def test_the_commands_on_real_radiographs(shared_data, home, environment):
     (home / "raw/chestxray14_sample").symlink_to(shared_data / "chestxray14_sample")
-    (home / "hub/dinov2_small").symlink_to(shared_data / "dinov2_small")
+    if not (home / "hub/dinov2_small").exists():
+        (home / "hub/dinov2_small").symlink_to(shared_data / "dinov2_small")
     ran = _to_run(ROOT / "docs/real_radiographs.md")
     for command in ran:
         _run(command, home, environment)
     assert len(ran) == 2 and (home / "weights/dinov2_small.safetensors").is_file()
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_commands_on_a_table_of_ones_own(shared_data, home, environment):
+    (home / "raw/covid_figure1").symlink_to(shared_data / "covid_figure1")
+    if not (home / "hub/dinov2_small").exists():
+        (home / "hub/dinov2_small").symlink_to(shared_data / "dinov2_small")
+    ran = _to_run(ROOT / "docs/own_data.md")
+    for command in ran:
+        _run(command, home, environment)
+    assert len(ran) == 5 and (home / "studies/own_data/report/index.html").is_file()
 
 
 def test_every_page_with_commands_is_run():

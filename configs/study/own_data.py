@@ -4,7 +4,7 @@
 
 Needs data/covid_figure1 and weights/dinov2_small.safetensors, made as that page says. For other
 data change the declaration and the dataset's name, which is the one in it. Two epochs of so few
-images show the road, and nothing about the weights.
+images, at 56 pixels, show the road, and nothing about the weights.
 """
 
 from jaxcxr.study import Grid, Initialization, Study
@@ -34,6 +34,7 @@ def get_study():
         ),
         least_patients=5,
         overrides=(
+            ("image_size", 56),
             ("batch_size", 8),
             ("epochs", 2),
             ("warmup_steps", 0),

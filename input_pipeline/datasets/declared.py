@@ -32,6 +32,27 @@ def read(raw_dir: Path, declared: Declaration, declaration: Path) -> Release:
       InputError: a file or column is absent, a cell is none of the declared words, or what
         `docs/joins.md` says of identifiers does not hold.
     """
+    column, joined = columns_of(raw_dir, declared)
+    rows, steps, notes = _rows(raw_dir, declared, column)
+    files = [raw_dir / one.file for one in (declared.table, *declared.join)]
+    return Release(
+        rows=rows,
+        findings=findings_of(declared, column),
+        steps=steps,
+        evidence=partial(evidence_of, declared, column),
+        sources=(declaration, *files),
+        lists="" if declared.split is None else f"the column {declared.split.column}",
+        joins=joined,
+        notes=tuple(notes),
+    )
+
+
+def columns_of(raw_dir: Path, declared: Declaration) -> tuple[Column, tuple[joins.Joined, ...]]:
+    """The cells of any heading of the tables, on the rows of the first; and how they matched.
+
+    Raises:
+      InputError: a table cannot be read, or two do not belong together.
+    """
     columns, joined = _tables(raw_dir, declared)
 
     def column(heading: str) -> tuple[str, pd.Series]:
@@ -42,18 +63,7 @@ def read(raw_dir: Path, declared: Declaration, declaration: Path) -> Release:
             )
         return str(found[0]), found[1]
 
-    rows, steps, notes = _rows(raw_dir, declared, column)
-    files = [raw_dir / one.file for one in (declared.table, *declared.join)]
-    return Release(
-        rows=rows,
-        findings=findings_of(declared, column),
-        steps=steps,
-        evidence=partial(evidence_of, declared, column),
-        sources=(declaration, *files),
-        lists="" if declared.split is None else f"the column {declared.split.column}",
-        joins=tuple(joined),
-        notes=tuple(notes),
-    )
+    return column, tuple(joined)
 
 
 def _tables(raw_dir: Path, declared: Declaration) -> tuple[Columns, list[joins.Joined]]:
@@ -134,7 +144,11 @@ def _rows(
     )
     for rule in declared.exclude:
         where, cells = column(rule.column)
-        left_out = {ids.key(word) for word in rule.cells}
+        left_out, kept = ({ids.key(word) for word in some} for some in (rule.cells, rule.kept))
+        if kept:
+            known = cells.where(ids.keys(cells).isin(left_out | kept), None)
+            wanted = f"one of cells or kept ({rule.reason})"
+            codes.refuse_unknown(cells, known, where, rule.column, wanted)
         steps.append((rule.reason, ~ids.keys(cells).isin(left_out)))
     lost = f"{absent:,} images have no file under the declared folders and suffixes"
     return rows, steps, [note for note in (ages.note, lost if absent else "") if note]

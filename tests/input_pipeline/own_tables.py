@@ -35,6 +35,7 @@ column = "Sex"
 reason = "the score says that it can be read"
 column = "Score"
 cells = [0]
+kept = [3, 4]
 [[label]]
 name = "Effusion"
 side = "right"

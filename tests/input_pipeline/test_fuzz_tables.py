@@ -15,12 +15,14 @@ from input_pipeline.cohort import load_cohort
 from jaxcxr.errors import InputError
 
 TABLES, A_TEST = 2000, 100
+NO_BLANKS = ("Image", "Pat. No", "Effusion L", "Score", "Notes")
 
 
-EVERY_COLUMN = tuple(range(len(HEADER)))
+ALL = tuple(range(len(HEADER)))
+NOT_SEX = [at for at in ALL if HEADER[at] != "Sex"]
 
 
-def _cells(change, columns=EVERY_COLUMN):
+def _cells(change, columns=ALL):
     """A mutation of one column, in all rows or in some."""
 
     def mutate(rows, rng):
@@ -41,8 +43,8 @@ def _number(change):
 
 
 def _shuffled_columns(rows, rng):
-    order = rng.permutation(len(HEADER))
-    return [[row[at] for at in order] for row in rows]
+    order = rng.permutation(len(rows[0]))
+    return [[row[at] for at in order if at < len(row)] for row in rows]
 
 
 def _shuffled_rows(rows, rng):
@@ -74,9 +76,11 @@ CHANGES = {
     "error": _cells(lambda cell: "#REF!"),
     "missing word": _cells(lambda cell: cell or "NA"),
     "nan": _cells(lambda cell: cell or "nan"),
-    "emptied": _cells(lambda cell: ""),
+    # Where a blank says something, nobody can tell that a cell was emptied.
+    "emptied": _cells(lambda cell: "", [HEADER.index(one) for one in NO_BLANKS]),
     "as text": _cells(lambda cell: f"'{cell}" if cell else cell),
-    "typing error": _cells(lambda cell: cell[:-1] + "x" if cell else cell),
+    # `x` is a word for a sex in some languages.
+    "typing error": _cells(lambda cell: cell[:-1] + "x" if cell else cell, NOT_SEX),
     "smart quotes": _cells(lambda cell: cell.replace('"', "\u201c")),
     "dash": _cells(lambda cell: cell.replace("-", "\u2013")),
     "columns shuffled": _shuffled_columns,
