@@ -82,7 +82,8 @@ def _quiet_writers() -> None:
     """Keep the threads that write checkpoints and events from telling what the main one will.
 
     Orbax logs each file, and each error before raising it. The thread of TensorBoard's events ends
-    in a traceback when the disk is full; the next checkpoint or record meets the same and says so.
+    in a traceback when the disk is full, and so does what it does at the end of the process; the
+    next checkpoint or record meets the same and says so.
     """
     logging.set_verbosity(logging.FATAL)
     getLogger("asyncio").setLevel(CRITICAL)
@@ -92,6 +93,13 @@ def _quiet_writers() -> None:
             threading.__excepthook__(stopped)
 
     threading.excepthook = report
+    before = sys.unraisablehook
+
+    def report_at_exit(found: sys.UnraisableHookArgs) -> None:
+        if not issubclass(found.exc_type, OSError | EOFError):
+            before(found)
+
+    sys.unraisablehook = report_at_exit
 
 
 def run() -> None:

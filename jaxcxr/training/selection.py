@@ -61,6 +61,14 @@ class Selection:
         )
         return f"kept the parameters of epoch {self._best_epoch} of {self._epoch}, {reason}"
 
+    def chosen(self) -> dict[str, Any]:
+        """Epoch and validation AUC of the parameters that are kept; empty before there are any."""
+        known = math.isfinite(self._best_auc)
+        if not (self._epoch or known):
+            return {}
+        auc = {"validation_auc": self._best_auc} if known else {}
+        return {"epoch": self._best_epoch} | auc
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values for `restore`."""
         auc = self._best_auc if math.isfinite(self._best_auc) else None
