@@ -18,6 +18,7 @@ from input_pipeline.identity import PIXELS, Identity, differences, identify
 from input_pipeline.ids import named_patients
 from input_pipeline.images import digests_in_shards
 from jaxcxr.errors import InputError, reading
+from jaxcxr.parquet import read_parquet
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,9 @@ def read_records(path: Path, labels: Sequence[str]) -> pd.DataFrame:
     Raises:
       InputError: it is missing, damaged, or of another preparation.
     """
+    table = read_parquet(path, "the records of a prepared dataset", "prepare again")
     with reading(path, "the records of a prepared dataset", "prepare again"):
-        records = pd.read_parquet(path)
+        records = table.to_pandas()
     needed = ("image_id", "patient_id", "study_id", "split", "view", "age", "sex", *labels)
     if absent := [name for name in needed if name not in records]:
         raise InputError(

@@ -8,7 +8,6 @@ neighbour's heading.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import unicodedata
@@ -22,6 +21,7 @@ from pyarrow import csv as arrow_csv
 
 from input_pipeline import ids
 from jaxcxr.errors import InputError
+from jaxcxr.unpacking import read_unpacked
 
 
 def read_text(path: Path) -> pd.DataFrame:
@@ -33,6 +33,8 @@ def read_text(path: Path) -> pd.DataFrame:
     """
     try:
         table = _parse(path)
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is not a readable CSV table: {reason}") from None
@@ -42,9 +44,7 @@ def read_text(path: Path) -> pd.DataFrame:
 
 
 def _parse(path: Path) -> pd.DataFrame:
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
+    content = read_unpacked(path)
     try:
         first = content.decode("utf-8-sig").split("\n", 1)[0]
     except UnicodeDecodeError as error:

@@ -20,7 +20,7 @@ os.umask(_UMASK)
 
 
 def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
-    """Stop before any work where a result could not be written; make the folder that it goes to.
+    """Stop before any work where a result could not be written; nothing is made yet.
 
     Args:
       path: of the result, a file, or a `folder` of several.
@@ -30,15 +30,18 @@ def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
     Raises:
       InputError: it cannot be written, or is of the other kind.
     """
-    if folder and path.exists() and not path.is_dir():
-        raise InputError(f"{option} {path} is a file; give a folder")
-    if not folder and path.is_dir():
-        raise InputError(f"{option} {path} is a folder; give the name of a file")
-    where = path if folder else path.parent
     try:
-        where.mkdir(parents=True, exist_ok=True)
+        if folder and path.exists() and not path.is_dir():
+            raise InputError(f"{option} {path} is a file; give a folder")
+        if not folder and path.is_dir():
+            raise InputError(f"{option} {path} is a folder; give the name of a file")
+        where = path.absolute() if folder else path.absolute().parent
+        while not where.exists():
+            where = where.parent
         with tempfile.TemporaryFile(dir=where):
             pass
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(

@@ -10,6 +10,7 @@ from input_pipeline.phantom.release import write_release
 from jaxcxr.files import write_json
 from jaxcxr.inference.embeddings import backbone_of_weights, embed_prepared
 from jaxcxr.main import run_experiment
+from jaxcxr.model import write_weights
 
 STUDY = """
 from dataclasses import replace
@@ -38,6 +39,7 @@ def make_world(world):
     export(weights, "timm", world / "timm" / "model.safetensors", with_head=True)
     tensors = load_file(world / "timm" / "model.safetensors")
     write_json(world / "timm" / "config.json", {"architecture": "vit", "num_features": 32})
+    run_import(world / "timm" / "model.safetensors", world / "imported.safetensors")
     np.savez(world / "model.npz", **tensors)
     torch.save({k: torch.tensor(v) for k, v in tensors.items()}, world / "model.pth")
     write_release("uka_cxr", world / "uka", images=60, size=64, workers=1)
@@ -52,6 +54,15 @@ def make_world(world):
     machine = {"backend": "cpu", "devices": ["1 x cpu"]}
     write_json(world / "recording.json", {"environment": machine, "trained": trained})
     (world / "study.py").write_text(STUDY)
+
+
+def run_import(source, out):
+    from convert.importing import import_checkpoint
+    from convert.sources import open_source
+
+    with open_source(source) as opened:
+        made = import_checkpoint(opened, name=str(source), fields={"heads": 2})
+    write_weights(out, made.spec, made.tensors, made.provenance)
 
 
 def empty(content, rng):

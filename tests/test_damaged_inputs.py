@@ -137,9 +137,9 @@ COMMANDS = {
     "cohort of gzipped tables": (
         argued(pipeline, "cohort", "mimic_cxr", "--raw-dir={w}/mimic"),
         (
-            "mimic/mimic-cxr-2.1.0-metadata.csv.gz",
-            "mimic/mimic-cxr-2.1.0-chexpert.csv.gz",
-            "mimic/mimic-cxr-2.1.0-split.csv.gz",
+            "mimic/mimic-cxr-2.0.0-metadata.csv.gz",
+            "mimic/mimic-cxr-2.0.0-chexpert.csv.gz",
+            "mimic/mimic-cxr-2.0.0-split.csv.gz",
         ),
     ),
     "compare-rules": (argued(pipeline, "compare-rules", "uka_cxr", "--raw-dir={w}/uka"), UKA),
@@ -168,9 +168,9 @@ COMMANDS = {
     ),
     "convert verify": (
         converted(
-            "verify", "{w}/weights.safetensors", "{w}/timm/model.safetensors", "--out={o}/v.json"
+            "verify", "{w}/imported.safetensors", "{w}/timm/model.safetensors", "--out={o}/v.json"
         ),
-        ("weights.safetensors", *TIMM),
+        ("imported.safetensors", *TIMM),
     ),
 }
 PAIRS = [(name, file) for name, (_, files) in COMMANDS.items() for file in files]
@@ -222,10 +222,12 @@ def test_undamaged_files_give_a_result(world, tmp_path, capsys, name):
     assert ended(COMMANDS[name][0], world, tmp_path, capsys) == "result"
 
 
-@pytest.mark.parametrize(("name", "file"), PAIRS)
-def test_a_damaged_file_ends_in_a_result_or_a_sentence(world, tmp_path, capsys, name, file):
-    """One way of damaging for each; the slow test has them all, at many places."""
-    seed = zlib.crc32(f"{name} {file}".encode())
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_damaged_file_ends_in_a_result_or_a_sentence(world, tmp_path, capsys, name):
+    """One file and one way of damaging for each; the slow test has them all, at many places."""
+    files = COMMANDS[name][1]
+    seed = zlib.crc32(name.encode())
+    file = files[seed % len(files)]
     wrong = tried(world, tmp_path, capsys, name, file, [HOWS[seed % len(HOWS)]], seed)
     assert wrong == []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Required
@@ -20,8 +21,10 @@ from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
+from jaxcxr.parquet import read_parquet
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
+from jaxcxr.unpacking import check_unpacked
 
 FORMAT = 1
 SUFFIXES = (".npz", ".parquet")
@@ -123,6 +126,8 @@ def read_embeddings(path: Path) -> Embeddings:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        check_unpacked(path, sum(one.file_size for one in archive.infolist()))
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return {name: file[name] for name in _COLUMNS}, _origin(str(file["origin"]), path)
 
@@ -132,7 +137,7 @@ def _origin(text: str | bytes, path: Path) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    table = pq.read_table(path)
+    table = read_parquet(path, "a file of embeddings", REMEDY)
     origin = _origin((table.schema.metadata or {}).get(ORIGIN, b""), path)
     columns = {name: table[name].combine_chunks() for name in _COLUMNS}
     vectors = {

@@ -114,7 +114,7 @@ def read_rollout(path: Path) -> dict[str, Any]:
     Raises:
       InputError: there is none, or it is damaged.
     """
-    remedy = "python -m jaxcxr.explain makes it again"
+    remedy = "make them again by python -m jaxcxr.explain"
     with (
         reading(path, "attention maps", remedy),
         path.open("rb") as opened,

@@ -132,10 +132,10 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"no file {path}: give the predictions file that jaxcxr.predict wrote")
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
+        from jaxcxr.parquet import read_parquet
 
+        table = read_parquet(path, "a parquet file of predictions", "predict again")
         with reading(path, "a parquet file of predictions", "predict again"):
-            table = pq.read_table(path)
             frame = table.to_pandas()
         return frame, parsed_origin(table.schema.metadata or {}, path)
     if path.suffix == ".csv":

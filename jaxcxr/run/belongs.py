@@ -18,9 +18,10 @@ from ml_collections import ConfigDict
 from input_pipeline.identity import differences
 from input_pipeline.loader import Prepared
 from jaxcxr.config import changed_fields, experiment_fields
-from jaxcxr.errors import InputError, reading
+from jaxcxr.errors import InputError
 from jaxcxr.files import sha256, write_json
 from jaxcxr.model import read_header
+from jaxcxr.parquet import read_parquet
 from jaxcxr.run.directory import (
     CONFIG,
     ENVIRONMENT,
@@ -147,11 +148,8 @@ def check_counts(
 
 def _check_predicted(directory: Path, prepared: Prepared) -> None:
     """Compare the images and labels that a run has predicted with what the data hold now."""
-    import pandas as pd
-
     path = directory / PREDICTIONS
-    with reading(path, "predictions", "remove it, and predict again"):
-        predicted = pd.read_parquet(path)
+    predicted = read_parquet(path, "predictions", "remove it, and predict again").to_pandas()
     for split, rows in predicted.groupby("split"):
         records = prepared.records(str(split))
         names = [name for name in prepared.labels if f"label:{name}" in rows]

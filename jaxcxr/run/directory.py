@@ -40,6 +40,7 @@ def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
     import jax
 
     check_writable(directory, "--workdir", folder=True)
+    directory.mkdir(parents=True, exist_ok=True)
     first = jax.process_index() == 0
     with (directory / ".lock").open("a") as lock:
         if first:
