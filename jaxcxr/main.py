@@ -6,6 +6,8 @@ The same command goes on with a run that was stopped. Kept short on purpose: wha
 imported and tested.
 """
 
+from __future__ import annotations
+
 import sys
 import threading
 from contextlib import suppress
