@@ -35,7 +35,7 @@ def main():
     sides = [read_folds(paths, options.labels) for paths in (options.runs, options.against)]
     if not sides[0][["image_id", "fold"]].equals(sides[1][["image_id", "fold"]]):
         raise SystemExit("the two sides do not test on the same images in the same folds")
-    values, low, high = compare(*sides, options.labels)
+    values, low, high = compare(sides[0], sides[1], options.labels)
     for place, label in enumerate(options.labels):
         positives = int((sides[0][f"label:{label}"] == 1).sum())
         print(f"{label}, {positives} of {len(sides[0])}")
@@ -65,7 +65,7 @@ def compare(
     """Return values, lower and upper ends, `[runs, against and difference; kinds; labels]`."""
     rng = np.random.default_rng(0)
     by_patient = runs.groupby("patient_id").indices
-    patients = np.array(sorted(by_patient), object)
+    patients = np.array(sorted(by_patient, key=str), object)
     values = _both(runs, against, labels, np.arange(len(runs)))
     redrawn = [
         _both(runs, against, labels, np.concatenate([by_patient[one] for one in drawn]))

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from convert.checkpoints import CHECKPOINTS
 from jaxcxr.errors import InputError
@@ -23,6 +24,7 @@ def import_(arguments: argparse.Namespace) -> None:
     check_weights_name(arguments.out)
     check_writable(arguments.out, "--out")
     path, known = locate(arguments.source)
+    _keep_source(path, arguments.out, arguments.out.with_suffix(".json"))
     with open_source(path, arguments.state_dict) as source:
         imported = import_checkpoint(
             source,
@@ -43,6 +45,16 @@ def import_(arguments: argparse.Namespace) -> None:
         f"{imported.spec.resample_rule}"
     )
     say(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
+
+
+def _keep_source(source: Path, *written: Path) -> None:
+    """Stop before what is read, or a config beside it, would be written over."""
+    from convert.beside import CONFIG, PREPROCESSOR
+
+    read = {source.resolve(), *(source.resolve().with_name(n) for n in (CONFIG, PREPROCESSOR))}
+    for path in written:
+        if path.resolve() in read and path.exists():
+            raise InputError(f"--out: {path} would be written over; give another name or folder")
 
 
 def _fields(assignments: list[str]) -> dict[str, object]:
@@ -122,6 +134,8 @@ def export(arguments: argparse.Namespace) -> None:
     from convert.exporting import export
 
     check_writable(arguments.out, "--out")
+    if arguments.out.resolve() == arguments.file.resolve():
+        raise InputError(f"--out: {arguments.file} would be written over; give another name")
     layout, notes = export(
         arguments.file, arguments.layout, arguments.out, with_head=not arguments.backbone
     )

@@ -7,9 +7,10 @@ where it was; TFDS's own metadata is written last, and makes the directory one t
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -72,13 +73,26 @@ def write_shard(path: Path, size: int, labels: int, examples: Iterable[Mapping[s
 
         features = _features(size, labels)
         serializer = ExampleSerializer(features.get_serialized_info())
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, _system_errors(path):
         writer = ArrayRecordWriter(str(temporary), "group_size:1")
         for example in examples:
             record = serializer.get_tf_example(features.encode_example(dict(example)))
             # Otherwise the order of the fields differs from process to process.
             writer.write(record.SerializeToString(deterministic=True))
         writer.close()
+
+
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """Raise what the system refused as the OSError that it is; ArrayRecord keeps its words."""
+    try:
+        yield
+    except RuntimeError as error:
+        codes = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+        for code in codes:
+            if os.strerror(code) in str(error):
+                raise OSError(code, os.strerror(code), str(path)) from error
+        raise
 
 
 def shard_name(dataset: str, split: str, shard: int, shards: int) -> str:

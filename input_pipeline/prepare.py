@@ -24,7 +24,7 @@ import pandas as pd
 from input_pipeline.builder import PROGRESS, write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
 from input_pipeline.cohort_file import read_cohort
-from input_pipeline.identity import PIXELS, identify
+from input_pipeline.identity import PIXELS, differences, identify
 from input_pipeline.recipe_hash import recipe_hash
 from input_pipeline.recipes import RECIPES
 from input_pipeline.shards import Shard, deal, note
@@ -138,22 +138,44 @@ def _begin(out_dir: Path, settings: dict[str, Any], shards: list[Shard]) -> None
     for path in (finished, begun):
         if path.exists():
             _compare(path, settings)
-    if not (finished.exists() or begun.exists()) and any(out_dir.iterdir()):
+    if not (finished.exists() or begun.exists()) and any(map(_is_anothers, out_dir.iterdir())):
         raise InputError(f"{out_dir} is not empty; choose another --out-dir or empty it")
     if not finished.exists():
         write_json(begun, settings)
-    elif not all(shard.path.exists() for shard in shards):
-        rejects = out_dir / "rejects.csv"
+    elif not all(path.is_file() for path in (*_beside(out_dir), *(one.path for one in shards))):
+        _reopen(out_dir, settings, shards)
+
+
+def _is_anothers(path: Path) -> bool:
+    """Whether a file is none that a preparation leaves which a full disk ended at once."""
+    return path.name != PROGRESS and not TEMPORARY.fullmatch(path.name)
+
+
+def _beside(out_dir: Path) -> list[Path]:
+    """What lies beside the shards and `cohort.json`."""
+    names = ("records.parquet", "rejects.csv", "dataset_info.json", "features.json")
+    return [out_dir / name for name in names]
+
+
+def _reopen(out_dir: Path, settings: dict[str, Any], shards: list[Shard]) -> None:
+    """Make of a finished preparation that lost files one that was begun.
+
+    Its shards stay if it still knows what they left out. The identity that it had is kept, to be
+    compared with that of what is made of it.
+    """
+    rejects = out_dir / "rejects.csv"
+    if rejects.is_file():
         with (
-            reading(rejects, "a list of rejected images", "remove the folder and prepare again"),
+            reading(rejects, "a list of rejects", "remove it and run the same command again"),
             rejects.open(newline="", encoding="utf-8") as file,
         ):
             reasons = {row["image_id"]: row["reason"] for row in csv.DictReader(file)}
         for shard in shards:
             ids = [image_id for image_id in shard.records["image_id"] if image_id in reasons]
             note(shard, {image_id: reasons[image_id] for image_id in ids})
-        write_json(begun, settings)
-        finished.unlink()
+    had = {name: value for name, value in read_cohort(out_dir).items() if name == "identity"}
+    write_json(out_dir / PROGRESS / "settings.json", settings | had)
+    (out_dir / "cohort.json").unlink()
 
 
 def _compare(path: Path, settings: dict[str, Any]) -> None:
@@ -236,6 +258,13 @@ def _add_identity(out_dir: Path, described: dict[str, Any]) -> None:
     with atomic_path(out_dir / "records.parquet") as temporary:
         records.to_parquet(temporary, index=False)
     found = identify(records, described, labels, records[PIXELS].tolist())
+    begun = out_dir / PROGRESS / "settings.json"
+    had = read_json(begun, dict[str, Any], "settings", "prepare again") if begun.exists() else {}
+    if had.get("identity", found) != found:
+        raise InputError(
+            f"{out_dir}: its shards are not those that were prepared: "
+            f"{differences(had['identity'], found)}; remove the folder and prepare again"
+        )
     write_json(out_dir / "cohort.json", described | {"identity": found})
 
 

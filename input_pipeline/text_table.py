@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import re
 import unicodedata
@@ -25,6 +24,7 @@ from pyarrow import csv as arrow_csv
 
 from input_pipeline import ids, table_files
 from jaxcxr.errors import InputError
+from jaxcxr.unpacking import read_unpacked
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 LONGEST_CELL = 2**24  # characters; the csv module's own bound is too short for long headers
@@ -72,6 +72,8 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
         else:
             table, separator = delimited(_text(path, form.encoding), form.separator)
         _check_header(list(table.columns))
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, KeyError, csv.Error, zlib.error) as error:
         reason = " ".join(str(error).split())[:300]
         named = {".xlsx": "Excel", ".parquet": "parquet"}.get(kind, "CSV")
@@ -88,9 +90,7 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
 
 def _text(path: Path, encoding: str) -> str:
     """The file's text: Unicode, with or without its mark, or the encoding that is declared."""
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
+    content = read_unpacked(path)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     try:

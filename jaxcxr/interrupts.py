@@ -67,7 +67,8 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.unraisablehook = unraisable
+        if sys.unraisablehook is swallowed:
+            sys.unraisablehook = unraisable
         signal.signal(signal.SIGINT, before)
 
 

@@ -6,6 +6,8 @@ The same command goes on with a run that was stopped. Kept short on purpose: wha
 imported and tested.
 """
 
+from __future__ import annotations
+
 import sys
 import threading
 from contextlib import suppress
@@ -86,7 +88,8 @@ def _quiet_writers() -> None:
     """Keep the threads that write checkpoints and events from telling what the main one will.
 
     Orbax logs each file, and each error before raising it. The thread of TensorBoard's events ends
-    in a traceback when the disk is full; the next checkpoint or record meets the same and says so.
+    in a traceback when the disk is full, and so does what it does at the end of the process; the
+    next checkpoint or record meets the same and says so.
     """
     logging.set_verbosity(logging.FATAL)
     getLogger("asyncio").setLevel(CRITICAL)
@@ -96,6 +99,13 @@ def _quiet_writers() -> None:
             threading.__excepthook__(stopped)
 
     threading.excepthook = report
+    before = sys.unraisablehook
+
+    def report_at_exit(found: sys.UnraisableHookArgs) -> None:
+        if not issubclass(found.exc_type, OSError | EOFError):
+            before(found)
+
+    sys.unraisablehook = report_at_exit
 
 
 def run() -> None:

@@ -13,7 +13,7 @@ PACKAGES = ("jaxcxr", "convert", "input_pipeline")
 # `jaxcxr` alone is its version.
 SHARED = (
     *("jaxcxr", "jaxcxr.interrupts", "jaxcxr.terminal", "jaxcxr.errors", "jaxcxr.files"),
-    *("jaxcxr.small_files", "jaxcxr.parquet", "jaxcxr.provenance"),
+    *("jaxcxr.small_files", "jaxcxr.unpacking", "jaxcxr.parquet", "jaxcxr.provenance"),
 )
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
 NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
@@ -27,7 +27,8 @@ ROOMS = {
     "jaxcxr.errors": ("jaxcxr.interrupts", "jaxcxr.terminal"),
     "jaxcxr.files": ("jaxcxr.errors",),
     "jaxcxr.small_files": ("jaxcxr.errors",),
-    "jaxcxr.parquet": ("jaxcxr.errors",),
+    "jaxcxr.parquet": ("jaxcxr.errors", "jaxcxr.unpacking"),
+    "jaxcxr.unpacking": ("jaxcxr.errors",),
     "jaxcxr.provenance": ("jaxcxr.errors", "jaxcxr.small_files"),
     "jaxcxr.config_names": (),
     "jaxcxr.config": ("jaxcxr.errors", "jaxcxr.files", "jaxcxr.config_names"),

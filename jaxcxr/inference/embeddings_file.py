@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Required
@@ -23,6 +24,7 @@ from jaxcxr.files import atomic_path
 from jaxcxr.parquet import read_parquet
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
+from jaxcxr.unpacking import check_unpacked
 
 FORMAT = 1
 SUFFIXES = (".npz", ".parquet")
@@ -124,6 +126,8 @@ def read_embeddings(path: Path) -> Embeddings:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        check_unpacked(path, sum(one.file_size for one in archive.infolist()))
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return {name: file[name] for name in _COLUMNS}, _origin(str(file["origin"]), path)
 

@@ -158,6 +158,25 @@ def restore_newest(
     return None
 
 
+def restore_at(manager: ocp.CheckpointManager, step: int, state: Any) -> Any:
+    """Restore the state of one step, as `restore_newest` does that of the newest.
+
+    Raises:
+      InputError: that checkpoint is not kept any more, or damaged.
+    """
+    directory = Path(manager.directory)
+    gone = "" if step in manager.all_steps() else "only the newest checkpoints are kept"
+    if not (gone or agreed(lambda: broken_seal(directory / str(step)))):
+        found, described = _read(manager, step, state)
+        if not _changed(found, described):
+            return found
+    raise InputError(
+        f"{directory.parent}: the weights of the chosen epoch are gone, and so is their checkpoint "
+        f"of step {step} ({gone or 'it is damaged'}); put the file of the weights back, or remove "
+        "the run's directory and run the same command to train anew"
+    )
+
+
 def _read(manager: ocp.CheckpointManager, step: int, state: Any) -> tuple[Any, dict[str, Any]]:
     target = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
     arguments = ocp.args.Composite(

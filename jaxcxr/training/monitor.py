@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -93,8 +94,10 @@ class Monitor:
         """Remove the bar and close the files."""
         self._progress.stop()
         if self._first_process:
-            self._records.close()
-            self._events.close()
+            for file in (self._records, self._events):
+                # Of a full disk the error that ended the training tells.
+                with suppress(OSError) if error is not None else nullcontext():
+                    file.close()
             if self._wandb is not None:
                 self._wandb.finish()
 

@@ -33,6 +33,7 @@ class Selection:
         self._patience = config.patience
         # Of the epoch that is kept: its AUC, or its loss with the sign changed.
         self._epoch, self._best_epoch, self._best = 0, 0, -math.inf
+        self._measured: dict[str, float] | None = None
         validation = prepared.records("validation")[list(labels)]
         decides = any({0, 1} <= set(validation[name]) for name in labels)
         if self._by and not decides:
@@ -60,6 +61,8 @@ class Selection:
         better = not self._by or score > self._best
         if better:
             self._best_epoch, self._best = epoch, score
+            measured = {"validation_auc": auc, "validation_loss": loss}
+            self._measured = {k: v for k, v in measured.items() if not math.isnan(v)}
         return better
 
     def verdict(self) -> str:
@@ -71,12 +74,27 @@ class Selection:
         }[self._by]
         return f"kept the parameters of epoch {self._best_epoch} of {self._epoch}, {reason}"
 
+    def chosen(self) -> dict[str, Any]:
+        """What was measured at the epoch that is kept; empty before there is one."""
+        if self._measured is None:
+            return {}
+        return {"epoch": self._best_epoch} | self._measured
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values for `restore`."""
         best = self._best if math.isfinite(self._best) else None
-        return {"epoch": self._epoch, "best_epoch": self._best_epoch, "best_auc": best}
+        return {
+            "epoch": self._epoch,
+            "best_epoch": self._best_epoch,
+            "best_auc": best,
+            "measured": self._measured,
+        }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from what `to_dict` returned."""
         self._epoch, self._best_epoch = saved["epoch"], saved["best_epoch"]
         self._best = -math.inf if saved["best_auc"] is None else saved["best_auc"]
+        self._measured = saved.get("measured")
+        if self._measured is None and (self._epoch or self._best > -math.inf):
+            # A checkpoint of before it was kept says it of the AUC alone.
+            self._measured = {"validation_auc": self._best} if self._best > -math.inf else {}

@@ -31,6 +31,7 @@ from jaxcxr.training.losses import Losses
 from jaxcxr.training.monitor import Monitor, say, summary
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
 from jaxcxr.training.reach import too_few_steps
+from jaxcxr.training.seal import agreed
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.start import find_start
 from jaxcxr.training.step import init_state, make_train_step
@@ -147,6 +148,12 @@ def train(config: ConfigDict, directory: Path) -> None:
         named = _names(lessons.records, checkpoints)
         step = first_step
 
+        def keep(params: Any, validated: dict[str, Any]) -> None:
+            tensors = to_host(mesh, merge_lora(params))
+            if jax.process_index() == 0:
+                chosen = origin | validated | {"trained_parameters": learning}
+                write_weights(directory / WEIGHTS, model.spec, tensors | to_tensors(learnt), chosen)
+
         def validate(epoch: int) -> None:
             logits = predict(state["params"], prepared, "validation", labels)
             truth = prepared.records("validation")[list(labels)].to_numpy()
@@ -156,14 +163,16 @@ def train(config: ConfigDict, directory: Path) -> None:
             validated = {"epoch": epoch} | {k: v for k, v in measured.items() if not np.isnan(v)}
             monitor.record(step, validated | (floor.beside if floor else {}))
             if selection.choose(epoch, auc, loss):
-                tensors = to_host(mesh, merge_lora(state["params"]))
-                if jax.process_index() == 0:
-                    chosen = origin | validated | {"trained_parameters": learning}
-                    tensors |= to_tensors(learnt)
-                    write_weights(directory / WEIGHTS, model.spec, tensors, chosen)
-                    if floor:
-                        floor.keep(directory / FLOOR, epoch, truth, logits)
+                keep(state["params"], validated)
+                if jax.process_index() == 0 and floor:
+                    floor.keep(directory / FLOOR, epoch, truth, logits)
 
+        lost = agreed(lambda: "" if (directory / WEIGHTS).is_file() else "gone")
+        if lost and (validated := selection.chosen()):
+            at = validated["epoch"] * lessons.steps_per_epoch
+            kept = state if at == step else checkpoint.restore_at(checkpoints, at, state)
+            keep(kept["params"], validated)
+            say(f"{WEIGHTS} was gone; it is written again from the checkpoint of step {at}")
         if config.model.head == "probe" and not step:
             validate(0)
         while step < lessons.total_steps and not selection.finished:

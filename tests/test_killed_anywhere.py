@@ -1,0 +1,99 @@
+"""SIGKILL and Ctrl-C at random moments of every command: the same command goes on.
+
+The moments are drawn by a fixed seed, from the whole of an undisturbed run; on a machine of another
+speed they are other places of the program.
+"""
+
+import random
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from damaged_world import make_world
+from whole_commands import COMMANDS, content, run, start
+
+KILLS = 200
+SENTENCES = ("stopped by Ctrl-C; files are whole: run the same command again", "stopped by SIGINT")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = tmp_path_factory.mktemp("world")
+    make_world(world)
+    return world
+
+
+def undisturbed(command, world, tmp_path):
+    """The folder of a whole run, and the seconds that it took."""
+    whole = tmp_path / command / "whole"
+    whole.mkdir(parents=True)
+    begun = time.monotonic()
+    status, said = run(command, world, whole)
+    assert status == 0, (command, said)
+    return whole, time.monotonic() - begun
+
+
+def killed(command, world, tmp_path, kills, seed):
+    """Kill a command so many times; each time it goes on with what is there."""
+    whole, seconds = undisturbed(command, world, tmp_path)
+    wanted, moments = content(whole), random.Random(seed)
+    done, out = 0, tmp_path / command / "out"
+    while done < kills:
+        out.mkdir(exist_ok=True)
+        process = start(command, world, out)
+        time.sleep(moments.uniform(0, 1.02) * seconds)
+        family = psutil.Process(process.pid).children(recursive=True)
+        if process.poll() is None:
+            done += 1
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            assert psutil.wait_procs(family, timeout=30)[1] == [], command
+            continue
+        _, said = process.communicate()
+        # Not killed: then it has gone on to the end, or finds all done.
+        assert process.returncode == 0, (command, done, said)
+        assert content(out) == wanted, (command, done)
+        shutil.rmtree(out)
+    out.mkdir(exist_ok=True)
+    status, said = run(command, world, out)
+    assert status == 0 or "is not empty" in said, (command, said)
+    assert content(out) == wanted, command
+    return done
+
+
+@pytest.mark.slow
+def test_killed_two_hundred_times(world, tmp_path):
+    each = KILLS // len(COMMANDS)
+    with ThreadPoolExecutor(2) as pool:
+        tried = [
+            pool.submit(killed, command, world, tmp_path, each, seed)
+            for seed, command in enumerate(COMMANDS)
+        ]
+        assert sum(one.result() for one in tried) == KILLS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_ctrl_c_is_one_sentence_at_any_moment(command, world, tmp_path):
+    _, seconds = undisturbed(command, world, tmp_path)
+    moments = random.Random(command)
+    out = tmp_path / "out"
+    for number in range(6):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        process = start(command, world, out)
+        # From the first import on; before it Python itself has not begun.
+        time.sleep(0.15 + moments.uniform(0, 0.9) * seconds)
+        running = process.poll() is None
+        for _ in range(1 + number % 2):  # once, or twice in a row
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+        if not running:
+            continue
+        lines = [line for line in said.splitlines() if line.startswith(SENTENCES)]
+        assert process.returncode in (0, 130), (command, said)
+        assert "Traceback" not in said and len(said.splitlines()) <= 1, (command, said)
+        assert process.returncode == 0 or lines or "stopped by SIGINT" in said or said == ""
