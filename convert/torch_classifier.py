@@ -58,6 +58,11 @@ class Whole(nn.Module):
         probability = sigmoid(slope * logit + offset).
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+    slope: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, model: nn.Module, around: dict[str, list[float]]):
         super().__init__()
         self.model = model

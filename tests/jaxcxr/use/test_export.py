@@ -42,6 +42,12 @@ from pathlib import Path
 file, images, out = map(Path, sys.argv[1:])
 notes = json.loads(file.with_name(file.name + ".json").read_text())
 mean, std = (torch.tensor(notes["normalization"][k]).reshape(3, 1, 1) for k in ("mean", "std"))
+try:
+    import torchvision
+except RuntimeError:  # of another build than torch; see convert/torch_pair.py
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 x = (torch.tensor(np.load(images))[:, None].repeat(1, 3, 1, 1) / 255 - mean) / std
 """
 TIMM = (
