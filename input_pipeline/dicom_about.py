@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from datetime import datetime
 from typing import TypedDict
 
@@ -31,11 +32,14 @@ def about(content: bytes) -> About:
     """Read what a header says; nothing at all of what is no DICOM, or of a damaged header."""
     if not dicom.is_dicom(content):
         return About(lateral="", not_chest="", age=None)
-    try:
-        dataset = dcmread(io.BytesIO(content), stop_before_pixels=True)
-        return About(lateral=_lateral(dataset), not_chest=_not_chest(dataset), age=_age(dataset))
-    except Exception:  # pydicom raises whatever it stumbles on; whether it can be read, pixels tell
-        return About(lateral="", not_chest="", age=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values outside the standard
+        try:
+            dataset = dcmread(io.BytesIO(content), stop_before_pixels=True)
+            found = (_lateral(dataset), _not_chest(dataset), _age(dataset))
+        except Exception:  # pydicom raises whatever it stumbles on; pixels tell if it can be used
+            return About(lateral="", not_chest="", age=None)
+    return About(lateral=found[0], not_chest=found[1], age=found[2])
 
 
 def _lateral(dataset: Dataset) -> str:

@@ -70,7 +70,10 @@ class ImageFiles:
 
     def _one(self, row: int) -> tuple[np.ndarray, About]:
         # A link that the user named, or that lies in a named folder, is followed.
-        path = self.paths[row].resolve()
+        try:
+            path = self.paths[row].resolve()
+        except (OSError, RuntimeError):
+            raise UnreadableImageError("cannot be read: a loop of links") from None
         content = read_file(path.parent, path.name)
         try:
             return RECIPES[self.recipe](content, self.size), about(content)

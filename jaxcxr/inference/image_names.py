@@ -52,7 +52,8 @@ def named_images(asked: Sequence[Path]) -> tuple[dict[str, Path], Counter[str]]:
 def _of_one(asked: Path, passed_over: Counter[str]) -> Iterator[tuple[str, Path]]:
     if asked.is_dir():
         for path in sorted(asked.rglob("*")):
-            if path.is_file():
+            # A link that leads nowhere is an image that cannot be read, which is to be said.
+            if path.is_file() or (path.is_symlink() and not path.is_dir()):
                 if _is_image(path):
                     yield path.relative_to(asked).as_posix(), path
                 else:

@@ -93,7 +93,8 @@ def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], worker
         todo = {
             name: path
             for name, path in files.items()
-            if name not in journal.lines or journal.lines[name]["state"] != states[name]
+            if "logits" not in (line := journal.lines.get(name, {}))
+            or line["state"] != states[name]
         }
         _predict(ensemble, todo, states, journal, workers, len(files))
         lines = [journal.lines[name] for name in files]
@@ -200,7 +201,10 @@ def _lines(
 
 def _state(path: Path) -> list[int]:
     """Tell a file from what may stand there at the next try: its bytes, and when it was written."""
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except OSError:  # why, the process says that tries to open it
+        return [-1, -1]
     return [stat.st_size, stat.st_mtime_ns]
 
 

@@ -202,6 +202,19 @@ def test_an_image_that_was_replaced_meanwhile_is_predicted_again(run, tmp_path, 
     assert logits["0000.png"] == pytest.approx(logits["0002.png"], abs=1e-6)
 
 
+def test_links_are_followed_and_those_that_lead_nowhere_are_listed(run, tmp_path, in_here):
+    real, folder = _write(tmp_path / "real", 1), tmp_path / "links"
+    folder.mkdir()
+    (folder / "good.png").symlink_to(real / "0000.png")
+    (folder / "gone.png").symlink_to(real / "gone.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    predict_files([run], tmp_path / "p.csv", [folder], 1)
+    assert pd.read_csv(tmp_path / "p.csv")["image_id"].tolist() == ["good.png"]
+    rejects = pd.read_csv(tmp_path / "p.csv.rejects.csv").set_index("image_id")["reason"]
+    assert rejects["gone.png"] == "no such file"
+    assert rejects["loop.png"].startswith("cannot be read") and str(tmp_path) not in str(rejects)
+
+
 def _stop(*_):
     raise KeyboardInterrupt
 
