@@ -208,6 +208,11 @@ def _state(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
+def _is_done(line: Line | None, state: list[int]) -> bool:
+    """Whether a file as it is now has been predicted; what could not be read is tried again."""
+    return line is not None and "logits" in line and line["state"] == state
+
+
 def _report_passed_over(passed_over: Counter[str]) -> None:
     if passed_over:
         kinds = ", ".join(
