@@ -14,7 +14,7 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -117,7 +117,7 @@ def write_shards(shards: list[Shard], workers: int) -> None:
 
 def in_processes(
     pieces: Sequence[Piece], workers: int, report: Callable[[int], None] = lambda images: None
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Do pieces of work in processes of this machine.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,9 +167,12 @@ def _predict(
         TextColumn("images"),
         TimeRemainingColumn(),
     )
-    with Progress(*bar, console=Console(stderr=True)) as progress:
+    with (
+        Progress(*bar, console=Console(stderr=True)) as progress,
+        closing(in_processes(pieces, workers)) as work,  # or Ctrl-C would wait for what is in work
+    ):
         task = progress.add_task("", total=total, completed=total - len(todo))
-        for number, opened in in_processes(pieces, workers):
+        for number, opened in work:
             piece = pieces[number].names
             journal.add(_lines(ensemble, piece, opened, states))
             progress.advance(task, len(piece))
