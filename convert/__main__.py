@@ -61,6 +61,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, type=Path, help="NAME.safetensors")
     command.add_argument("--backbone", action="store_true", help="leave its head out")
 
+    command = commands.add_parser(
+        "package", help="export a whole model and run it; python -m jaxcxr.export calls this"
+    )
+    command.set_defaults(command="package")
+    command.add_argument("file", type=Path, help="a weights file with a head")
+    command.add_argument("--kind", required=True, choices=("timm", "hf", "onnx"))
+    command.add_argument("--around", required=True, type=Path, help="JSON: normalisation, scaling")
+    command.add_argument("--images", required=True, type=Path, help=".npy to run it on")
+    command.add_argument("--out", required=True, type=Path, help="of the model")
+    command.add_argument("--scores", required=True, type=Path, help=".npz of what it says of them")
+
     command = commands.add_parser("inspect", help="what a weights file says of itself")
     command.set_defaults(command="inspect")
     command.add_argument("file", type=Path, help="a weights file")

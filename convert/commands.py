@@ -144,6 +144,19 @@ def export(arguments: argparse.Namespace) -> None:
     say(f"wrote {arguments.out} in {layout} names")
 
 
+def package(arguments: argparse.Namespace) -> None:
+    """Convert a whole model for another library, and keep what it says of images there."""
+    import numpy as np
+
+    from convert.packaging import package
+    from jaxcxr.files import atomic_path
+
+    given = (arguments.file, arguments.kind, arguments.out, arguments.around, arguments.images)
+    logits, probabilities = package(*given)
+    with atomic_path(arguments.scores) as temporary:
+        np.savez(temporary, logits=logits, probabilities=probabilities)
+
+
 def inspect(arguments: argparse.Namespace) -> None:
     """Print what a weights file says of itself."""
     from convert.parity_note import read_parity

@@ -60,7 +60,9 @@ def export(
     with atomic_path(out) as temporary:
         save_file(names, temporary, metadata={"format": "pt"})
     if family == "hf" and out.name == "model.safetensors":
-        write_json(out.with_name("config.json"), hf_config(spec, layout, labels))
+        names_of_outputs = header.provenance.get("labels")
+        described = hf_config(spec, layout, labels, names_of_outputs)
+        write_json(out.with_name("config.json"), described)
     return layout.name, [*notes, *_how_to_load(layout, spec, labels)]
 
 

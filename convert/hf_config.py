@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from convert.layouts import Layout
@@ -26,8 +27,17 @@ def model_type(spec: ViTSpec, layout: Layout) -> str:
     return {"hf_vit": "vit", "hf_dinov3": "dinov3_vit"}[layout.name]
 
 
-def hf_config(spec: ViTSpec, layout: Layout, labels: int | None) -> dict[str, Any]:
-    """Return plain JSON values for a layout of the `hf` family."""
+def hf_config(
+    spec: ViTSpec, layout: Layout, labels: int | None, names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return plain JSON values for a layout of the `hf` family.
+
+    Args:
+      spec: the model.
+      layout: of the family.
+      labels: outputs of its head; None without one.
+      names: of the outputs, where they are known.
+    """
     kind = model_type(spec, layout)
     config: dict[str, Any] = {
         "model_type": kind,
@@ -51,7 +61,8 @@ def hf_config(spec: ViTSpec, layout: Layout, labels: int | None) -> dict[str, An
     if spec.register_tokens:
         config["num_register_tokens"] = spec.register_tokens
     if labels is not None:
-        config["id2label"] = {str(n): f"LABEL_{n}" for n in range(labels)}
-        config["label2id"] = {f"LABEL_{n}": n for n in range(labels)}
+        names = names or [f"LABEL_{n}" for n in range(labels)]
+        config["id2label"] = {str(n): name for n, name in enumerate(names)}
+        config["label2id"] = {name: n for n, name in enumerate(names)}
         config["problem_type"] = "multi_label_classification"
     return config

@@ -138,13 +138,18 @@ def build_repository(
     )
 
 
-def build_timm(state: Mapping[str, torch.Tensor], spec: ViTSpec, image_size: int) -> Reference:
-    """timm's VisionTransformer, resampling the table as timm does when it loads."""
+def build_timm(
+    state: Mapping[str, torch.Tensor], spec: ViTSpec, image_size: int, labels: int = 0
+) -> Reference:
+    """timm's VisionTransformer, resampling the table as timm does when it loads.
+
+    `labels` are the outputs of the head in `state`; 0 without one.
+    """
     from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
     model = VisionTransformer(
         img_size=image_size,
-        num_classes=0,
+        num_classes=labels,
         reg_tokens=spec.register_tokens,
         no_embed_class=spec.position_table == "patches",
         **vit_arguments(spec),
@@ -167,15 +172,18 @@ def vit_arguments(spec: ViTSpec) -> dict[str, Any]:
 
 
 def build_timm_dinov3(
-    state: Mapping[str, torch.Tensor], spec: ViTSpec, image_size: int
+    state: Mapping[str, torch.Tensor], spec: ViTSpec, image_size: int, labels: int = 0
 ) -> Reference:
-    """timm's Eva in the form of DINOv3; the repository's keys are read by timm's own filter."""
+    """timm's Eva in the form of DINOv3; the repository's keys are read by timm's own filter.
+
+    `labels` as for `build_timm`.
+    """
     from timm.models.eva import Eva, checkpoint_filter_fn
 
     arguments = block_arguments(spec)
     model = Eva(
         img_size=image_size,
-        num_classes=0,
+        num_classes=labels,
         mlp_ratio=arguments["mlp_ratio"],
         qkv_bias=spec.qkv_bias != "none",
         init_values=arguments["init_values"],

@@ -98,3 +98,25 @@ def _refuse_constant(image: np.ndarray) -> None:
 
 
 RECIPES: dict[str, Recipe] = {"paper": paper, "faithful": faithful}
+
+# The same in words, for whoever has to do it without this package; side is that of the result.
+STEPS: dict[str, tuple[str, ...]] = {
+    "paper": (
+        "PNG or JPEG: decode to gray levels of 8 bits; of 16 bits keep the high byte, of colours "
+        "the luminance, and drop alpha. DICOM: take the stored levels, without rescale or window",
+        "resize to side x side, disregarding the aspect ratio, by a quadratic spline without "
+        "anti-aliasing (scipy.ndimage.zoom, order=2)",
+        "stretch so that the darkest level is 0 and the brightest 255, round to whole numbers",
+        "invert (255 - level) if the DICOM is MONOCHROME1",
+        "equalize the histogram (cv2.equalizeHist)",
+    ),
+    "faithful": (
+        "PNG or JPEG: decode to gray levels of full depth; of colours keep the luminance, and "
+        "drop alpha. DICOM: apply modality LUT or rescale, then VOI LUT or window; show "
+        "MONOCHROME1 inverted; make padding as dark as the darkest pixel of the picture",
+        "resize to side x side, disregarding the aspect ratio, by averaging areas "
+        "(cv2.INTER_AREA), or bilinearly where the image is smaller than that",
+        "stretch so that the darkest level is 0 and the brightest 65535, round to whole numbers",
+        "equalize the histogram of the 16-bit levels, to 8 bits",
+    ),
+}

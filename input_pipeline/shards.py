@@ -69,6 +69,19 @@ class Shard:
         """The split that it belongs to, whole."""
         return str(self.records["split"].iloc[0])
 
+    @property
+    def names(self) -> list[str]:
+        """The images' ids."""
+        return self.records["image_id"].astype(str).tolist()
+
+    def work(self, watch: Callable[[int | None], None], known_bad: Mapping[str, str]) -> None:
+        """Write it; see `write`."""
+        write(self, watch, known_bad)
+
+    def try_one(self, row: int) -> None:
+        """Prepare one image; see `prepared_image`."""
+        prepared_image(self, row)
+
     def rejects(self) -> dict[str, str]:
         """The reason for each image that could not be used, by its id."""
         remedy = f"remove it and {self.path.name}, and run the same command again"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxcxr.errors import InputError, report_input_errors
-from jaxcxr.terminal import console
+from jaxcxr.terminal import console, say
 
 if TYPE_CHECKING:
     from jaxcxr.results.predictions import Predictions
@@ -106,7 +106,8 @@ def evaluate(
     if print_tables:
         _print(statistics, out_dir, print_subgroups)
         if relabelled:
-            print("\n".join(agreement_lines(relabelled)))
+            for line in agreement_lines(relabelled):
+                say(line)
     return statistics
 
 

@@ -1,11 +1,16 @@
 """Predictions of a run: of a split of its dataset or of others, or of images in any folder.
 
-python -m jaxcxr.predict --run DIR --out FILE [--split test] [--data PREPARED | --images FILES]
+    python -m jaxcxr.predict --run DIR --out FILE [--split test] [--data PREPARED]
+    python -m jaxcxr.predict --run DIR [DIR ...] --images FILES --out FILE
+
+FILES are files, folders, patterns in quotes, and lists: text files of one path a line. Of several
+runs, which make an ensemble, the logit is the mean.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,14 +21,19 @@ from jaxcxr.terminal import say
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m jaxcxr.predict", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="directory of a run")
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxcxr.predict",
+        description="Predictions of a run: of a split of its dataset or of others, or of images.",
+    )
+    parser.add_argument(
+        "--run", type=Path, nargs="+", required=True, help="directory of a run; several: ensemble"
+    )
     parser.add_argument(
         "--out",
         type=Path,
         nargs="+",
         required=True,
-        help="parquet file to write; one for each --data",
+        help="parquet file to write; one for each --data; of --images also .csv or .json",
     )
     parser.add_argument("--split", help="split of the dataset (test)")
     what = parser.add_mutually_exclusive_group()
@@ -34,25 +44,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="PREPARED",
         help="other prepared datasets, on the labels shared with the run (the run's own)",
     )
-    what.add_argument("--images", type=Path, nargs="+", help="image files, or folders of them")
+    what.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        help="PNG, JPEG and DICOM files, folders of them, patterns, or lists (.txt)",
+    )
+    parser.add_argument(
+        "--workers", type=int, help="processes that open --images (default: all cores)"
+    )
     options = parser.parse_args(arguments)
     with report_input_errors():
         if options.images and options.split:
             raise InputError("--split is of a prepared dataset, and --images of none; give one")
+        if options.workers is not None and not options.images:
+            raise InputError("--workers is of --images; leave it out")
+        if len(options.run) > 1 and not options.images:
+            raise InputError(f"--run names {len(options.run)} runs; several predict --images alone")
+        if not options.data and len(options.out) > 1:
+            raise InputError(f"--out names {len(options.out)} files; give one")
         for out in options.out:
             check_writable(out, "--out")
-        from jaxcxr.inference.splits import predict_elsewhere, predict_run
+        run, out = options.run[0], options.out[0]
+        if options.images:
+            from jaxcxr.use.predicting import predict_files
 
-        if options.data:
-            predict_elsewhere(options.run, options.data, options.out, options.split or "test")
-        elif len(options.out) > 1:
-            raise InputError(f"--out names {len(options.out)} files; give one")
-        elif options.images:
-            from jaxcxr.inference.image_files import predict_images
-
-            predict_images(options.run, options.out[0], options.images)
+            workers = os.cpu_count() or 1 if options.workers is None else options.workers
+            predict_files(options.run, out, options.images, workers)
         else:
-            predict_run(options.run, options.out[0], [options.split or "test"])
+            from jaxcxr.inference.splits import predict_elsewhere, predict_run
+
+            if options.data:
+                predict_elsewhere(run, options.data, options.out, options.split or "test")
+            else:
+                predict_run(run, out, [options.split or "test"])
     say(f"predictions in {', '.join(map(str, options.out))}")
 
 

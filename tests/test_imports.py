@@ -17,7 +17,7 @@ SHARED = (
 )
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
 NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
-ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training")
+ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training", "jaxcxr.use")
 BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, *ROOMS_OF_RUNS)
 # Each room, and the rooms that its files may import from, besides the room itself.
 ROOMS = {
@@ -42,6 +42,7 @@ ROOMS = {
     "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference", "jaxcxr.probing"),
     "jaxcxr.targets": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
+    "jaxcxr.use": (*NUMBERS, "jaxcxr.config", "jaxcxr.model", "jaxcxr.inference"),
     "jaxcxr.study": ("jaxcxr.study.planning",),
     "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.study.analyses": (*NUMBERS, "jaxcxr.study.planning"),
@@ -62,6 +63,7 @@ ROOMS = {
     "jaxcxr.main": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
     "jaxcxr.predict": BELOW_COMMANDS,
     "jaxcxr.evaluate": BELOW_COMMANDS,
+    "jaxcxr.export": BELOW_COMMANDS,
     "jaxcxr.explain": BELOW_COMMANDS,
     "jaxcxr.embed": BELOW_COMMANDS,
     "jaxcxr.probe": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
@@ -197,7 +199,8 @@ def test_a_training_starts_without_what_it_does_not_use():
 @pytest.mark.parametrize(
     "module",
     [
-        *("convert", "input_pipeline", "jaxcxr.embed", "jaxcxr.evaluate", "jaxcxr.main"),
+        *("convert", "input_pipeline", "jaxcxr.embed", "jaxcxr.evaluate", "jaxcxr.export"),
+        "jaxcxr.main",
         *("jaxcxr.portability", "jaxcxr.predict", "jaxcxr.probe", "jaxcxr.study"),
     ],
 )

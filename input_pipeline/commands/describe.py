@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path
+from jaxcxr.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +30,13 @@ def run(parsed: argparse.Namespace) -> None:
         )
     draft, raw_dir = describe(parsed.table, parsed.images, parsed.sheet)
     if parsed.out is None:
-        print(draft, end="")
+        for line in draft.splitlines():
+            say(line)
         return
     with atomic_path(parsed.out) as temporary:
         temporary.write_text(draft, encoding="utf-8")
     questions = draft.count("# QUESTION: ")
-    print(
+    say(
         f"written: {parsed.out}, a draft with {questions} questions; answer them, set confirmed = "
         f"true, then: python -m input_pipeline cohort table --raw-dir {raw_dir} "
         f"--declaration {parsed.out}"

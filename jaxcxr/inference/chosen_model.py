@@ -16,10 +16,13 @@ from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 from jaxcxr.run.run_files import read_start
 
 
-def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, dict[str, Any]]:
+def load_run(
+    directory: Path, *, plain: bool = False
+) -> tuple[ViT, tuple[str, ...], PixelStatistics, dict[str, Any]]:
     """Load a run's chosen model, its labels, its normalisation and its provenance.
 
-    The model computes in the dtype of the run, in which it was chosen.
+    The model computes in the dtype of the run, in which it was chosen; a `plain` one in float32,
+    with its position table at the size of the run's images, as other libraries want it.
 
     Raises:
       InputError: there is no run, it has not kept any weights yet, or they are of another run.
@@ -41,7 +44,7 @@ def load_run(directory: Path) -> tuple[ViT, tuple[str, ...], PixelStatistics, di
     model = load(
         path,
         image_size=config.image_size,
-        resample_at=config.model.resample_at,
-        dtype=jnp.dtype(config.dtype),
+        resample_at="load" if plain else config.model.resample_at,
+        dtype=jnp.dtype("float32" if plain else config.dtype),
     )
     return model, tuple(origin["labels"]), pixel_statistics(config), origin

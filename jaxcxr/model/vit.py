@@ -189,7 +189,7 @@ class ViT(nnx.Module):
           then registers, then patches; `pooled` `[batch, width]`, the class token of `tokens`.
           Under `jax.jit`, what is not used is not kept.
         """
-        batch, width = len(images), self.spec.width
+        batch, width = images.shape[0], self.spec.width  # `len` would want a number
         out: dict[str, Array] = {}
         x = out["patch_embedding"] = self.patch_embedding(images.astype(self.dtype))
         x = out["embedded"] = self._with_prefix_and_position(x)
@@ -210,7 +210,7 @@ class ViT(nnx.Module):
 
     def _with_prefix_and_position(self, patches: Array) -> Array:
         """Add positions and put the class and register tokens before the patches."""
-        batch = len(patches)
+        batch = patches.shape[0]
         class_token = self.class_token[...]
         if self.position_table is not None:
             position = self._position(self.position_table[...])

@@ -73,6 +73,20 @@ def trained_on(config: ConfigDict, prepared: Prepared) -> dict[str, Any]:
     }
 
 
+def population(config: ConfigDict, prepared: Prepared) -> dict[str, Any]:
+    """Describe whose images are learnt from: the `youngest`, in years, and `views` by number.
+
+    None and nothing where the records say none. `jaxcxr.use.flags` compares new images with it.
+    """
+    learnt = prepared.records("train").iloc[training_rows(config, prepared)]
+    youngest = learnt["age"].min()
+    views = learnt["view"].fillna("").astype(str).value_counts()
+    return {
+        "youngest": None if np.isnan(youngest) else float(youngest),
+        "views": {str(view): int(count) for view, count in views.items() if view},
+    }
+
+
 def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]) -> str:
     """Say what the run learns from, as `trained_on` counts it, and that it is a part if so."""
     text = f"{prepared.dataset}: {learnt['images']} training images in {config.data}"
@@ -186,6 +200,7 @@ def provenance(
         "recipe_hash": cohort.get("recipe_hash"),
         "labels": list(labels),
         "trained_on": trained_on(config, prepared),
+        "population": population(config, prepared),
         "learnt": {kind: len(values) for kind, values in learnt.items()},
         "config": json.loads(config.to_json()),
         "initialization": config.model.init,

@@ -19,6 +19,7 @@ import jax
 from jax._src import distributed  # JAX keeps its processes' common dictionary under no public name.
 
 from jaxcxr.errors import EXIT_BAD_INPUT, InputError, first_line, of_system, report_input_errors
+from jaxcxr.terminal import say
 
 _STOPPED = "jaxcxr/stopped"
 # Seconds: how long an error may travel. The first process keeps the dictionary, so it leaves last.
@@ -75,7 +76,7 @@ def _leave_with_the_first(client: Any) -> None:
                 continue
             return  # The processes are ending.
         if int(index) != jax.process_index():
-            print(f"error: process {index} stopped: {said}", file=sys.stderr)
+            say(f"error: process {index} stopped: {said}", error=True)
             _leave(EXIT_BAD_INPUT)
         return
 

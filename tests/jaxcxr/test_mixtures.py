@@ -21,7 +21,6 @@ from input_pipeline.loader import images_at, open_prepared
 from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
-from jaxcxr.inference.image_files import predict_images
 from jaxcxr.inference.splits import predict_elsewhere, predict_run
 from jaxcxr.main import run_experiment
 from jaxcxr.model import read_header, read_tensors, write_weights
@@ -30,6 +29,7 @@ from jaxcxr.results.predictions import read_predictions
 from jaxcxr.run.directory import CHECKPOINTS, START
 from jaxcxr.run.learnt import read_learnt
 from jaxcxr.run.run_files import read_start
+from jaxcxr.use.predicting import predict_files
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +172,16 @@ def test_pictures_that_were_learnt_from_are_told_from_others(
     def as_stored(content, _):
         return cv2.imdecode(np.frombuffer(content, np.uint8), 0)
 
+    def here(pieces, workers):  # other processes would not know of this recipe
+        return ((n, piece.work(lambda row: None, {})) for n, piece in enumerate(pieces))
+
     monkeypatch.setitem(RECIPES, "paper", as_stored)
-    predict_images(run, tmp_path / "p.parquet", [folder])
+    monkeypatch.setattr("jaxcxr.use.predicting.in_processes", here)
+    predict_files([run], tmp_path / "p.parquet", [folder], 1)
     found = pd.read_parquet(tmp_path / "p.parquet").set_index("image_id")["split"]
     assert dict(found) == {
-        str(folder / "from_test.png"): "files",
-        str(folder / "from_train.png"): "train",
+        "from_test.png": "files",
+        "from_train.png": "train",
     }
     assert "1 of 2 images were trained on by this run, the first" in capsys.readouterr().err
 

@@ -15,9 +15,9 @@ from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.inference import splits
 from jaxcxr.inference.chosen_model import load_run
-from jaxcxr.inference.image_files import predict_images
 from jaxcxr.main import run_experiment
 from jaxcxr.results.predictions import read_predictions
+from jaxcxr.use.predicting import predict_files
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +119,12 @@ def folder(tmp_path):
 
 def test_files_are_predicted_by_the_runs_recipe_and_bad_ones_are_named(run, folder, capsys):
     out = folder / "out.parquet"
-    predict_images(run, out, [folder])
+    predict_files([run], out, [folder], 1)
     found = pd.read_parquet(out)
-    assert list(found["image_id"]) == [str(folder / f"{n}.png") for n in range(5)]
+    assert list(found["image_id"]) == [f"{n}.png" for n in range(5)]
     assert (found.filter(like="label:") == -1).all(axis=None)
     rejects = pd.read_csv(f"{out}.rejects.csv")
-    assert list(rejects["image_id"]) == [str(folder / "broken.png")]
+    assert list(rejects["image_id"]) == ["broken.png"]
     assert "left out" in capsys.readouterr().err
     model, labels, (mean, std), _ = load_run(run)
     for number in range(5):
@@ -138,9 +138,9 @@ def test_files_are_predicted_by_the_runs_recipe_and_bad_ones_are_named(run, fold
 def test_mistakes_are_named(run, folder, tmp_path):
     out = tmp_path / "out.parquet"
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
-        predict_images(run, out, [folder / "nowhere"])
+        predict_files([run], out, [folder / "nowhere"], 1)
     with pytest.raises(InputError, match="none of 1 files can be read"):
-        predict_images(run, out, [folder / "broken.png"])
+        predict_files([run], out, [folder / "broken.png"], 1)
     with pytest.raises(InputError, match="no run there"):
         splits.predict_run(tmp_path, out, ["test"])
     assert not out.exists()
