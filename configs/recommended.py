@@ -5,7 +5,8 @@
 
 The head starts as a logistic regression on the frozen features (linear probing, then fine-tuning:
 Kumar et al. 2022, arXiv 2202.10054), which is epoch 0 of those that the validation patients choose
-from. docs/recommended.md has the ablation that it comes from; the study's recipe is `study_config`.
+from, by their loss. docs/recommended.md has the ablation that it comes from; the study's recipe is
+`study_config`.
 """
 
 from jaxcxr.config import study_config
