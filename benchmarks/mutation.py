@@ -72,7 +72,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.paper": (f"{STATS}paper.py",),
     "jaxcxr.stats.proportions": (f"{STATS}rates.py", f"{STATS}equivalence.py"),
     "jaxcxr.stats.ranking": (f"{STATS}bootstrap.py",),
-    "jaxcxr.stats.rates": (f"{STATS}bootstrap.py", f"{STATS}curves.py"),
+    "jaxcxr.stats.rates": (f"{STATS}fixed_rates.py",),
     "jaxcxr.stats.recalibration": (f"{STATS}recalibration.py",),
     "jaxcxr.stats.resample": (f"{STATS}resample.py", f"{STATS}bootstrap.py", f"{STATS}compare.py"),
     "jaxcxr.stats.subgroups": (f"{STATS}subgroups.py", f"{STATS}calibration.py"),

@@ -135,10 +135,12 @@ def test_intervals_of_tables_are_those_of_their_columns():
 
 
 def test_a_value_without_redraws_and_redraws_without_a_value_have_no_interval():
-    found = percentile_interval([0.5, np.nan], [[np.nan, 0.4], [np.nan, 0.6]])
+    redraws = [[np.nan, 0.4, 0.4], [np.nan, 0.6, 0.6]]
+    found = percentile_interval([0.5, np.nan, 0.5], redraws)
     for part in (found.mean, found.sd, found.low, found.high):
-        assert np.isnan(part).all()
-    assert found.unusable.tolist() == [2, 0]
+        assert np.isnan(part).tolist() == [True, True, False]
+    assert found.mean[2] == 0.5  # the next column is not the worse for it
+    assert found.unusable.tolist() == [2, 0, 0]
 
 
 @pytest.mark.parametrize(("value", "sd"), [(0.5, 0.0), (1.0, 0.02), (0.0, 0.02), (1.0, 0.0)])

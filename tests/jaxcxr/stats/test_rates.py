@@ -164,6 +164,7 @@ def test_the_fewest_patients_are_one_and_two():
     hit = np.array([1, 1, 0, 1, 0, 0, 0], bool)
     assert proportion(hit, ["a"] * 7).effective == 1
     assert proportion(hit[:1], ["a"]).effective == 1
+    assert proportion(hit[1:3], ["a", "a"]).effective == 1
     # Two patients by hand: sums of hits less their share are 12/7 and -12/7.
     variance = 2 / 1 * 2 * (12 / 7) ** 2 / 49
     t = scipy.stats.t.ppf(0.975, [6, 1])
@@ -226,3 +227,9 @@ def test_the_correlation_of_sensitivity_and_specificity_is_that_of_the_patients_
     assert abs(np.corrcoef(sums)[0, 1]) > 0.1
     ends = sum_interval(found.sensitivity, found.specificity, np.corrcoef(sums)[0, 1])
     assert (found.youden.low, found.youden.high) == pytest.approx(np.array(ends) - 1)
+
+
+def test_an_interval_ends_at_0_and_1_exactly():
+    for number in np.append(np.arange(1, 200), np.linspace(1, 30, 77)):
+        assert wilson_interval(0.0, number)[0] == 0
+        assert wilson_interval(1.0, number)[1] == 1
