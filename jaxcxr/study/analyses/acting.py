@@ -73,7 +73,7 @@ def predictive_tables(plan: Plan, comparisons: Sequence[Measured]) -> list[Table
     for measured in comparisons:
         for which, title in enumerate(measured.paired.titles):
             run, statistics = _statistics(plan, measured, which)
-            rule = str(statistics.get("operating_point"))
+            rule = statistics.get("operating_point", "")
             for of in statistics.get("labels", ()):
                 at = (of.get("operating_points") or {}).get(rule)
                 if at is None or "at_prevalence" not in at:

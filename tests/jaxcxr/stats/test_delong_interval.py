@@ -143,7 +143,7 @@ def test_average_precision_takes_the_spread_of_its_redraws_and_not_their_place()
     again = []
     for counts in resample_counts(3, 300, 115):
         again.append(average_precision(np.repeat(truth, counts), np.repeat(scores, counts)))
-    half = scipy.stats.t.ppf(0.975, 14) * np.std(again, ddof=1) / (value * (1 - value))
+    half = scipy.stats.norm.ppf(0.975) * np.std(again, ddof=1) / (value * (1 - value))
     assert found == pytest.approx(tuple(expit(logit(value) + np.array([-half, half]))))
     assert np.mean(again) > value  # why their percentiles are not used
 

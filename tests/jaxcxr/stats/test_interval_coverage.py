@@ -15,6 +15,7 @@ from jaxcxr.stats import (
     auc_interval,
     bootstrap,
     calibration,
+    newcombe_interval,
     percentile_interval,
     positive_predictive,
     recalibration,
@@ -54,6 +55,19 @@ def test_aucs_of_ten_positives(images_a_patient):
     redraws = bootstrap(labels, scores, resamples=400, groups=patient)
     interval = percentile_interval(redraws.estimates.auc, redraws.auc)
     assert coverage(list(zip(interval.low, interval.high, strict=True)), 0.95) < 0.92
+
+
+def test_newcombes_alone_fails_where_positives_spread_twice_as_widely():
+    """Why it is joined with DeLong's, and does not stand in its place."""
+    rng = np.random.default_rng(27)
+    truth = np.repeat([1, 0], [10, 90])
+    noise = rng.normal(size=(100, SETS))
+    positives = ndtri(0.85) * np.hypot(1, 2) + 2 * noise
+    scores = np.where(truth[:, None] == 1, positives, noise)
+    found = [auc_interval(truth, column) for column in scores.T]
+    assert 0.93 <= coverage([(one.low, one.high) for one in found], 0.85) <= 0.98
+    alone = [newcombe_interval(one.value, 10, 90) for one in found]
+    assert coverage(alone, 0.85) < 0.91
 
 
 def test_differences_of_fifteen_positives():
