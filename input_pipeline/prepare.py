@@ -208,8 +208,8 @@ def _check_space(out_dir: Path, images: int, size: int) -> None:
     needed, free = images * (size * size + TEXT_BYTES), shutil.disk_usage(out_dir).free
     if needed > free:
         raise InputError(
-            f"{out_dir}: {images:,} images need up to {needed / 1e9:,.1f} GB, and "
-            f"{free / 1e9:,.1f} GB are free there"
+            f"{out_dir}: {images:,} images need up to {needed / 1e9:,.3g} GB, and "
+            f"{free / 1e9:,.3g} GB are free there"
         )
 
 

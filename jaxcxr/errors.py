@@ -92,8 +92,9 @@ def report_input_errors() -> Iterator[None]:
     except InputError as error:
         _end(f"error: {error}", EXIT_BAD_INPUT)
     except KeyboardInterrupt:
+        say(interrupts.SENTENCE, error=True)
         interrupts.told()
-        _end(interrupts.SENTENCE, EXIT_INTERRUPTED)
+        raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read the output has closed it, as `| head` does: nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,6 +63,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)  # some writers leave a file that only its owner can read
         temporary.replace(final)
+    except OSError as error:
+        if error.filename is None:  # a full disk is met by `write`, which knows no name
+            error.filename = os.fspath(final)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

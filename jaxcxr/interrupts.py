@@ -8,19 +8,13 @@ they are whole, so that this loses nothing.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn
 
 STATUS = 128 + signal.SIGINT
 SENTENCE = "stopped by Ctrl-C; files are whole: run the same command again"
-_state = {"told": False, "interrupted": False}
+_state = {"told": False, "interrupted": False, "command": False}
 
 
 def end_at_once(*_: Any) -> NoReturn:
@@ -30,21 +24,41 @@ def end_at_once(*_: Any) -> NoReturn:
     os._exit(STATUS)
 
 
+def guard_start() -> None:
+    """End in the sentence while a command's modules are imported, if this process is a command."""
+    # While Python looks for the module of `python -m`, this is what stands for its name.
+    _state["command"] = sys.argv[:1] == ["-m"]
+    if _state["command"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end_at_once)
+
+
+guard_start()
+
+# Only now, since these take time.
+import multiprocessing  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
+from multiprocessing import util  # noqa: E402
+from types import FrameType  # noqa: E402
+from typing import Any, NoReturn  # noqa: E402
+
+
 def told() -> None:
-    """Note that the sentence was said, so that another Ctrl-C ends the process in silence."""
+    """Note that the sentence was said; if this process is a command, end it here.
+
+    What is left to do at the end of Python would only take time, and may speak.
+    """
     _state["told"] = True
+    if _state["command"]:
+        sys.stdout.flush()
+        util._run_finalizers(0)  # semaphores of workers, which would be called leaked
+        os._exit(STATUS)
 
 
 def was_interrupted() -> bool:
     """Whether Ctrl-C came within the boundary, even if a library made another error of it."""
     return _state["interrupted"]
-
-
-def guard_start() -> None:
-    """End in the sentence while a command's modules are imported, if this process is a command."""
-    # While Python looks for the module of `python -m`, this is what stands for its name.
-    if sys.argv[:1] == ["-m"] and _ours_to_take():
-        signal.signal(signal.SIGINT, end_at_once)
 
 
 @contextmanager
@@ -72,7 +86,12 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _interrupt(_: int, __: FrameType | None) -> None:
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        # The beginnings of extension modules bear no error: some crash, some print it.
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            end_at_once()
+        frame = frame.f_back
     signal.signal(signal.SIGINT, end_at_once)
     _state["interrupted"] = True
     raise KeyboardInterrupt

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from contextlib import suppress
 from itertools import pairwise
 from logging import CRITICAL, getLogger
@@ -93,6 +94,8 @@ def _quiet_writers() -> None:
     """
     logging.set_verbosity(logging.FATAL)
     getLogger("asyncio").setLevel(CRITICAL)
+    # Without the cache of compiled programs all is well but slower.
+    warnings.filterwarnings("ignore", "Error .* persistent compilation cache", UserWarning)
 
     def report(stopped: threading.ExceptHookArgs) -> None:
         if not issubclass(stopped.exc_type, OSError | EOFError):

@@ -189,7 +189,7 @@ def _net_benefit(axes: Axes, row: dict[str, Any]) -> None:
     axes.set_yticks([0, prevalence], ["0", f"{prevalence:.2g}"])
     scaled = {"platt": "after Platt's scaling", "nothing": "not scaled"}
     after = scaled[row["calibration"]["decision_curve"]["after"]]
-    axes.set_title(f"{row['label']}\n{after}", fontsize=8.5)
+    axes.set_title(f"{drawable(row['label'])}\n{after}", fontsize=8.5)
 
 
 def _forest(statistics: dict[str, Any], models: Sequence[tuple[str, Predictions]]) -> Figure:

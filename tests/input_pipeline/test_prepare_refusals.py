@@ -122,3 +122,22 @@ def test_more_than_a_tenth_of_the_images_missing_is_a_wrong_folder(
     said = "5 of 48 images looked for are not in" if stopped else None
     with pytest.raises(raised, match=said):
         prepare(cohort, raw_dir, tmp_path / "out", size=32, max_rejects=allowed, write=_stop)
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "rejects.csv", "dataset_info.json"])
+def test_a_finished_preparation_that_lost_a_file_is_made_whole_again(
+    cohort, raw_dir, tmp_path, name
+):
+    out = tmp_path / "out"
+    prepare(cohort, raw_dir, out, size=32, workers=1, max_rejects=1.0)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / name).unlink()
+    prepare(cohort, raw_dir, out, size=32, workers=1, max_rejects=1.0)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_a_full_disk_left_at_the_start_is_no_other_preparation(cohort, raw_dir, tmp_path):
+    out = tmp_path / "out"
+    (out / ".progress").mkdir(parents=True)
+    prepare(cohort, raw_dir, out, size=32, workers=1, max_rejects=1.0)
+    assert (out / "cohort.json").is_file() and not (out / ".progress").exists()
