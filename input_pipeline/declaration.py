@@ -240,7 +240,7 @@ class TermColumn(_Part):
 class Declaration(_Part):
     """All of `table.toml`."""
 
-    confirmed: bool
+    confirmed: Literal[True]
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: Text
     table: TableFile
@@ -293,14 +293,14 @@ def read_declaration(path: Path) -> Declaration:
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no readable TOML file: {error}") from None
+    if content.get("confirmed") is False:
+        raise InputError(
+            f"{path}: a draft; answer its questions, check every line, and set confirmed = true"
+        )
     try:
         declared = Declaration.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
-    if not declared.confirmed:
-        raise InputError(
-            f"{path}: a draft; answer its questions, check every line, and set confirmed = true"
-        )
     declare(declared.name, declared.title, {label.id: label.label for label in declared.labels})
     return declared
 
