@@ -10,8 +10,9 @@ import pandas as pd
 
 from input_pipeline import ids
 from input_pipeline.datasets import tables
-from input_pipeline.declaration import ColumnLabel, Declaration, TermColumn
+from input_pipeline.declaration import Declaration
 from input_pipeline.label_rule import UNKNOWN
+from input_pipeline.label_sections import ColumnLabel, TermColumn
 from jaxcxr.errors import InputError
 
 LIST = "list"  # the separator of cells such as `['a', 'b']`

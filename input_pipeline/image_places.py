@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from input_pipeline.datasets import tables
-from input_pipeline.declaration import Image
+from input_pipeline.table_sections import Image
 from jaxcxr.errors import InputError
 
 _HEADING = re.compile(r"\{([^{}]*)\}")

@@ -227,10 +227,13 @@ def test_the_commands_on_a_table_of_ones_own(shared_data, home, environment):
     (home / "raw/covid_figure1").symlink_to(shared_data / "covid_figure1")
     if not (home / "hub/dinov2_small").exists():
         (home / "hub/dinov2_small").symlink_to(shared_data / "dinov2_small")
+    images = ("00001,0,1", "00008,0,1", "00023,1,1", "00028,1,0", "00040a,0,0", "00099,1,0")
+    experts = "\n".join(["image_id,Pneumonia,COVID-19", *(f"COVID-{row}" for row in images)])
+    (home / "experts.csv").write_text(experts)
     ran = _to_run(ROOT / "docs/own_data.md")
     for command in ran:
         _run(command, home, environment)
-    assert len(ran) == 5 and (home / "studies/own_data/report/index.html").is_file()
+    assert len(ran) == 6 and (home / "studies/own_data/report/index.html").is_file()
 
 
 def test_every_page_with_commands_is_run():

@@ -15,9 +15,10 @@ import pandas as pd
 from input_pipeline import codes, ids, joins, text_table
 from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
-from input_pipeline.declaration import Coded, Declaration, Identifier, TableFile
+from input_pipeline.declaration import Declaration
 from input_pipeline.declared_labels import evidence_of, findings_of
 from input_pipeline.image_places import image_paths
+from input_pipeline.table_sections import Coded, Identifier, TableFile
 from jaxcxr.errors import InputError
 
 Columns = dict[str, tuple[Path, pd.Series]]

@@ -37,11 +37,14 @@ def describe(path: Path, images: Path, sheet: str = "") -> tuple[str, Path]:
     found = find_images(table, raw_dir, images.resolve())
     file = path.resolve().relative_to(raw_dir).as_posix()
     used: list[str] = []
+    image, patient = draft_image(table, found, used), draft_patient(table, found, used)
+    named = "[patient]" in patient
     lines = [
         *_head(path, raw_dir),
+        *([] if named else patient),  # a key without a section stands above all sections
         *_table(file, table, encoding, sheet),
-        *draft_image(table, found, used),
-        *draft_patient(table, found, used),
+        *image,
+        *(patient if named else []),
         *draft_study(table, found, used),
         *draft_view(table, used),
         *draft_age(table, used),

@@ -13,10 +13,10 @@ from input_pipeline.labels import NAMES
 
 # Whole headings, and beginnings of them, as `text_table.heading` compares them.
 HEADINGS = {
-    "patient": ("patient", "subject", "person", "pid", "mrn", "case"),
+    "patient": ("patient", "patno", "patnr", "patid", "subject", "person", "pid", "mrn", "case"),
     "study": ("study", "accession", "exam", "series"),
     "view": ("view", "projection", "position", "orientation"),
-    "age": ("age", "patientage", "alter"),
+    "age": ("age", "patientage", "agey", "ageyears", "ageinyears", "alter"),
     "sex": ("sex", "gender", "patientsex", "patientgender", "geschlecht"),
     "split": ("split", "subset", "partition", "fold", "dataset"),
     "findings": ("finding", "label", "diagnos", "class", "patholog", "disease", "befund"),

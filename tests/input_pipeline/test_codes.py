@@ -54,7 +54,13 @@ def test_ages_of_no_human_are_unknown_and_counted():
     assert found.implausible == 3 and found.note.startswith("3 ages outside 0 to 120")
 
 
-@pytest.mark.parametrize("age", ["old", "45,5", "12Q", "1e2", "5-10", ">89"])
+def test_a_decimal_comma_is_read_and_parted_thousands_are_not():
+    # `45,5` was refused until tables with decimal commas, as German Excel writes them, were read.
+    found = codes.ages(pd.Series(["45,5", "7,25y", "45.5"], dtype="str"), "t.csv", "age")
+    assert found.years.tolist() == [45.5, 7.25, 45.5]
+
+
+@pytest.mark.parametrize("age", ["old", "45,500", "12Q", "1e2", "5-10", ">89"])
 def test_an_age_that_is_none_is_refused(age):
     with pytest.raises(InputError, match=r"row 2, column age: .* where an age in years"):
         codes.ages(pd.Series([age]), "t.csv", "age")

@@ -19,7 +19,6 @@ NO_BLANKS = ("Image", "Pat. No", "Effusion L", "Score", "Notes")
 
 
 ALL = tuple(range(len(HEADER)))
-NOT_SEX = [at for at in ALL if HEADER[at] != "Sex"]
 
 
 def _cells(change, columns=ALL):
@@ -79,8 +78,7 @@ CHANGES = {
     # Where a blank says something, nobody can tell that a cell was emptied.
     "emptied": _cells(lambda cell: "", [HEADER.index(one) for one in NO_BLANKS]),
     "as text": _cells(lambda cell: f"'{cell}" if cell else cell),
-    # `x` is a word for a sex in some languages.
-    "typing error": _cells(lambda cell: cell[:-1] + "x" if cell else cell, NOT_SEX),
+    "typing error": _cells(lambda cell: cell[:-1] + "§" if cell else cell),
     "smart quotes": _cells(lambda cell: cell.replace('"', "\u201c")),
     "dash": _cells(lambda cell: cell.replace("-", "\u2013")),
     "columns shuffled": _shuffled_columns,
