@@ -26,6 +26,8 @@ def room_of(path: Path) -> str:
 
 def main() -> int:
     """Compare `.coverage` with the floor; 1 if a room fell below it."""
+    if not (ROOT / ".coverage").is_file():
+        sys.exit("error: no .coverage here; run the tests with --cov --cov-report= first")
     found = coverage.Coverage(data_file=ROOT / ".coverage", config_file=ROOT / "pyproject.toml")
     found.load()
     lines, missing = Counter[str](), Counter[str]()

@@ -39,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+# These files take longest: no worker shall be left alone with one at the end.
+FIRST = ("test_docs_run.py", "test_layouts.py", "test_run.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(
+        key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST)
+    )
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real radiographs and weights; the test is skipped where it is absent."""

@@ -7,6 +7,7 @@ import sys
 import pytest
 from safetensors.torch import load_file
 
+from convert.__main__ import main
 from convert.checkpoints import CHECKPOINTS, find_checkpoint
 from convert.downloads import locate
 from jaxcxr.errors import InputError
@@ -80,12 +81,18 @@ def test_list_names_every_checkpoint_and_its_licence():
         (("--checkpoint", "resnet"), "'resnet' is not in the table"),
     ],
 )
-def test_mistakes_end_in_a_sentence(tmp_path, checkpoint_file, arguments, message):
+def test_mistakes_end_in_a_sentence(
+    tmp_path, checkpoint_file, arguments, message, monkeypatch, capsys
+):
     out = tmp_path / "w.safetensors"
-    run = _run("import", checkpoint_file("timm"), "--out", out, *arguments)
-    assert run.returncode == 2
-    assert message in run.stderr
-    assert run.stderr.count("\n") == 1
+    words = ("import", checkpoint_file("timm"), "--out", out, *arguments)
+    monkeypatch.setattr(sys, "argv", ["convert", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in said
+    assert said.count("\n") == 1
     assert not out.exists()
 
 
