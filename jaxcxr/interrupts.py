@@ -52,7 +52,8 @@ def told() -> None:
     _state["told"] = True
     if _state["command"]:
         sys.stdout.flush()
-        util._run_finalizers(0)  # semaphores of workers, which would be called leaked
+        # Semaphores of workers would be called leaked.
+        util._run_finalizers(0)  # type: ignore[attr-defined]
         os._exit(STATUS)
 
 

@@ -122,14 +122,15 @@ def test_a_whole_training_checkpoint_is_read(tmp_path):
                 np.testing.assert_array_equal(source.tensors[name].read(), tensor.numpy())
 
 
-def test_nothing_is_imported_over_its_source_or_a_config_beside_it(tmp_path, capsys):
+def test_nothing_is_imported_over_its_source_or_a_config_beside_it(tmp_path, capsys, monkeypatch):
     from convert.__main__ import main
 
     source = tmp_path / "model.safetensors"
     for path in (source, tmp_path / "config.json"):
         path.write_bytes(b"its own")
     for out in (source, tmp_path / "config.safetensors"):
+        monkeypatch.setattr("sys.argv", ["convert", "import", str(source), "--out", str(out)])
         with pytest.raises(SystemExit) as ended:
-            main(["import", str(source), "--out", str(out)])
+            main()
         assert ended.value.code == 2 and "would be written over" in capsys.readouterr().err
     assert source.read_bytes() == b"its own"
