@@ -32,13 +32,13 @@ def main():
     parser.add_argument("--against", type=Path, nargs="+", required=True)
     parser.add_argument("--labels", nargs="+", default=LABELS)
     options = parser.parse_args()
-    sides = [read_folds(paths, options.labels) for paths in (options.runs, options.against)]
-    if not sides[0][["image_id", "fold"]].equals(sides[1][["image_id", "fold"]]):
+    runs, against = (read_folds(one, options.labels) for one in (options.runs, options.against))
+    if not runs[["image_id", "fold"]].equals(against[["image_id", "fold"]]):
         raise SystemExit("the two sides do not test on the same images in the same folds")
-    values, low, high = compare(sides[0], sides[1], options.labels)
+    values, low, high = compare(runs, against, options.labels)
     for place, label in enumerate(options.labels):
-        positives = int((sides[0][f"label:{label}"] == 1).sum())
-        print(f"{label}, {positives} of {len(sides[0])}")
+        positives = int((runs[f"label:{label}"] == 1).sum())
+        print(f"{label}, {positives} of {len(runs)}")
         for row, side in enumerate(("runs", "against", "difference")):
             shown = [
                 f"{kind} {100 * values[row, column, place]:.1f} "
