@@ -117,7 +117,7 @@ def test_memory_is_limited_where_the_system_can():
         "from input_pipeline import workers\n"
         "workers._limit_memory()\n"
         "try:\n"
-        "    np.ones(workers.BYTES_AN_IMAGE // 8 + 1)\n"
+        "    np.ones(workers.BYTES_AN_IMAGE // 8 + 2**20)\n"
         "except MemoryError:\n"
         "    print('refused', end='')\n"
     )

@@ -87,7 +87,7 @@ def test_a_full_disk_is_seen_before_the_work(cohort, raw_dir, tmp_path, monkeypa
     def refuse(todo):
         raise AssertionError("works")
 
-    with pytest.raises(InputError, match=r"48 images need up to 0\.0 GB, and 0\.0 GB are free"):
+    with pytest.raises(InputError, match=r"48 images need up to 0\.000246 GB, and 5e-05 GB"):
         prepare(cohort, raw_dir, tmp_path / "out", size=64, write=refuse)
 
 

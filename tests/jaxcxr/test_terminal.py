@@ -110,7 +110,7 @@ def test_images_given_by_name_may_be_links_and_their_names_any_bytes(tmp_path):
     assert rejects == []
     image_id_of(odd).encode("utf-8")
     shutil.copy(outside / "a.png", folder / "\\xff.png")
-    with pytest.raises(InputError, match="two files would be called"):
+    with pytest.raises(InputError, match="would both be named"):
         find_images([folder])
 
 

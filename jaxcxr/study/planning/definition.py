@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from input_pipeline.labels import DATASETS, NAMES, TRAINED, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError, reading
+from jaxcxr.study.planning.names import check_known, check_name, unique
 
 Overrides = tuple[tuple[str, Any], ...]
 
@@ -91,8 +91,8 @@ class Variant:
         Raises:
           InputError: one sentence that names the field.
         """
-        _check_name("variant", self.name)
-        _known(f"trainable of variant {self.name}", self.trainable, _TRAINABLE)
+        check_name("variant", self.name)
+        check_known(f"trainable of variant {self.name}", self.trainable, _TRAINABLE)
         if not 0 < self.patients <= 1:
             raise InputError(
                 f"study: patients of variant {self.name} is {self.patients}; give a share above 0 "
@@ -204,10 +204,10 @@ class Study:
 
         for declaration in self.declarations:
             read_declaration(Path(declaration))
-        known = _unique("initializations", [one.name for one in self.initializations])
-        pretrained = _unique("pretrainings", [one.name for one in self.pretrainings])
-        _unique("seeds", list(self.seeds))
-        _unique("grids' label sets", [grid.label_set for grid in self.grids])
+        known = unique("initializations", [one.name for one in self.initializations])
+        pretrained = unique("pretrainings", [one.name for one in self.pretrainings])
+        unique("seeds", list(self.seeds))
+        unique("grids' label sets", [grid.label_set for grid in self.grids])
         if not self.seeds or not self.grids:
             raise InputError(f"study {self.name}: give at least one seed and one grid")
         if self.resamples < 1:
@@ -217,18 +217,22 @@ class Study:
                 f"study {self.name}: least_patients is {self.least_patients}; intervals of "
                 "averages over labels with so few patients are too short, give at least 5"
             )
-        for label in _unique("examples", list(self.examples)):
-            _known("label of examples", label, tuple(NAMES.values()))
-        for analysis in _unique("analyses", list(self.analyses)):
-            _known("analysis", analysis, ANALYSES)
+        for label in unique("examples", list(self.examples)):
+            check_known("label of examples", label, tuple(NAMES.values()))
+        for analysis in unique("analyses", list(self.analyses)):
+            check_known("analysis", analysis, ANALYSES)
         for one in self.initializations:
-            _check_name("initialization", one.name)
+            check_name("initialization", one.name)
             if one.pretraining:
-                _known(f"pretraining of initialization {one.name}", one.pretraining, pretrained)
+                check_known(
+                    f"pretraining of initialization {one.name}", one.pretraining, pretrained
+                )
         for before in self.pretrainings:
-            _known(f"dataset of pretraining {before.name}", before.dataset, (*TRAINED, NATURAL))
-            _known(f"labels of pretraining {before.name}", before.labels, ("target", "all"))
-            _known(f"head of pretraining {before.name}", before.head, ("keep", "new"))
+            check_known(
+                f"dataset of pretraining {before.name}", before.dataset, (*TRAINED, NATURAL)
+            )
+            check_known(f"labels of pretraining {before.name}", before.labels, ("target", "all"))
+            check_known(f"head of pretraining {before.name}", before.head, ("keep", "new"))
             if before.dataset == NATURAL and (before.labels, before.head) != ("all", "new"):
                 raise InputError(
                     f"study: pretraining {before.name} is on natural-like pictures, which share no "
@@ -240,15 +244,15 @@ class Study:
                     "the study phantom=Phantom(...), which draws them"
                 )
         for grid in self.grids:
-            for name in _unique("initializations of a grid", list(grid.initializations)):
-                _known("initialization of a grid", name, known)
-            for dataset in _unique("datasets of a grid", list(grid.datasets)):
+            for name in unique("initializations of a grid", list(grid.initializations)):
+                check_known("initialization of a grid", name, known)
+            for dataset in unique("datasets of a grid", list(grid.datasets)):
                 label_set(dataset, grid.label_set)
                 if self.phantom is not None:
-                    _known("dataset with a phantom", dataset, DATASETS)
-            _unique("variants of a grid", [variant.name for variant in grid.variants])
-            for dataset in _unique("variant_datasets of a grid", list(grid.variant_datasets)):
-                _known("variant_datasets of a grid", dataset, grid.datasets)
+                    check_known("dataset with a phantom", dataset, DATASETS)
+            unique("variants of a grid", [variant.name for variant in grid.variants])
+            for dataset in unique("variant_datasets of a grid", list(grid.variant_datasets)):
+                check_known("variant_datasets of a grid", dataset, grid.datasets)
             if grid.cross_dataset and len(grid.datasets) < 2:
                 raise InputError(
                     f"study: cross_dataset of the grid {grid.label_set} needs at least two "
@@ -262,27 +266,6 @@ class Study:
     def pretraining(self, name: str) -> Pretraining:
         """Return the pre-training of that name."""
         return next(one for one in self.pretrainings if one.name == name)
-
-
-def _unique(what: str, names: list[Any]) -> tuple[Any, ...]:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"study: {what} name {twice[0]!r} twice; give each its own name")
-    return tuple(names)
-
-
-def _check_name(what: str, name: str) -> None:
-    # Ids of experiments join names by hyphens, and are names of directories.
-    if not re.fullmatch(r"[A-Za-z0-9_.]*[A-Za-z0-9_]", name):
-        raise InputError(
-            f"study: {what} name {name!r} cannot stand in ids of experiments; use letters, digits "
-            "and _"
-        )
-
-
-def _known(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise InputError(f"study: {what} is {name!r}; choose one of {', '.join(known)}")
 
 
 def read_study(path: Path) -> Study:

@@ -149,8 +149,8 @@ def test_a_share_without_a_spread_or_at_an_end_has_wilsons_interval(value, sd):
     assert logit_ends(value, sd, 8, 0.9) == pytest.approx(theirs, abs=1e-12)
 
 
-def test_two_units_have_one_degree_of_freedom_and_one_none():
-    half = scipy.stats.t.ppf(0.95, 1) * 0.1 / (0.3 * 0.7)
+def test_two_units_have_an_interval_by_the_normal_quantile_and_one_has_none():
+    half = scipy.stats.norm.ppf(0.95) * 0.1 / (0.3 * 0.7)
     ends = expit(logit(0.3) + np.array([-half, half]))
     assert logit_ends(0.3, 0.1, 2, 0.9) == pytest.approx(tuple(ends))
     assert np.isnan(logit_ends(0.3, 0.1, 1)).all() and np.isnan(logit_ends(0.3, np.nan, 9)).all()

@@ -117,12 +117,11 @@ def test_curves_are_chosen_and_walked_along(open_page, address):
     before = page.evaluate(words)
     page.keyboard.press("ArrowLeft")
     assert page.evaluate(words) != before
-    box = page.evaluate(
-        "(() => { const one = document.querySelector('#roc-plot svg'); "
-        "one.scrollIntoView({ behavior: 'instant' }); const box = one.getBoundingClientRect(); "
-        "return [box.left + 0.15 * box.width, box.top + 0.8 * box.height]; })()"
-    )
-    page.mouse.move(*box)
+    drawing = page.locator("#roc-plot svg")
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    # Playwright waits until the drawing stands still: what is above may be laid out late.
+    drawing.hover(position={"x": 0.3 * box["width"], "y": 0.4 * box["height"]})
     sensitivity = float(page.evaluate(words).split()[1])
     assert 0 < sensitivity < 100 and page.complaints == []
 
