@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NoReturn
 
 import jax
@@ -22,8 +22,10 @@ from jaxcxr.errors import EXIT_BAD_INPUT, InputError, first_line, of_system, rep
 from jaxcxr.terminal import say
 
 _STOPPED = "jaxcxr/stopped"
-# Seconds: how long an error may travel. The first process keeps the dictionary, so it leaves last.
+# Seconds: how long an error may travel, and how often to look. The first process keeps the
+# dictionary, so it leaves last.
 _TRAVEL = 3.0
+_LOOK = 0.5
 
 
 @contextmanager
@@ -38,7 +40,10 @@ def ending_together() -> Iterator[None]:
         yield
         return
     client = distributed.global_state.client
-    Thread(target=_leave_with_the_first, args=(client,), daemon=True).start()
+    ended = Event()
+    # Asked now and then, not waited for: Python cannot end while a thread waits within JAX.
+    watcher = Thread(target=_leave_with_the_first, args=(client, ended), daemon=True)
+    watcher.start()
     try:
         yield
     except SystemExit:
@@ -56,6 +61,9 @@ def ending_together() -> Iterator[None]:
         except BaseException:
             traceback.print_exc()
             _leave(1)
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _tell(client: Any, error: BaseException) -> None:
@@ -66,15 +74,13 @@ def _tell(client: Any, error: BaseException) -> None:
         return  # Another was first, or the first process is gone: nothing to add.
 
 
-def _leave_with_the_first(client: Any) -> None:
-    """Wait for the word of a process that stopped, and stop as well."""
-    while True:
+def _leave_with_the_first(client: Any, ended: Event) -> None:
+    """Stop as soon as another process says that it stopped."""
+    while not ended.wait(_LOOK):
         try:
-            index, _, said = client.blocking_key_value_get(_STOPPED, 3_600_000).partition(" ")
-        except jax.errors.JaxRuntimeError as error:
-            if "DEADLINE_EXCEEDED" in str(error):
-                continue
-            return  # The processes are ending.
+            index, _, said = client.key_value_try_get(_STOPPED).partition(" ")
+        except jax.errors.JaxRuntimeError:
+            continue  # Nobody has stopped.
         if int(index) != jax.process_index():
             say(f"error: process {index} stopped: {said}", error=True)
             _leave(EXIT_BAD_INPUT)
