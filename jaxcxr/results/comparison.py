@@ -213,7 +213,7 @@ def _redrawn(sides: Sequence[Sequence[Predictions]], options: Options) -> dict[s
             "q": number(found.q[column]),
             "holm_p": number(found.holm[column]),
             "delong_p": number(found.delong_p[column]) if found.averaged[column] else None,
-            "disagree": bool(found.disagree[column]),
+            "disagree": bool(found.disagree[column] and found.averaged[column]),
             "unusable_redraws": int(found.unusable[column]),
             "fewest_units": int(found.units[column]),
             "test": "delong-t" if found.students[column] else "bootstrap",

@@ -7,7 +7,7 @@ from made_up_predictions import LABELS, table_of, write_parquet
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from jaxcxr.errors import InputError
-from jaxcxr.evaluate import evaluate
+from jaxcxr.evaluate import evaluate, main
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +139,26 @@ def test_models_are_compared_on_the_same_images_and_truth_only(folder, tmp_path)
 def test_bad_options_are_named(option, message, folder, tmp_path):
     with pytest.raises(InputError, match=message):
         evaluate(folder / "ours.parquet", tmp_path / "out", **option)
+
+
+def test_two_tests_that_disagree_on_too_few_images_are_no_news(tmp_path, capsys):
+    # Two positives: no p is told of the label, though the two tests differ by a factor of four.
+    rng, truth = np.random.default_rng(25), np.zeros(60, int)
+    truth[:2] = 1
+    ours, theirs = rng.normal(size=60) + 2 * truth, rng.normal(size=60)
+    tables = [
+        pd.DataFrame(
+            {
+                "image_id": [f"image{row}" for row in range(60)],
+                "patient_id": [f"patient{row}" for row in range(60)],
+                "split": "test",
+                "label:Edema": truth,
+                "logit:Edema": logits,
+            }
+        )
+        for logits in (ours, theirs)
+    ]
+    files = [write_parquet(tmp_path / f"{row}.parquet", one) for row, one in enumerate(tables)]
+    out = ["--out", str(tmp_path / "out"), "--resamples", "200"]
+    main([str(files[0]), "--against", str(files[1]), *out])
+    assert "disagree; look at" not in capsys.readouterr().out
