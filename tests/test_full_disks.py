@@ -47,7 +47,7 @@ def fill(place, free):
     return filler
 
 
-# A checkpoint that TensorStore abandons says "Event loop is closed" for each array, with a traceback
+# A checkpoint that TensorStore abandons says "Event loop is closed" for each array, in a traceback
 # from C++ before the sentence; the same command goes on all the same.
 NOISY = pytest.mark.xfail(reason="a traceback of TensorStore's stands before the sentence")
 TRIED = [pytest.param(one, marks=NOISY) if one == "train" else one for one in COMMANDS]
