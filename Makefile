@@ -13,7 +13,7 @@ PYTEST_FLAGS ?=
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 CONSTRAINTS := $(firstword $(wildcard constraints/python$(VERSION).txt) constraints/python3.11.txt)
 
-.PHONY: demo test test-slow test-targets lint clean
+.PHONY: demo test test-slow test-targets test-long lint clean
 
 demo: $(VENV)/.core
 	@echo "== a small study on synthetic pictures: data, three trainings, tables, page -> demo/"
@@ -21,11 +21,15 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test-$(EXTRAS)
 	@echo "== tests (real data beside the repository is used where present)"
-	$(RUN) -m pytest -m "not slow and not targets" $(SPREAD) $(PYTEST_FLAGS)
+	$(RUN) -m pytest -m "not slow and not targets and not long" $(SPREAD) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.test-$(EXTRAS)
 	@echo "== slow tests"
 	$(RUN) -m pytest -m slow $(SPREAD) $(PYTEST_FLAGS)
+
+test-long: $(VENV)/.test-$(EXTRAS)
+	@echo "== kills and Ctrl-C at any moment of any command; not part of CI"
+	$(RUN) -m pytest -m long $(PYTEST_FLAGS)
 
 # The compilers lie beside the environment: installed into it, JAX would look for their chips.
 test-targets: $(VENV)/.test-$(EXTRAS) $(VENV)/.targets

@@ -64,7 +64,7 @@ def killed(command, world, tmp_path, kills, seed):
     return done
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_two_hundred_times(world, tmp_path):
     each = KILLS // len(COMMANDS)
     with ThreadPoolExecutor(2) as pool:
@@ -75,7 +75,7 @@ def test_killed_two_hundred_times(world, tmp_path):
         assert sum(one.result() for one in tried) == KILLS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_is_one_sentence_at_any_moment(command, world, tmp_path):
     _, seconds = undisturbed(command, world, tmp_path)
