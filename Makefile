@@ -28,7 +28,7 @@ test-slow: $(VENV)/.test-$(EXTRAS)
 	$(RUN) -m pytest -m slow $(SPREAD) $(PYTEST_FLAGS)
 
 test-long: $(VENV)/.test-$(EXTRAS)
-	@echo "== kills and Ctrl-C at any moment of any command; not part of CI"
+	@echo "== full disks, kills and Ctrl-C at any moment of any command; not part of CI"
 	$(RUN) -m pytest -m long $(PYTEST_FLAGS)
 
 # The compilers lie beside the environment: installed into it, JAX would look for their chips.

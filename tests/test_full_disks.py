@@ -53,7 +53,7 @@ NOISY = pytest.mark.xfail(reason="a traceback of TensorStore's stands before the
 TRIED = [pytest.param(one, marks=NOISY) if one == "train" else one for one in COMMANDS]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("command", TRIED)
 def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(command, world, small, tmp_path):
     whole = tmp_path / "whole"
