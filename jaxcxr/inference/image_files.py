@@ -69,19 +69,20 @@ def padded_batches(
         yield names, batch
 
 
-def _rejects(out: Path) -> Path:
+def rejects_of(out: Path) -> Path:
+    """The file beside `out` that names what could not be read."""
     return out.with_name(f"{out.name}.rejects.csv")
 
 
 def report_rejects(out: Path, rejects: list[tuple[str, str]]) -> None:
     """Name what could not be read, with the reasons, in `OUT.rejects.csv` and on the terminal."""
-    _rejects(out).unlink(missing_ok=True)
+    rejects_of(out).unlink(missing_ok=True)
     if not rejects:
         return
     for name, reason in rejects:
         say(f"left out {name}: {reason}", error=True)
     with (
-        atomic_path(_rejects(out)) as temporary,
+        atomic_path(rejects_of(out)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         csv.writer(file).writerows([("image_id", "reason"), *rejects])

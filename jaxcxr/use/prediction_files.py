@@ -9,7 +9,6 @@ CSV, which has no place for it, in `OUT.about.json`.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import pandas as pd
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
+from jaxcxr.inference.image_files import rejects_of, report_rejects
 from jaxcxr.inference.predictions_file import write_predictions
 from jaxcxr.terminal import say
 from jaxcxr.use.card import LabelCard, card_json
@@ -60,10 +60,10 @@ def write_files(
       InputError: no image could be read.
     """
     rejects = [(line["image_id"], line["reason"]) for line in lines if "reason" in line]
-    _report_rejects(out, rejects)
+    report_rejects(out, rejects)
     good = [line for line in lines if "reason" not in line]
     if not good:
-        raise InputError(f"none of {len(rejects)} files can be read; see {_rejects(out)}")
+        raise InputError(f"none of {len(rejects)} files can be read; see {rejects_of(out)}")
     _report(good)
     table = _table(good, card)
     # Of one run, its provenance as in all its predictions; of several, that of each.
@@ -121,18 +121,3 @@ def _report(good: Sequence[Line]) -> None:
     for line in good:
         if line["flags"]:
             say(f"flagged {line['image_id']}: {'; '.join(line['flags'])}", error=True)
-
-
-def _rejects(out: Path) -> Path:
-    return out.with_name(f"{out.name}.rejects.csv")
-
-
-def _report_rejects(out: Path, rejects: list[tuple[str, str]]) -> None:
-    """Name what could not be read, with the reasons, in `OUT.rejects.csv` and on the terminal."""
-    _rejects(out).unlink(missing_ok=True)
-    if not rejects:
-        return
-    for name, reason in rejects:
-        say(f"left out {name}: {reason}", error=True)
-    with atomic_path(_rejects(out)) as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file).writerows([("image_id", "reason"), *rejects])
