@@ -61,7 +61,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.intervals": (f"{STATS}intervals.py", f"{STATS}delong_interval.py"),
     "jaxcxr.stats.levels": (f"{STATS}levels.py",),
     "jaxcxr.stats.likelihood_ratios": (f"{STATS}rates.py",),
-    "jaxcxr.stats.logistic": (f"{STATS}recalibration.py",),
+    "jaxcxr.stats.logistic": (f"{STATS}logistic.py", f"{STATS}recalibration.py"),
     "jaxcxr.stats.multiplicity": (
         f"{STATS}compare.py::test_corrections_equal_statsmodels",
         f"{STATS}compare.py::test_corrections_refuse_what_is_no_p_value",
@@ -71,18 +71,27 @@ TESTS: dict[str, tuple[str, ...]] = {
     "jaxcxr.stats.noise_floor": (f"{STATS}recalibration.py",),
     "jaxcxr.stats.paper": (f"{STATS}paper.py",),
     "jaxcxr.stats.proportions": (f"{STATS}rates.py", f"{STATS}equivalence.py"),
-    "jaxcxr.stats.ranking": (f"{STATS}bootstrap.py",),
+    "jaxcxr.stats.ranking": (f"{STATS}tally.py", f"{STATS}bootstrap.py"),
     "jaxcxr.stats.rates": (f"{STATS}fixed_rates.py",),
     "jaxcxr.stats.recalibration": (f"{STATS}recalibration.py",),
-    "jaxcxr.stats.resample": (f"{STATS}resample.py", f"{STATS}bootstrap.py", f"{STATS}compare.py"),
+    "jaxcxr.stats.resample": (
+        *(f"{STATS}resample.py", f"{STATS}bootstrap.py", f"{STATS}compare.py"),
+        f"{STATS}kernels.py::test_every_metric_has_the_same_bits",
+    ),
     "jaxcxr.stats.subgroups": (f"{STATS}subgroups.py", f"{STATS}calibration.py"),
     "jaxcxr.stats.sums": (f"{STATS}calibration.py",),
     "jaxcxr.stats.sweep": (f"{STATS}bootstrap.py",),
-    "jaxcxr.stats.tally": (f"{STATS}bootstrap.py",),
+    "jaxcxr.stats.tally": (
+        *(f"{STATS}tally.py", f"{STATS}bootstrap.py"),
+        f"{STATS}kernels.py::test_every_metric_has_the_same_bits",
+    ),
     "jaxcxr.stats.trainings": (f"{STATS}trainings.py",),
     "jaxcxr.stats.two_by_two": (f"{STATS}rates.py",),
     "jaxcxr.stats.usable": (f"{STATS}averages.py",),
-    "jaxcxr.stats.walk": (f"{STATS}bootstrap.py",),
+    "jaxcxr.stats.walk": (
+        f"{STATS}bootstrap.py",
+        f"{STATS}kernels.py::test_every_metric_has_the_same_bits",
+    ),
     # Of these two, all of the tests take minutes: here are the fast ones that tell most.
     "jaxcxr.training.step": (
         f"{TRAINING}draws.py",
