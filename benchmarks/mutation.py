@@ -78,6 +78,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         *(f"{STATS}resample.py", f"{STATS}bootstrap.py", f"{STATS}compare.py"),
         f"{STATS}kernels.py::test_every_metric_has_the_same_bits",
     ),
+    "jaxcxr.stats.splines": (f"{STATS}splines.py",),
     "jaxcxr.stats.subgroups": (f"{STATS}subgroups.py", f"{STATS}calibration.py"),
     "jaxcxr.stats.sums": (f"{STATS}calibration.py",),
     "jaxcxr.stats.sweep": (f"{STATS}bootstrap.py",),
