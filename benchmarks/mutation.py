@@ -115,6 +115,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "input_pipeline.loader": (f"{PIPELINE}loader.py",),
     "input_pipeline.splits": (f"{PIPELINE}splits.py",),
     "input_pipeline.prepare": (f"{PIPELINE}prepare.py", f"{PIPELINE}prepare_refusals.py"),
+    "input_pipeline.shards": (f"{PIPELINE}shards.py", f"{PIPELINE}prepare.py"),
     "input_pipeline.labels": (f"{PIPELINE}labels.py",),
     "input_pipeline.subset": (f"{PIPELINE}subset.py",),
     "convert.transforms": ("tests/convert/test_transforms.py",),

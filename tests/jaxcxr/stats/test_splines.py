@@ -15,7 +15,7 @@ VALUES = np.linspace(-2, 5, 71)
 def test_the_columns_span_all_natural_splines_through_their_knots(knots):
     design = spline(VALUES, np.array(knots))
     assert np.linalg.matrix_rank(design) == design.shape[1] == len(knots)
-    inside = (VALUES >= knots[0]) & (VALUES <= knots[-1])
+    inside = np.clip(VALUES, knots[0], knots[-1]) == VALUES
     for heights in np.eye(len(knots)):
         curve = CubicSpline(knots, heights, bc_type="natural")(VALUES[inside])
         fitted = design[inside] @ np.linalg.lstsq(design[inside], curve)[0]
@@ -44,3 +44,14 @@ def test_where_quantiles_coincide_there_are_fewer_knots():
 
 def test_without_knots_it_is_a_line():
     np.testing.assert_array_equal(spline(VALUES, np.empty(0)).T, [np.ones(71), VALUES])
+
+
+def test_splines_are_straight_beyond_the_outer_knots():
+    values = np.linspace(-3, 3, 601)
+    knots = knots_of(values, 4)
+    design = spline(values, knots)
+    assert design.shape == (601, 4)
+    bend = np.diff(design, 2, axis=0)
+    outside = (values[1:-1] < knots[0] - 0.02) | (values[1:-1] > knots[-1] + 0.02)
+    assert np.abs(bend[outside]).max() < 1e-12 and np.abs(bend[:, 2:]).max() > 1e-6
+    assert len(knots_of(np.repeat([0.0, 1.0], 50), 4)) == 0
