@@ -49,7 +49,7 @@ def test_a_folder_that_may_not_be_written_is_refused(cohort, raw_dir, tmp_path, 
 @pytest.mark.parametrize("other", [{"max_rejects": 1.0}, {"workers": 1}])
 def test_settings_at_their_ends_are_taken(cohort, raw_dir, tmp_path, setting, other):
     with pytest.raises(BrokenProcessPool):  # only where the work begins
-        prepare(cohort, raw_dir, tmp_path / "out", **(other | setting), write=_stop)
+        prepare(cohort, raw_dir, tmp_path / "new" / "out", **(other | setting), write=_stop)
 
 
 def _stop(todo):

@@ -18,6 +18,7 @@ from jaxcxr.stats import (
     fit_temperature,
     resample_counts,
     subgroups,
+    sums,
 )
 
 
@@ -110,6 +111,24 @@ def test_fixed_threshold_over_redraws(logits_of_labels):
             assert ours.sensitivity[redraw, label] == pytest.approx(called[y == 1].mean())
             assert ours.specificity[redraw, label] == pytest.approx(1 - called[y == 0].mean())
             assert ours.accuracy[redraw, label] == pytest.approx((called == y)[y >= 0].mean())
+
+
+def test_one_image_of_each_class_has_both_rates_and_a_missing_class_none():
+    ours = at_threshold([[1, 1], [0, 1]], [[2.0, 2], [1, 1]], [1.5, 1.5], resamples=0)
+    np.testing.assert_array_equal(ours.sensitivity, [[1, np.nan]])
+    np.testing.assert_array_equal(ours.specificity, [[1, np.nan]])
+    np.testing.assert_array_equal(ours.accuracy, [[1, np.nan]])
+
+
+@pytest.mark.parametrize(("images", "redraws"), [(60, 256), (2**18, 128), (2**25 + 1, 1)])
+def test_redraws_are_added_up_in_blocks_of_bounded_memory(monkeypatch, images, redraws):
+    """At most 256 of them, and 32 million counts; but one redraw of any number of images."""
+    asked = []
+    monkeypatch.setattr(sums, "resample_blocks", lambda *given: asked.append(given) or [])
+    monkeypatch.setattr(sums, "_matrix", lambda row, _: np.zeros((1, len(row))))
+    monkeypatch.setattr(sums, "_product", lambda *_: np.zeros((1, 1)))
+    sums.sums_over_redraws([np.broadcast_to(False, images)], 9, 4)
+    assert asked == [(4, 9, images, None, redraws)]
 
 
 def test_subgroups_and_their_gaps(logits_of_labels):

@@ -88,6 +88,19 @@ def test_a_band_is_that_of_a_mean_by_patient():
     np.testing.assert_allclose(twice.low, alone.low, equal_nan=True)
 
 
+def test_a_probability_at_the_threshold_is_acted_on():
+    found = decision_curve([1, 0, 1, 0], [0.5, 0.5, 0.75, 0.25], thresholds=[0.25, 0.5, 0.75])
+    np.testing.assert_array_equal(found.called, [4, 3, 1])
+    assert found.net_benefit[1] == pytest.approx(2 / 4 - 1 / 4)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -0.1, 1.1])
+def test_probabilities_reach_0_and_1_and_thresholds_lie_between(threshold):
+    assert decision_curve([1, 0], [1.0, 0.0], thresholds=[0.5]).net_benefit[0] == 0.5
+    with pytest.raises(ValueError, match="thresholds between them"):
+        decision_curve([1, 0], [1.0, 0.0], thresholds=[0.5, threshold])
+
+
 def test_a_band_needs_more_than_one_call():
     found = decision_curve([1, 0, 0, 1, 0], [0.9, 0.2, 0.1, 0.3, 0.2], thresholds=[0.25, 0.5, 0.95])
     assert not np.isnan(found.low[0]) and np.isnan(found.low[1:]).all()

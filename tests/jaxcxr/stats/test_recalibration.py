@@ -15,7 +15,6 @@ from jaxcxr.stats import (
     noise_floor,
     recalibration,
 )
-from jaxcxr.stats.splines import knots_of, spline
 
 
 def distorted(images=3000, intercept=0.6, slope=0.7, seed=0):
@@ -45,6 +44,30 @@ def test_intercept_and_slope_are_statsmodels_by_patient():
     assert half == pytest.approx(tail * average.bse[0], rel=1e-6)
 
 
+def test_the_band_of_a_straight_curve_is_that_of_its_line():
+    truth = np.repeat([1, 0], [15, 60])
+    logits = np.random.default_rng(3).normal(size=75) + truth - 2
+    found = recalibration(truth, expit(logits), level=0.9)
+    assert found.knots == 0
+    design = np.stack([np.ones(75), logits], axis=1)
+    line = sm.GLM(truth, design, sm.families.Binomial()).fit(tol=1e-12, cov_type="HC0")
+    at = np.stack([np.ones(50), logit(found.predicted)], axis=1)
+    middle = at @ line.params
+    errors = np.sqrt(np.diag(at @ line.cov_params() @ at.T) * 75 / 74)
+    half = scipy.stats.t.ppf(0.95, 14) * errors
+    np.testing.assert_allclose(found.observed, expit(middle), rtol=1e-6)
+    np.testing.assert_allclose(found.low, expit(middle - half), rtol=1e-6)
+    np.testing.assert_allclose(found.high, expit(middle + half), rtol=1e-6)
+
+
+def test_two_images_of_a_class_have_an_interval_and_one_has_none():
+    logits = np.array([0.3, -0.2, 0.5, -1.0, -0.4, 0.1, -0.8, 0.9])
+    for positives, width in ((2, True), (1, False)):
+        found = recalibration(np.arange(8) < positives, expit(logits))
+        for one in (found.intercept, found.slope):
+            assert np.isfinite(one.value) and np.isfinite([one.low, one.high]).all() == width
+
+
 def test_the_curve_finds_the_truth_and_the_distances_from_it():
     truth, logits = distorted(40_000)
     predicted = expit(logits)
@@ -66,17 +89,6 @@ def test_few_positives_have_few_knots():
         truth = np.repeat([1, 0], [positives, 300])
         logits = rng.normal(size=len(truth)) + truth - 2
         assert recalibration(truth, expit(logits)).knots == knots
-
-
-def test_splines_are_straight_beyond_the_outer_knots():
-    values = np.linspace(-3, 3, 601)
-    knots = knots_of(values, 4)
-    design = spline(values, knots)
-    assert design.shape == (601, 4)
-    bend = np.diff(design, 2, axis=0)
-    outside = (values[1:-1] < knots[0] - 0.02) | (values[1:-1] > knots[-1] + 0.02)
-    assert np.abs(bend[outside]).max() < 1e-12 and np.abs(bend[:, 2:]).max() > 1e-6
-    assert len(knots_of(np.repeat([0.0, 1.0], 50), 4)) == 0
 
 
 @pytest.mark.parametrize("probability", [np.repeat([1.0, 0.0], 6), np.full(12, 0.3)])
@@ -132,6 +144,20 @@ def test_the_debiased_value_is_the_one_by_normal_draws():
     found = noise_floor(truth, predicted, np.arange(600))
     assert found.debiased == pytest.approx(np.abs(gap) @ share - bias, abs=2e-4)
     assert found.debiased < found.ece
+
+
+@pytest.mark.parametrize("patients", [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 2, 2]])
+def test_the_chance_that_is_taken_off_is_the_mean_of_a_folded_normal(patients):
+    truth = np.array([1, 0, 1, 1, 0, 0])
+    predicted = np.array([0.35, 0.3, 0.2, 0.25, 0.4, 0.32])
+    gaps = truth - predicted
+    sums = np.bincount(patients, gaps - gaps.mean())
+    error = np.sqrt(len(sums)) * sums.std(ddof=1) / 6  # of the gaps' sum over patients, an image
+    gap = abs(gaps.mean())
+    by_chance = scipy.stats.foldnorm(gap / error, scale=error).mean() - gap
+    found = noise_floor(truth, predicted, patients, bins=1)
+    assert found.ece == pytest.approx(gap)
+    assert found.debiased == pytest.approx(max(gap - by_chance, 0.0)) and found.debiased > 0.05
 
 
 def test_debiasing_removes_most_of_what_chance_adds():

@@ -81,6 +81,15 @@ def test_blocks_are_bounded_in_memory_and_not_smaller_than_they_may_be(monkeypat
     assert next(leave_one_out_blocks(2000)).shape == (2000, 1)
 
 
+def test_a_later_block_may_be_filled_in_several_parts():
+    blocks = list(resample_blocks(3, 200, 5, block=70))
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1).T, resample_counts(3, 200, 5))
+
+
+def test_a_bootstrap_of_usual_size_is_one_block():
+    assert next(resample_blocks(0, 200, 500)).shape == (500, 200)  # a quarter of a GB holds them
+
+
 def test_a_single_image_can_be_drawn_and_none_cannot():
     np.testing.assert_array_equal(resample_counts(0, 3, 1), [[1]] * 3)
     with pytest.raises(ValueError, match="no images to draw from"):

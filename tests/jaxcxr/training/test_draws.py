@@ -112,6 +112,14 @@ def test_a_label_of_one_side_needs_the_other_only_where_images_are_flipped(model
         make(flip=True)
 
 
+def test_the_parts_of_a_step_have_their_names_in_a_profile(model):
+    optimizer = make_optimizer(_config(), SPEC.depth, 1)
+    state = init_state(_config(), flatten(split(model)[1]), optimizer)
+    step = jax.jit(make_train_step(_config(), model, optimizer, LABELS, POS_WEIGHT, PIXELS))
+    names = step.lower(state, _batch()).as_text(debug_info=True)
+    assert "/augmentation/" in names and "/optimizer/" in names
+
+
 def test_every_image_step_and_seed_draws_anew(model):
     """The same picture in every place of every step: as many outcomes as there are draws."""
     picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype("uint8")

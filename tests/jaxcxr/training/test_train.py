@@ -7,6 +7,7 @@ import json
 import os
 import signal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -41,13 +42,18 @@ def _records(directory, field):
 @pytest.fixture
 def watched(monkeypatch):
     """Collect the steps that are saved, and the rows of the batches that are learnt from."""
-    seen = {"saved": [], "rows": []}
+    seen = {"saved": [], "rows": [], "first": None}
     save, dataset = train_module.checkpoint.save, train_module.train_dataset
+    restore = train_module.checkpoint.restore_newest
 
     def saving(manager, step, state, progress):
         assert int(state["step"]) == step
         seen["saved"].append(step)
         save(manager, step, state, progress)
+
+    def restoring(manager, state, report):
+        seen["first"] = state
+        return restore(manager, state, report=report)
 
     class Batches:
         """A dataset's iterator, listened to."""
@@ -65,6 +71,7 @@ def watched(monkeypatch):
             return batch
 
     monkeypatch.setattr(train_module.checkpoint, "save", saving)
+    monkeypatch.setattr(train_module.checkpoint, "restore_newest", restoring)
     monkeypatch.setattr(
         train_module, "train_dataset", lambda *a, **k: Batches(iter(dataset(*a, **k)))
     )
@@ -85,6 +92,8 @@ def test_epochs_windows_and_checkpoints_end_where_they_say(
     monkeypatch.setattr(train_module, "peak_flops", lambda kind, dtype: 1e9)
     train(_config(tiny_data, seed=0), tmp_path)  # log_every 3, checkpoint_every 4
     assert watched["saved"] == [4, 7, 8, 12, 14, 16, 20, 21]
+    # A step takes the memory of the state before it: a device holds one of them, not two.
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(watched["first"]))
     assert _records(tmp_path, "epoch") == {7: 1, 14: 2, 21: 3}
     assert list(_records(tmp_path, "validation_auc")) == [7, 14, 21]
     # Each record is the mean of the losses since the one before, across the end of an epoch too.
@@ -215,8 +224,14 @@ def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
     said, floor = run(1)
     assert "initial features of 160 " in said
     assert _records(tmp_path, "epoch") == {0: 0, 7: 1}
+    assert (tmp_path / "start.json").is_file()  # what this run belongs to, from its start on
+    weights = tmp_path / "model.safetensors"
+    kept = weights.read_bytes()
+    weights.unlink()
     again, same = run(1)
     assert "initial features of" not in again and same == floor
+    assert "it is written again from the checkpoint of step 7" in " ".join(again.split())
+    assert weights.read_bytes() == kept
     run(2)
     assert _records(tmp_path, "epoch") == {0: 0, 7: 1, 14: 2}
 
