@@ -14,6 +14,8 @@ DATASETS = (
     "vindr_pcxr",  # of the follow-up study, arXiv 2510.07191
 )
 
+WITHOUT_PATIENTS = ("vindr_cxr", "vindr_pcxr")  # each image is split for itself
+
 PAPER_DATASETS = {
     "vindr_cxr": "VinDr-CXR",
     "chestxray14": "ChestX-ray14",
