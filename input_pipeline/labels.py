@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from jaxcxr.errors import InputError
 
-DATASETS = (
-    *("vindr_cxr", "chestxray14", "chexpert", "mimic_cxr", "uka_cxr", "padchest"),
-    "vindr_pcxr",  # of the follow-up study, arXiv 2510.07191
-)
-
+STUDIED = (
+    "vindr_cxr",
+    "chestxray14",
+    "chexpert",
+    "mimic_cxr",
+    "uka_cxr",
+    "padchest",
+)  # the paper's
+DATASETS = (*STUDIED, "vindr_pcxr")  # and its follow-up's, arXiv 2510.07191
 WITHOUT_PATIENTS = ("vindr_cxr", "vindr_pcxr")  # each image is split for itself
 
 PAPER_DATASETS = {

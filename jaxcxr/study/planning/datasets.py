@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.labels import DATASETS, WITHOUT_PATIENTS, TRAINED, label_set
+from input_pipeline.labels import DATASETS, TRAINED, WITHOUT_PATIENTS, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.study.planning.belonging import made_misfit
 from jaxcxr.study.planning.definition import Phantom, Study

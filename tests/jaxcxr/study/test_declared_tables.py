@@ -1,4 +1,4 @@
-"""Two hospitals' declared tables on the whole road: prepared, trained on, tested across, compared."""
+"""Declared tables on the whole road: prepared, trained on, tested across each other, compared."""
 
 import csv
 import json
@@ -21,8 +21,11 @@ def get_study():
         name="tables",
         question="?",
         declarations=DECLARATIONS,
-        grids=(Grid("paper", ("hospital_a", "hospital_b"), ("tiny",), cross_dataset=True),),
-        initializations=(Initialization("tiny", "Tiny", CONFIG),),
+        grids=(Grid("paper", ("hospital_a", "hospital_b"), ("tiny", "other"), cross_dataset=True),),
+        initializations=(
+            Initialization("tiny", "Tiny", CONFIG),
+            Initialization("other", "Tiny too", CONFIG, overrides=(("learning_rate", 1e-3),)),
+        ),
         least_patients=5,
         resamples=50,
         overrides=(("epochs", 2),),
