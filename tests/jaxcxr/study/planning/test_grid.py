@@ -155,7 +155,7 @@ def test_shards_share_the_experiments(plan):
     ("changes", "message"),
     [
         ({"grids": (Grid("paper", ("nih",), ("dinov2", "mimic")),)}, "unknown dataset 'nih'"),
-        ({"grids": (Grid("paper", ("padchest",), ("dinov2",)),)}, "there is nothing to compare"),
+        ({"grids": (Grid("paper", ("padchest",), ("dinov2",)),)}, "has 1 initializations, and a grid compares two"),
         ({"grids": (Grid("papers", ("padchest",), ("dinov2", "mimic")),)}, "unknown label set"),
         ({"grids": (Grid("paper", ("padchest",), ("dinov2", "dino")),)}, "'dino'; choose one of"),
         ({"grids": ()}, "at least one seed and one grid"),
