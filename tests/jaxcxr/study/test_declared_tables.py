@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from input_pipeline import __main__ as input_pipeline
+from jaxcxr.evaluate import evaluate
+
 ROOT = Path(__file__).parents[3]
 STUDY = """
 from jaxcxr.study import Grid, Initialization, Study
@@ -28,7 +31,7 @@ def get_study():
         ),
         least_patients=5,
         resamples=50,
-        overrides=(("epochs", 2),),
+        overrides=(("epochs", 1),),
     )
 """
 DECLARATION = """
@@ -107,8 +110,9 @@ def test_a_study_of_declared_tables_tests_across_them(tmp_path):
     _hospital(tmp_path / "hospital_a", "hospital_a", 0, ONLY_A)
     _hospital(tmp_path / "hospital_b", "hospital_b", 1)
     for name in ("hospital_a", "hospital_b"):
-        prepare = ["input_pipeline", "prepare", "table", "--raw-dir", name, "--image-size", "28"]
-        _run([*prepare, "--out-dir", f"data/{name}", "--workers", "1"], tmp_path)
+        raw, prepared = str(tmp_path / name), str(tmp_path / "data" / name)
+        where = ["--raw-dir", raw, "--out-dir", prepared, "--workers", "1"]
+        input_pipeline.main(["prepare", "table", "--image-size", "28", *where])
     declarations = tuple(f"hospital_{one}/table.toml" for one in "ab")
     text = STUDY.replace("DECLARATIONS", repr(declarations))
     config = str(ROOT / "tests" / "jaxcxr" / "tiny.py")
@@ -128,10 +132,6 @@ def test_a_study_of_declared_tables_tests_across_them(tmp_path):
         with (tmp_path / other / "table.csv").open(newline="") as file:
             truth = {row["image"]: int(row["covid"] == "yes") for row in csv.DictReader(file)}
         assert [truth[image] for image in table["image_id"]] == table["label:COVID-19"].tolist()
-    # And by hand, in a process that knows no declaration.
-    elsewhere = ["--data", "data/hospital_b", "--out", "b.parquet"]
-    run = "out/runs/hospital_a-paper-tiny-s0"
-    _run(["jaxcxr.predict", "--run", run, *elsewhere], tmp_path)
-    _run(["jaxcxr.evaluate", "b.parquet", "--out", "b", "--resamples", "50"], tmp_path)
-    statistics = json.loads((tmp_path / "b" / "statistics.json").read_text())
-    assert [row["label"] for row in statistics["labels"]] == ["Pneumonia", "COVID-19"]
+        evaluate(found, tmp_path / own, resamples=50, plots=False, print_tables=False)
+        statistics = json.loads((tmp_path / own / "statistics.json").read_text())
+        assert [row["label"] for row in statistics["labels"]] == ["Pneumonia", "COVID-19"]
