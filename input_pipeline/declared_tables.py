@@ -53,7 +53,7 @@ def columns_of(raw_dir: Path, declared: LabelTable) -> Tables:
         match = joins.join(
             joins.Side(columns[key][1], f"{columns[key][0]} column {one.key}"),
             joins.Side(theirs[their_key], f"{path} column {one.their_key or one.key}"),
-            f"{Path(where).name} and {Path(path).name}",
+            " and ".join(Path(file).name for file in (declared.table.files[0], one.files[0])),
         )
         joined.append(match)
         for name, added in theirs.items():
@@ -136,6 +136,8 @@ def _apart(where: str, table: pd.DataFrame, lists: list[str]) -> pd.DataFrame:
             f"length ({int(uneven.sum()):,} such rows)"
         )
     some = lengths.iloc[:, 0].gt(0)  # a row of no image names none
+    if not some.any():
+        raise InputError(f"{where}: its lists {', '.join(lists)} are empty throughout")
     table = table.assign(**found)[some].explode(list(found), ignore_index=True)
     return table.astype("str")
 

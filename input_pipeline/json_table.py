@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from input_pipeline import ids
+
 KEY = "key"
 LONGEST_LIST = 100_000  # characters of a cell that is taken apart as a list
 
@@ -74,6 +76,8 @@ def _line(number: int, line: str) -> Any:
         return _parsed(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"line {number} is no JSON: {error}") from None
+    except RecursionError:
+        raise ValueError(f"the object of line {number} lies too deep in itself") from None
 
 
 def _text(value: Any) -> str:
@@ -91,8 +95,10 @@ def _text(value: Any) -> str:
 def entries(cell: str) -> list[str] | None:
     """The entries of a cell that is a list, `['a', None]` or `["a", null]`; None if it is none.
 
-    It is read as a literal, which is never run as a program.
+    A blank has none. It is read as a literal, which is never run as a program.
     """
+    if ids.word(cell) in ids.MISSING:
+        return []
     if len(cell) > LONGEST_LIST:
         return None
     found: Any = None

@@ -98,7 +98,7 @@ def _rows(
     if declared.study:
         found = _identifiers(declared.study, column, images, whole=False)
         studies = found.where(found.ne(""), images)
-    view, steps, assumed = _view(declared, column, nothing)
+    view, steps, assumed = _view(declared, column, images)
     age_where, age = _coded(declared.age, column, nothing)
     sex_where, sex = _coded(declared.sex, column, nothing)
     ages = codes.ages(age, age_where, "age")
@@ -153,14 +153,15 @@ def _identifiers(
     return named.where(~blank, "")
 
 
-def _view(
-    declared: Declaration, column: Column, nothing: pd.Series
-) -> tuple[pd.Series, Steps, str]:
+def _view(declared: Declaration, column: Column, images: pd.Series) -> tuple[pd.Series, Steps, str]:
     """The views, the step that keeps the frontal ones, and how many of those are assumed to be."""
     rule = declared.view
     if rule.all is not None:
-        view = nothing + rule.all
-        told = f"that all {len(view):,} images are frontal is told by the declaration, no column"
+        view = pd.Series(rule.all, index=images.index, dtype="str")
+        told = (
+            f"that all {images.nunique():,} images are frontal is told by the declaration, not by "
+            "a column"
+        )
         return view, [("frontal (by the declaration, all are)", view.eq(view))], told
     where, cells = column(rule.column)
     known = {ids.key(word): True for word in (*rule.frontal, *rule.assumed)}
@@ -173,7 +174,8 @@ def _view(
     words = ", ".join(rule.frontal)
     if not rule.assumed:
         return view, [(f"frontal ({words})", frontal.astype(bool))], ""
-    taken = int(ids.keys(cells).isin({ids.key(word) for word in rule.assumed}).sum())
+    silent = ids.keys(cells).isin({ids.key(word) for word in rule.assumed})
+    taken = images[silent].nunique()
     assumed = ", ".join(word or "blank" for word in rule.assumed)
     step = f"frontal ({words}; and, by assumption, {taken:,} {assumed})"
     note = f"{taken:,} images whose {rule.column} is {assumed} are assumed to be frontal"

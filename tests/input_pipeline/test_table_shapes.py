@@ -76,8 +76,7 @@ def test_an_image_in_several_rows_is_positive_if_any_is(tmp_path):
         assert found[f"i{n:03}"] == [1, 0, -1, second][n % 4]
     notes = " ".join(cohort.settings["notes"])
     assert "50 rows stand for 40 images" in notes
-    # What is assumed is counted by rows as the table has them.
-    assert "by assumption, 30 blank, ?" in cohort.funnel[1]["step"]
+    assert "by assumption, 20 blank, ?" in cohort.funnel[1]["step"]
     assert [step["images"] for step in cohort.funnel] == [40, 40]
 
 
@@ -122,6 +121,15 @@ def test_lists_are_a_row_an_entry(tmp_path):
         assert records.loc[image, "patient_id"] == f"p{n}"
         assert records.loc[image, "image_path"] == image
     assert cohort.funnel[0]["images"] == sum(n % 3 for n in range(20))
+
+
+def test_lists_that_are_blank_name_no_image_and_all_cannot_be(tmp_path):
+    rows = _studies()
+    rows[2] |= {"image": "", "view": ""}
+    cohort = _load(tmp_path, LISTS, rows)
+    assert cohort.funnel[0]["images"] == sum(n % 3 for n in range(20)) - 2
+    with pytest.raises(InputError, match="are empty throughout"):
+        _load(tmp_path, LISTS, [row | {"image": "[]", "view": "[]"} for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -218,6 +226,7 @@ def test_every_form_of_json_is_one_table(tmp_path, suffix):
         ('[{"a": 1, "A": 2}]', "two columns have the same name"),
         ('{"x": {"key": 1}}', "has a member 'key'"),
         ("[" * 100_000, "too deep"),
+        ('{"a": 1}\n' + "[" * 100_000, "line 2 lies too deep"),
     ],
 )
 def test_json_that_is_no_table_is_refused(tmp_path, text, said):
