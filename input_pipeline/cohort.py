@@ -23,7 +23,7 @@ from jaxcxr.files import sha256
 
 TABLE = "table"  # the dataset that a declaration describes
 # What the study did: the publisher's lists for these, 80/20 by patient for the others.
-STUDY_SPLIT = {"vindr_cxr": "official", "chestxray14": "official", "uka_cxr": "official"}
+STUDY_SPLIT = dict.fromkeys(("vindr_cxr", "chestxray14", "uka_cxr", "vindr_pcxr"), "official")
 
 
 @dataclass(frozen=True)

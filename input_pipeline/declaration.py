@@ -6,9 +6,10 @@ could be read in two ways has to be said in it, and a word that it does not name
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -29,33 +30,32 @@ from input_pipeline.table_sections import (
 from jaxcxr.errors import InputError
 
 DECLARATION = "table.toml"
+_BRANCH = re.compile(r"Identifier|literal\[False\]|constrained-str|list\[.*\]")
+Kind = TypeVar("Kind", bound="LabelTable")
 
 
-class Declaration(Part):
-    """All of `table.toml`."""
+class LabelTable(Part):
+    """A table of labels alone, of images or of studies: what other labels of a run need."""
 
     confirmed: Literal[True]
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: Text
+    name: str = Field(default="labels", pattern=r"^[a-z][a-z0-9_]*$")
+    title: Text = "Labels"
     table: TableFile
     join: list[Join] = Field(default_factory=list)
-    image: Image
-    patient: Identifier | Literal[False]
+    image: Image | None = None
+    patient: Identifier | Literal[False] = False
     study: Identifier | None = None
-    view: View
-    age: Coded | None = None
-    sex: Coded | None = None
-    split: Coded | None = None
-    exclude: list[Exclude] = Field(default_factory=list)
     label: list[ColumnLabel] = Field(default_factory=list)
     terms: list[TermColumn] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _labels_once(self) -> Declaration:
+    def _labels_once(self) -> LabelTable:
         names = [label.label for label in self.labels]
         if not names:
             raise ValueError("no label is declared; add [[label]] or [[terms]]")
         refuse_twice([], names)
+        if self.image is None and self.study is None:
+            raise ValueError("neither [image] nor [study] says whose the labels are")
         return self
 
     @property
@@ -64,12 +64,41 @@ class Declaration(Part):
         return [*self.label, *(label for column in self.terms for label in column.label)]
 
 
+class Declaration(LabelTable):
+    """All of `table.toml`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: Text
+    image: Image
+    patient: Identifier | Literal[False]
+    view: View
+    age: Coded | None = None
+    sex: Coded | None = None
+    split: Coded | None = None
+    exclude: list[Exclude] = Field(default_factory=list)
+
+
 def read_declaration(path: Path) -> Declaration:
     """Read and check a declaration, and make its dataset and labels known to `labels`.
 
     Raises:
       InputError: it cannot be read, is not confirmed, or says something that cannot be.
     """
+    declared = _checked(Declaration, path, _content(path))
+    declare(declared.name, declared.title, {label.id: label.label for label in declared.labels})
+    return declared
+
+
+def read_label_table(path: Path) -> LabelTable:
+    """Read a declaration of which nothing but the labels is wanted; errors as `read_declaration`.
+
+    One without `[view]` is of labels alone, and need not name images.
+    """
+    content = _content(path)
+    return read_declaration(path) if "view" in content else _checked(LabelTable, path, content)
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -82,19 +111,21 @@ def read_declaration(path: Path) -> Declaration:
         raise InputError(
             f"{path}: a draft; answer its questions, check every line, and set confirmed = true"
         )
+    return content
+
+
+def _checked(kind: type[Kind], path: Path, content: dict[str, Any]) -> Kind:
     try:
-        declared = Declaration.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
-    declare(declared.name, declared.title, {label.id: label.label for label in declared.labels})
-    return declared
 
 
 def _sentence(error: ValidationError) -> str:
     """The first of what is wrong: where, and what."""
     first = error.errors()[0]
     # A union's branch is no key that anyone wrote.
-    keys = [str(key) for key in first["loc"] if key not in ("Identifier", "literal[False]")]
+    keys = [str(key) for key in first["loc"] if not _BRANCH.fullmatch(str(key))]
     where = ".".join(str(int(key) + 1) if key.isdigit() else key for key in keys)
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from input_pipeline import ids
 from input_pipeline.datasets import tables
-from input_pipeline.declaration import Declaration
+from input_pipeline.declaration import LabelTable
 from input_pipeline.label_rule import UNKNOWN
 from input_pipeline.label_sections import ColumnLabel, TermColumn
 from jaxcxr.errors import InputError
@@ -20,7 +21,7 @@ LONGEST_LIST = 10_000  # characters of a cell that is taken apart as a list
 
 
 def findings_of(
-    declared: Declaration, column: Callable[[str], tuple[str, pd.Series]]
+    declared: LabelTable, column: Callable[[str], tuple[str, pd.Series]]
 ) -> pd.DataFrame:
     """One int8 column a finding id: 1, 0, or -1 for unknown.
 
@@ -41,8 +42,18 @@ def findings_of(
     return pd.DataFrame(found)
 
 
+def any_row(findings: pd.DataFrame, images: pd.Series) -> pd.DataFrame:
+    """The labels of images that stand in several rows, in each of those rows.
+
+    Positive if any row is; else unknown if any row is; else negative.
+    """
+    positive = findings.eq(1).groupby(images).transform("any")
+    unknown = findings.eq(UNKNOWN).groupby(images).transform("any")
+    return findings.mask(unknown, UNKNOWN).mask(positive, 1).astype(np.int8)
+
+
 def evidence_of(
-    declared: Declaration, column: Callable[[str], tuple[str, pd.Series]], finding: str
+    declared: LabelTable, column: Callable[[str], tuple[str, pd.Series]], finding: str
 ) -> pd.Series:
     """The cells that a label rests on."""
     names = {label.id: label.column for label in declared.label}
@@ -54,7 +65,13 @@ def _of_column(label: ColumnLabel, where: str, cells: pd.Series) -> pd.Series:
     values = {ids.key(word): 1 for word in label.positive}
     values |= {ids.key(word): 0 for word in label.negative}
     values |= {ids.key(word): UNKNOWN for word in label.unknown}
-    found = ids.each(cells, lambda cell: values.get(ids.key(cell)))
+    pattern = re.compile(label.positive_pattern) if label.positive_pattern else None
+
+    def value(cell: str) -> int | None:
+        known = values.get(ids.key(cell))
+        return 1 if known is None and pattern and pattern.fullmatch(cell) else known
+
+    found = ids.each(cells, value)
     _refuse_unnamed(
         where, label.column, cells, found, f"positive, negative or unknown of {label.label}"
     )

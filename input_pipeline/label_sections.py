@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from input_pipeline import ids
 from input_pipeline.labels import NAMES
 from input_pipeline.sides import check_side
-from input_pipeline.table_sections import Cell, Part, Text, refuse_twice
+from input_pipeline.table_sections import Cell, Part, Pattern, Text, refuse_twice
 
 
 class LabelName(Part):
@@ -58,15 +58,22 @@ class LabelName(Part):
 
 
 class ColumnLabel(LabelName):
-    """A label with a column of its own; cells that are in none of the three lists are refused."""
+    """A label with a column of its own; cells that none of the lists names are refused.
+
+    With `positive_pattern`, a regular expression, cells that match it whole are positive too, where
+    too many differ to be listed: an outline that was drawn, a score above nothing.
+    """
 
     column: Text
-    positive: list[Cell] = Field(min_length=1)
+    positive: list[Cell] = Field(default_factory=list)
+    positive_pattern: Pattern = ""
     negative: list[Cell] = Field(min_length=1)
     unknown: list[Cell] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _apart(self) -> ColumnLabel:
+        if not (self.positive or self.positive_pattern):
+            raise ValueError("positive names no word; no image would be positive")
         refuse_twice(self.positive, self.negative, self.unknown)
         return self
 

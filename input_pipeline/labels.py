@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from jaxcxr.errors import InputError
 
-DATASETS = ("vindr_cxr", "chestxray14", "chexpert", "mimic_cxr", "uka_cxr", "padchest")
+STUDIED = (
+    "vindr_cxr",
+    "chestxray14",
+    "chexpert",
+    "mimic_cxr",
+    "uka_cxr",
+    "padchest",
+)  # the paper's
+DATASETS = (*STUDIED, "vindr_pcxr")  # and its follow-up's, arXiv 2510.07191
+WITHOUT_PATIENTS = ("vindr_cxr", "vindr_pcxr")  # each image is split for itself
 
 PAPER_DATASETS = {
     "vindr_cxr": "VinDr-CXR",
@@ -18,6 +27,7 @@ PAPER_DATASETS = {
     "mimic_cxr": "MIMIC-CXR",
     "uka_cxr": "UKA-CXR",
     "padchest": "PadChest",
+    "vindr_pcxr": "VinDr-PCXR",
 }
 
 NAMES = {
@@ -75,6 +85,18 @@ NAMES = {
     # In the release of UKA-CXR and in neither table.
     "pneumothorax_right": "Pneumothorax right",
     "pneumothorax_left": "Pneumothorax left",
+    # Children's, in VinDr-PCXR alone.
+    "bronchitis_bronchiolitis": "Bronchitis/Bronchiolitis",
+    "bronchitis": "Bronchitis",
+    "bronchiolitis": "Bronchiolitis",
+    "bronchopneumonia": "Bronchopneumonia",
+    "pleuropneumonia": "Pleuropneumonia",
+    "mediastinal_tumor": "Mediastinal tumor",
+    "congenital_emphysema": "Congenital emphysema",
+    "cpam": "CPAM",
+    "hyaline_membrane_disease": "Hyaline membrane disease",
+    "diaphragmatic_hernia": "Diaphragmatic hernia",
+    "situs_inversus": "Situs inversus",
 }
 
 # Table 2 spells two findings otherwise than Table 3 (or than English) does.
@@ -139,6 +161,8 @@ TRAINED = {
         "nodule_mass",
         "infiltrates",
     ),
+    # The follow-up study's.
+    "vindr_pcxr": ("no_finding", "pneumonia", "bronchitis_bronchiolitis"),
 }
 
 # What a model trained on MIMIC-CXR and one trained on each dataset share (Table 5). UKA-CXR's

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from input_pipeline import ids
 from input_pipeline.text_table import Form
@@ -16,6 +23,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+FILE = "table.file"  # the column that tells of which file a row is
 Cell = Annotated[str, BeforeValidator(_as_text)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -27,12 +35,25 @@ class Part(BaseModel):
 
 
 class TableFile(Part):
-    """A table's file, relative to the folder of the data, and its form (`text_table.Form`)."""
+    """A table's file, relative to the folder of the data, and its form (`text_table.Form`).
 
-    file: Text
+    Attributes:
+      file: one, or several with the same columns, whose rows follow one another; which file a row
+        is from stands in the column `FILE`.
+      lists: columns whose cells are lists, as long as one another in a row: such a row stands for
+        as many rows as its lists have entries.
+    """
+
+    file: Text | Annotated[list[Text], Field(min_length=1)]
+    lists: list[Text] = Field(default_factory=list)
     separator: str = Field(default="", max_length=1)
     encoding: str = ""
     sheet: str = ""
+
+    @property
+    def files(self) -> list[str]:
+        """All its files."""
+        return [self.file] if isinstance(self.file, str) else self.file
 
     @property
     def form(self) -> Form:
@@ -41,38 +62,48 @@ class TableFile(Part):
 
 
 class Join(TableFile):
-    """Another table whose columns are put beside the rows; `key` is a column of both."""
+    """Another table whose columns are put beside the rows.
+
+    Attributes:
+      key: a column of both; or of what is there already, if `their_key` names another table's.
+      their_key: the other table's column, if it has another name there.
+    """
 
     key: Text
+    their_key: str = ""
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class Identifier(Part):
     """A column of identifiers; with `pattern`, its first group (or all of it) is the identifier."""
 
     column: Text
-    pattern: str = ""
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        return pattern
+    pattern: Pattern = ""
 
 
-class Image(Part):
+class Image(Identifier):
     """The image of a row.
 
     Attributes:
-      column: names the image; each once.
-      path: where it lies below a folder, with headings in braces; the column itself if empty.
+      column, pattern: name the image; each once.
+      several_rows: an image may stand in several rows, one for each box or reader; all that is not
+        a label is then the same in them, and a label is positive if it is in any.
+      path: where it lies below a folder, with headings in braces; the image's name if empty.
       folders: below the folder of the data, in which images lie; `*` stands for any name.
       suffixes: which the path may be without.
     """
 
-    column: Text
+    several_rows: bool = False
     path: str = ""
     folders: list[Text] = Field(default=["."], min_length=1)
     suffixes: list[str] = Field(default=[""], min_length=1)
@@ -86,11 +117,17 @@ class Coded(Part):
 
 
 class View(Part):
-    """The views: either a column and its words for frontal and other views, or one for all."""
+    """The views: either a column and its words for frontal and other views, or one for all.
+
+    Attributes:
+      assumed: words that do not tell the view, as a blank, of images that are taken for frontal
+        all the same; the funnel counts them.
+    """
 
     column: str = ""
     frontal: list[Cell] = Field(default_factory=list)
     other: list[Cell] = Field(default_factory=list)
+    assumed: list[Cell] = Field(default_factory=list)
     values: dict[str, Cell] = {}
     all: str | None = None
 
@@ -98,9 +135,14 @@ class View(Part):
     def _one_of_two(self) -> View:
         if bool(self.column) == (self.all is not None):
             raise ValueError('give a column with its words in frontal and other, or all = "PA"')
-        if self.column and not self.frontal:
+        if self.column and not (self.frontal or self.assumed):
             raise ValueError("frontal names no word; nothing would be left")
-        refuse_twice(self.frontal, self.other)
+        if any(ids.word(word) in ids.MISSING for word in self.frontal):
+            raise ValueError(
+                "frontal: a blank does not tell the view; put it in assumed if these images are "
+                "taken for frontal all the same, or in other"
+            )
+        refuse_twice(self.frontal, self.other, self.assumed)
         return self
 
 

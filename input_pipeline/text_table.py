@@ -1,4 +1,4 @@
-"""Read a table as text, whole rows or nothing: delimited text, Excel's `.xlsx`, or parquet.
+"""Read a table as text, whole rows or nothing: delimited text, `.xlsx`, `.parquet`, or JSON.
 
 Arrow's reader of delimited text is used because it refuses rows that are shorter or longer than the
 header. Others fill them up or take the first column for row names, and then every value stands
@@ -22,10 +22,11 @@ import pandas as pd
 import pyarrow
 from pyarrow import csv as arrow_csv
 
-from input_pipeline import ids, table_files
+from input_pipeline import ids, json_table, table_files
 from jaxcxr.errors import InputError
 from jaxcxr.unpacking import read_unpacked
 
+JSON = {".json": "JSON", ".jsonl": "JSON"}
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 LONGEST_CELL = 2**24  # characters; the csv module's own bound is too short for long headers
 
@@ -54,7 +55,8 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
     `attrs["separator"]` of what is returned says which was found, empty where there is none.
 
     Args:
-      path: `.xlsx`, `.parquet`, or any other name for delimited text, plain or gzipped.
+      path: `.xlsx`, `.parquet`, `.json` or `.jsonl` (`json_table`), or any other name for
+        delimited text; plain or gzipped.
       form: what the file does not tell of itself.
 
     Raises:
@@ -62,13 +64,15 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
         than the header or has swallowed others, or it can be read in two ways; no message holds a
         row's content.
     """
-    kind = path.suffix.lower()
+    kind = path.with_suffix("" if path.suffix.lower() == ".gz" else path.suffix).suffix.lower()
     separator = ""
     try:
         if kind == ".xlsx":
             table = table_files.workbook(path, form.sheet)
         elif kind == ".parquet":
             table = table_files.parquet(path)
+        elif kind in JSON:
+            table = json_table.records(_text(path, form.encoding))
         else:
             table, separator = delimited(_text(path, form.encoding), form.separator)
         _check_header(list(table.columns))
@@ -76,7 +80,7 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
         raise
     except (OSError, EOFError, ValueError, KeyError, csv.Error, zlib.error) as error:
         reason = " ".join(str(error).split())[:300]
-        named = {".xlsx": "Excel", ".parquet": "parquet"}.get(kind, "CSV")
+        named = {".xlsx": "Excel", ".parquet": "parquet", **JSON}.get(kind, "CSV")
         raise InputError(f"{path} is not a readable {named} table: {reason}") from None
     except zipfile.BadZipFile:
         raise InputError(f"{path} is not a readable Excel table: it is damaged") from None

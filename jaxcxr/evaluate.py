@@ -168,8 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--labels",
         type=Path,
         metavar="TABLE",
-        help="score against other labels, as experts': a table with image_id and a column a label, "
-        "or a declaration of one (.toml beside it); the agreement with the old labels is told",
+        help="score against other labels, as experts': a table with image_id or study_id and a "
+        "column a label, or a declaration of one (.toml beside it); the agreement with the old "
+        "labels is told",
     )
     parser.add_argument("--out", dest="out_dir", type=Path, required=True, help="results folder")
     parser.add_argument("--split", default="test", help="whose statistics (default: test)")

@@ -131,8 +131,10 @@ def pictures(dicom=False):
 
 
 def tables():
-    """Label tables and predictions as CSV, and a release of tables."""
+    """Label tables and predictions as CSV, a table in JSON, and a release of tables."""
+    import csv
     import gzip
+    import json
 
     from input_pipeline.cohort import load_cohort
     from input_pipeline.phantom.release import write_release
@@ -142,6 +144,7 @@ def tables():
     release = Path(tempfile.mkdtemp()) / "uka"
     write_release("uka_cxr", release, images=40, size=64, workers=1)
     labels = (release / "uka_cxr.csv").read_bytes()
+    objects = list(csv.DictReader(labels.decode().splitlines()))
     rows = "".join(f"i{n},p{n // 2},test,PA,{n % 2},0.{n}\n" for n in range(30))
     scores = f"image_id,patient_id,split,view,label:A,score:A\n{rows}".encode()
 
@@ -154,6 +157,10 @@ def tables():
         elif number % 3 == 1:
             (folder / "uka_cxr.csv").write_bytes(content)
             load_cohort("uka_cxr", folder)
+        elif number % 6 == 2:
+            form = json.dumps(objects) if number % 4 else "\n".join(map(json.dumps, objects))
+            (folder / "t.json").write_bytes(damaged(form.encode(), rng))
+            read_text(folder / "t.json")
         else:
             packed = gzip.compress(content)
             packed = damaged(packed, rng) if rng.random() < 0.5 else packed

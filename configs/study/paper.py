@@ -16,7 +16,7 @@ Three seeds each, where the paper had one: with one the report compares trained 
 says nothing of initializations. `--only '*-s0'` runs one of them. What it costs: `--dry-run`.
 """
 
-from input_pipeline.labels import DATASETS
+from input_pipeline.labels import STUDIED
 from jaxcxr.study import Grid, Initialization, Pretraining, Study
 
 VIT_B = {"width": 768, "depth": 12, "heads": 12, "mlp_width": 3072}
@@ -32,10 +32,10 @@ def get_study():
             "chest radiographs than supervised ones (ImageNet-21K, MIMIC-CXR)?"
         ),
         grids=(
-            Grid("paper", DATASETS, ("dinov2", "imagenet21k")),
+            Grid("paper", STUDIED, ("dinov2", "imagenet21k")),
             Grid(
                 "mimic_transfer",
-                tuple(name for name in DATASETS if name != "mimic_cxr"),
+                tuple(name for name in STUDIED if name != "mimic_cxr"),
                 ("dinov2", "mimic"),
             ),
         ),

@@ -7,7 +7,7 @@ pre-training on phantom MIMIC-CXR. Expect 10 to 15 minutes on two cores. Phantom
 these numbers say that the machinery works, and nothing of radiographs.
 """
 
-from input_pipeline.labels import DATASETS
+from input_pipeline.labels import STUDIED
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.study import (
     ANALYSES,
@@ -39,7 +39,7 @@ def get_study():
         grids=(
             Grid(
                 "paper",
-                DATASETS,
+                STUDIED,
                 ("natural", "random"),
                 variants=VARIANTS,
                 variant_datasets=("padchest",),
@@ -47,7 +47,7 @@ def get_study():
             ),
             Grid(
                 "mimic_transfer",
-                tuple(name for name in DATASETS if name != "mimic_cxr"),
+                tuple(name for name in STUDIED if name != "mimic_cxr"),
                 ("natural", "mimic"),
             ),
         ),

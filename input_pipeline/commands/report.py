@@ -41,7 +41,7 @@ def _cell(value: object) -> str:
 def show(console: Console, cohort: Cohort) -> None:
     """The funnel, the labels of each split, and the paper's tables beside ours."""
     from input_pipeline import against_paper
-    from input_pipeline.labels import DATASETS
+    from input_pipeline.labels import STUDIED
 
     told_below = ("tables", "joins", "notes")
     shown = {k: v for k, v in cohort.settings.items() if v is not None and k not in told_below}
@@ -51,7 +51,7 @@ def show(console: Console, cohort: Cohort) -> None:
     for line in joins_and_notes(cohort):
         console.print(line, highlight=False)
     console.print(table("Positives", _positives(cohort)))
-    if cohort.dataset not in DATASETS:  # the paper has nothing to say of a declared table
+    if cohort.dataset not in STUDIED:  # the paper has nothing to say of it
         console.print(table("Cohort", against_paper.table1(cohort)[["row", "ours"]]))
         return
     third = against_paper.table3(cohort)

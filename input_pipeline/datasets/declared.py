@@ -5,24 +5,22 @@ Layout: as `table.toml` says, see `input_pipeline.declaration` and docs/own_data
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import codes, ids, joins, text_table
+from input_pipeline import codes, ids
 from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
-from input_pipeline.declaration import Declaration
-from input_pipeline.declared_labels import evidence_of, findings_of
+from input_pipeline.declaration import Declaration, LabelTable
+from input_pipeline.declared_labels import any_row, evidence_of, findings_of
+from input_pipeline.declared_tables import Column, columns_of, named_by
 from input_pipeline.image_places import image_paths
-from input_pipeline.table_sections import Coded, Identifier, TableFile
+from input_pipeline.table_sections import Coded, Identifier
 from jaxcxr.errors import InputError
 
-Columns = dict[str, tuple[Path, pd.Series]]
-Column = Callable[[str], tuple[str, pd.Series]]  # the file of a heading, and its cells
 Steps = list[tuple[str, pd.Series]]
 
 
@@ -33,92 +31,65 @@ def read(raw_dir: Path, declared: Declaration, declaration: Path) -> Release:
       InputError: a file or column is absent, a cell is none of the declared words, or what
         `docs/joins.md` says of identifiers does not hold.
     """
-    column, joined = columns_of(raw_dir, declared)
+    column, joined, counted = columns_of(raw_dir, declared)
     rows, steps, notes = _rows(raw_dir, declared, column)
-    files = [raw_dir / one.file for one in (declared.table, *declared.join)]
+    findings = findings_of(declared, column)
+    evidence: Callable[[str], pd.Series] = partial(evidence_of, declared, column)
+    if declared.image.several_rows:
+        rows, steps, findings, evidence, note = _one_row_an_image(rows, steps, findings, evidence)
+        notes.append(note)
+    files = [raw_dir / file for one in (declared.table, *declared.join) for file in one.files]
     return Release(
         rows=rows,
-        findings=findings_of(declared, column),
+        findings=findings,
         steps=steps,
-        evidence=partial(evidence_of, declared, column),
+        evidence=evidence,
         sources=(declaration, *files),
         lists="" if declared.split is None else f"the column {declared.split.column}",
         joins=joined,
-        notes=tuple(notes),
+        notes=(*counted, *notes),
     )
 
 
-def columns_of(raw_dir: Path, declared: Declaration) -> tuple[Column, tuple[joins.Joined, ...]]:
-    """The cells of any heading of the tables, on the rows of the first; and how they matched.
-
-    Raises:
-      InputError: a table cannot be read, or two do not belong together.
-    """
-    columns, joined = _tables(raw_dir, declared)
-
-    def column(heading: str) -> tuple[str, pd.Series]:
-        found = columns.get(text_table.heading(heading))
-        if found is None:
+def _one_row_an_image(
+    rows: pd.DataFrame,
+    steps: Steps,
+    findings: pd.DataFrame,
+    evidence: Callable[[str], pd.Series],
+) -> tuple[pd.DataFrame, Steps, pd.DataFrame, Callable[[str], pd.Series], str]:
+    """Gather the rows of each image, which may differ in its labels alone."""
+    images = rows["image_id"]
+    for name, cells in [*((str(one), rows[one]) for one in rows), *steps]:
+        differ = cells.groupby(images).transform("nunique", dropna=False).gt(1)
+        if differ.any():
             raise InputError(
-                f"{raw_dir / declared.table.file} lacks the declared column {heading!r}"
+                f"image {images[differ].iloc[0]!r}: its rows differ in {name}, and all but labels "
+                f"has to be the same in them ({images[differ].nunique():,} such images)"
             )
-        return str(found[0]), found[1]
+    first = ~images.duplicated()
+    note = (
+        f"{len(rows):,} rows stand for {int(first.sum()):,} images; a label is positive for an "
+        "image if it is in any of its rows"
+    )
 
-    return column, tuple(joined)
+    def gathered(finding: str) -> pd.Series:
+        cells = evidence(finding).astype("str").groupby(images).agg(_said)
+        return images[first].map(cells)
 
-
-def _tables(raw_dir: Path, declared: Declaration) -> tuple[Columns, list[joins.Joined]]:
-    """All columns by their compared heading, on the rows of the first table."""
-    path, first = _table(raw_dir, declared.table)
-    columns: Columns = {text_table.heading(name): (path, first[name]) for name in first.columns}
-    joined = []
-    for one in declared.join:
-        path, other = _table(raw_dir, one)
-        key = text_table.heading(one.key)
-        theirs = {text_table.heading(name): other[name] for name in other.columns}
-        for place, known in ((raw_dir / declared.table.file, columns), (path, theirs)):
-            if key not in known:
-                raise InputError(f"{place} lacks the column {one.key}, the key of the join")
-        where, cells = columns[key]
-        match = joins.join(
-            joins.Side(cells, f"{where} column {one.key}"),
-            joins.Side(theirs[key], f"{path} column {one.key}"),
-            f"{where.name} and {path.name}",
-        )
-        joined.append(match)
-        for name, added in theirs.items():
-            taken = match.take(added, "", cells.index).astype("str")
-            if name == key:
-                continue
-            if name in columns and not columns[name][1].eq(taken).all():
-                raise InputError(
-                    f"{columns[name][0]} and {path} both have a column {name} and differ in it; "
-                    "rename one"
-                )
-            columns[name] = (path, taken)
-    return columns, joined
+    chosen = [(reason, passes[first]) for reason, passes in steps]
+    return rows[first], chosen, any_row(findings, images)[first], gathered, note
 
 
-def _table(raw_dir: Path, declared: TableFile) -> tuple[Path, pd.DataFrame]:
-    tables.relative_paths(Path("the declaration"), "file", pd.Series([declared.file]))
-    path = raw_dir / declared.file
-    table = text_table.read_text(path, declared.form)
-    if table.empty:
-        raise InputError(f"{path} holds a header and no row")
-    headings = [text_table.heading(name) for name in table.columns]
-    if len(set(headings)) < len(headings):
-        twice = next(name for name in headings if headings.count(name) > 1)
-        raise InputError(f"{path} has two columns {twice!r}; rename one")
-    return path, table
+def _said(cells: pd.Series) -> str:
+    return " | ".join(dict.fromkeys(cells))
 
 
 def _rows(
     raw_dir: Path, declared: Declaration, column: Column
 ) -> tuple[pd.DataFrame, Steps, list[str]]:
     """The rows of the release, the steps of its funnel, and what was taken for unknown."""
-    where, named = column(declared.image.column)
-    images = tables.identifiers(Path(where), declared.image.column, named)
-    places, absent = image_paths(raw_dir, declared.image, column)
+    where, images = images_of(declared, column)
+    places, absent = image_paths(raw_dir, declared.image, images, column)
     nothing = pd.Series("", index=images.index)
     patients = nothing
     if declared.patient:
@@ -127,7 +98,7 @@ def _rows(
     if declared.study:
         found = _identifiers(declared.study, column, images, whole=False)
         studies = found.where(found.ne(""), images)
-    view, steps = _view(declared, column, nothing)
+    view, steps, assumed = _view(declared, column, images)
     age_where, age = _coded(declared.age, column, nothing)
     sex_where, sex = _coded(declared.sex, column, nothing)
     ages = codes.ages(age, age_where, "age")
@@ -152,7 +123,19 @@ def _rows(
             codes.refuse_unknown(cells, known, where, rule.column, wanted)
         steps.append((rule.reason, ~ids.keys(cells).isin(left_out)))
     lost = f"{absent:,} images have no file under the declared folders and suffixes"
-    return rows, steps, [note for note in (ages.note, lost if absent else "") if note]
+    return rows, steps, [note for note in (assumed, ages.note, lost if absent else "") if note]
+
+
+def images_of(declared: LabelTable, column: Column) -> tuple[str, pd.Series]:
+    """Where the images are named, and the name of each row's.
+
+    Raises:
+      InputError: the declared pattern does not match a cell, or one is no identifier.
+    """
+    assert declared.image is not None
+    where, cells = column(declared.image.column)
+    named = named_by(declared.image, where, cells, ids.nobody(cells), None)
+    return where, tables.identifiers(Path(where), declared.image.column, named)
 
 
 def _identifiers(
@@ -161,24 +144,7 @@ def _identifiers(
     """Patients or studies, by the declared pattern; blank where none is named, unless `whole`."""
     where, cells = column(declared.column)
     blank = ids.nobody(cells)
-    if declared.pattern:
-        pattern = re.compile(declared.pattern)
-
-        def taken(cell: str) -> str | None:
-            found = pattern.fullmatch(cell)
-            if found is None:
-                return None
-            return found[1] if pattern.groups else found[0]
-
-        found = ids.each(cells, taken)
-        bad = found.isna() & ~blank
-        if bad.any():
-            raise InputError(
-                f"{where} row {tables.row_number(bad)}, column {declared.column}: the cell (of "
-                f"image {images[bad].iloc[0]!r}) does not match the declared pattern "
-                f"{declared.pattern!r} ({int(bad.sum()):,} such rows)"
-            )
-        cells = found.where(~blank, cells).astype("str")
+    cells = named_by(declared, where, cells, blank, images)
     if whole or not blank.any():
         return tables.identifiers(Path(where), declared.column, cells, images=images)
     named = tables.identifiers(
@@ -187,20 +153,33 @@ def _identifiers(
     return named.where(~blank, "")
 
 
-def _view(declared: Declaration, column: Column, nothing: pd.Series) -> tuple[pd.Series, Steps]:
-    """The views, and the step that keeps the frontal ones."""
+def _view(declared: Declaration, column: Column, images: pd.Series) -> tuple[pd.Series, Steps, str]:
+    """The views, the step that keeps the frontal ones, and how many of those are assumed to be."""
     rule = declared.view
     if rule.all is not None:
-        view = nothing + rule.all
-        return view, [("frontal (by the declaration, all are)", view.eq(view))]
+        view = pd.Series(rule.all, index=images.index, dtype="str")
+        told = (
+            f"that all {images.nunique():,} images are frontal is told by the declaration, not by "
+            "a column"
+        )
+        return view, [("frontal (by the declaration, all are)", view.eq(view))], told
     where, cells = column(rule.column)
-    known = {ids.key(word): True for word in rule.frontal}
+    known = {ids.key(word): True for word in (*rule.frontal, *rule.assumed)}
     known |= {ids.key(word): False for word in rule.other}
     frontal = ids.each(cells, lambda cell: known.get(ids.key(cell)))
-    codes.refuse_unknown(cells, frontal, where, rule.column, "one of view.frontal or view.other")
+    codes.refuse_unknown(
+        cells, frontal, where, rule.column, "one of view.frontal, other or assumed"
+    )
     view = codes.views(_replaced(rule.values, cells))
-    words = ", ".join(word or "blank" for word in rule.frontal)
-    return view, [(f"frontal ({words})", frontal.astype(bool))]
+    words = ", ".join(rule.frontal)
+    if not rule.assumed:
+        return view, [(f"frontal ({words})", frontal.astype(bool))], ""
+    silent = ids.keys(cells).isin({ids.key(word) for word in rule.assumed})
+    taken = images[silent].nunique()
+    assumed = ", ".join(word or "blank" for word in rule.assumed)
+    step = f"frontal ({words}; and, by assumption, {taken:,} {assumed})"
+    note = f"{taken:,} images whose {rule.column} is {assumed} are assumed to be frontal"
+    return view, [(step, frontal.astype(bool))], note
 
 
 def _coded(declared: Coded | None, column: Column, nothing: pd.Series) -> tuple[str, pd.Series]:

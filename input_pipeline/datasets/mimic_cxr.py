@@ -1,7 +1,8 @@
 """MIMIC-CXR-JPG 2.0.0 and 2.1.0: 377,110 radiographs, labels by study.
 
 Layout: `mimic-cxr-2.x.0-{metadata,chexpert,split}.csv[.gz]` beside
-`files/p10/p10000032/s50414267/<dicom_id>.jpg`. Neither age nor sex is in these tables.
+`files/p10/p10000032/s50414267/<dicom_id>.jpg`. Neither age nor sex is in these tables; both are
+taken from MIMIC-IV where its `patients.csv.gz` lies beside them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 
 from input_pipeline import codes, joins
 from input_pipeline.datasets import chexpert_labels, tables
+from input_pipeline.datasets.mimic_patients import patients
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
 from jaxcxr.errors import reading
@@ -37,7 +39,10 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     metadata = _identified(metadata_path, tables.read(metadata_path, [*IDS, "ViewPosition"]))
     marks, labels = _marks(raw_dir, metadata, str(metadata_path))
     official, split = _official(raw_dir, metadata, str(metadata_path))
-    rows = _rows(raw_dir, metadata_path, metadata).assign(official_split=official)
+    known = patients(raw_dir, metadata, metadata_path)
+    rows = _rows(raw_dir, metadata_path, metadata).assign(
+        age=known.age, sex=known.sex, official_split=official
+    )
     steps = [(f"frontal (ViewPosition {' or '.join(FRONTAL)})", rows["view"].isin(FRONTAL))]
     if rule.name == "curated":
         steps.append(("the study has labels", pd.Series(labels.matched, index=rows.index)))
@@ -48,10 +53,13 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
         findings=chexpert_labels.findings(marks, rule),
         steps=steps,
         evidence=lambda finding: chexpert_labels.evidence(marks, finding),
-        sources=(metadata_path, _part(raw_dir, "chexpert"), *filter(None, [_split(raw_dir)])),
+        sources=(
+            *(metadata_path, _part(raw_dir, "chexpert")),
+            *filter(None, [_split(raw_dir), known.path]),
+        ),
         lists="mimic-cxr-2.x.0-split.csv",
-        joins=(labels, *split, *_named(raw_dir, rows)),
-        notes=_unknown_views(rows["view"]),
+        joins=(labels, *split, *_named(raw_dir, rows), *known.joined),
+        notes=(*_unknown_views(rows["view"]), *known.notes),
     )
 
 

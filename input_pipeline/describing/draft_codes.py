@@ -22,12 +22,23 @@ def draft_view(table: pd.DataFrame, used: list[str]) -> list[str]:
     column = columns[0]
     used.append(column)
     frontal, other, open_ = roles.views(table[column])
+    open_ = [word for word in open_ if ids.word(word) not in ids.MISSING]
     lines = ["[view]", f"# {shown(roles.counts(table[column]))}", f"column = {said(column)}"]
     if open_:
         lines.append(
             question(f"are these frontal or not: {shown(open_)}? Put each into one of the lists")
         )
-    return [*lines, f"frontal = {said(frontal)}", f"other = {said(other)}", ""]
+    lines += [f"frontal = {said(frontal)}", f"other = {said(other)}"]
+    silent = int(ids.missing(table[column]).sum())
+    if silent:
+        lines += [
+            question(
+                f"{silent:,} rows do not tell the view. Who takes these images for frontal all the "
+                "same assumes it, and the funnel says so. Or do they belong into other?"
+            ),
+            '# assumed = [""]',
+        ]
+    return [*lines, ""]
 
 
 def draft_age(table: pd.DataFrame, used: list[str]) -> list[str]:

@@ -27,7 +27,10 @@ def draft_image(table: pd.DataFrame, found: Found | None, used: list[str]) -> li
     ]
     if len(table) > found.cells:
         lines.append(
-            question(f"{len(table) - found.cells:,} rows repeat an image or name none: remove them")
+            question(
+                f"{len(table) - found.cells:,} rows repeat an image or name none. Is it a row for "
+                "each box or reader (then several_rows = true), or are they to be removed?"
+            )
         )
     if found.absent:
         lines.append(

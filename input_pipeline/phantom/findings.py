@@ -139,6 +139,9 @@ _RESHAPES: dict[str, Reshape] = {
     "congestion": _wide_hila,
     "enlarged_pulmonary_artery": _large_hila,
     "pulmonary_fibrosis": _small_lungs,
+    "congenital_emphysema": _hyperinflated,
+    "mediastinal_tumor": _wide_mediastinum,
+    "situs_inversus": _shifted,
 }
 
 _BILATERAL = {
@@ -151,6 +154,10 @@ _BILATERAL = {
     "congestion",
     "emphysema",
     "bronchiectasis",
+    "bronchitis",
+    "bronchiolitis",
+    "bronchitis_bronchiolitis",
+    "hyaline_membrane_disease",
 }
 
 _PAINTS: dict[str, Paint] = {
@@ -182,4 +189,11 @@ _PAINTS: dict[str, Paint] = {
     "lung_cavity": paints.cavity,
     "lung_cyst": paints.cyst,
     "tuberculosis": paints.tuberculosis,
+    "bronchitis": paints.thick_airways,
+    "bronchiolitis": paints.infiltrates,
+    "bronchitis_bronchiolitis": paints.thick_airways,
+    "bronchopneumonia": paints.pneumonia,
+    "pleuropneumonia": paints.pneumonia,
+    "cpam": paints.cyst,
+    "hyaline_membrane_disease": paints.infiltrates,
 }

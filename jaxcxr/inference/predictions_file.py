@@ -1,8 +1,9 @@
 """Keep what a model says of images.
 
-`predictions.parquet` has one row an image: `image_id`, `patient_id`, `split`, `view`, `age`, `sex`,
-and for each label two columns, `label:NAME` (1, 0, or -1 where unknown) and `logit:NAME`. It holds
-no metric: those are `jaxcxr.evaluate`'s. Its schema's metadata says under `jaxcxr` what made it.
+`predictions.parquet` has one row an image: `image_id`, `patient_id`, `study_id`, `split`, `view`,
+`age`, `sex`, and for each label two columns, `label:NAME` (1, 0, or -1 where unknown) and
+`logit:NAME`. It holds no metric: those are `jaxcxr.evaluate`'s. Its schema's metadata says under
+`jaxcxr` what made it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def predictions_of_split(
 ) -> pd.DataFrame:
     """Set logits `[images, labels]` beside the records of a split."""
     records = prepared.records(split).reset_index(drop=True)
-    described = records[["image_id", "patient_id", "split", "view", "age", "sex"]]
+    described = records[["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]]
     truth = records[list(labels)].add_prefix("label:")
     scores = pd.DataFrame(logits, columns=[f"logit:{name}" for name in labels])
     return pd.concat([described, truth, scores], axis=1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "image_id",
     ("patient_id", "subject_id"),
+    "study_id",
     "split",
     "view",
     ("sex", "gender", "patient_sex"),
@@ -71,6 +72,7 @@ def describe_images(table: pd.DataFrame, path: Path) -> dict[str, Any]:
     found = {
         "image_id": images,
         "patient_id": patients,
+        "study_id": _studies(_text(table, "study_id"), images, path),
         "split": _splits(table, images, path),
         "view": views,
         "sex": sexes,
@@ -122,6 +124,17 @@ def _patients(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
         )
     cells = ids.check(cells, str(path), "patient_id", images=images, row=1)
     return ids.named_patients(cells, images)
+
+
+def _studies(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
+    """Each image's study; empty where none is named."""
+    from input_pipeline import ids
+
+    unnamed = ids.nobody(cells)
+    if unnamed.all():
+        return cells.where(~unnamed, "")
+    named = ids.check(cells.where(~unnamed, images), str(path), "study_id", row=1)
+    return named.where(~unnamed, "")
 
 
 def _splits(table: pd.DataFrame, images: pd.Series, path: Path) -> pd.Series:

@@ -2,7 +2,7 @@
 
 Both have the columns `label:NAME` (1, 0, and -1 or blank for unknown) and `logit:NAME`, or
 `score:NAME` for a probability or any other score, for each label; and, optional in a CSV,
-`image_id`, `patient_id`, `split`, `view`, `age`, `sex`, in any case.
+`image_id`, `patient_id`, `study_id`, `split`, `view`, `age`, `sex`, in any case.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jaxcxr.results.described import describe_images, headed, split_named
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = ("image_id", "patient_id", "split", "view", "sex")
+_TEXT = ("image_id", "patient_id", "study_id", "split", "view", "sex")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Predictions:
       labels: `[images, labels]` int8; 1, 0, -1 unknown.
       scores: `[images, labels]`; logits, or what `score:NAME` held.
       are_logits: whether the scores are logits.
-      image_id, patient_id, split, view, sex: `[images]` text, empty where unknown.
+      image_id, patient_id, study_id, split, view, sex: `[images]` text, empty where unknown.
       age: `[images]` years, NaN where unknown.
       origin: what the file says of the run it came from; empty if nothing.
       names_images: whether the file does; else `image_id` is the number of the row.
@@ -48,6 +48,7 @@ class Predictions:
     are_logits: bool
     image_id: np.ndarray
     patient_id: np.ndarray
+    study_id: np.ndarray
     split: np.ndarray
     view: np.ndarray
     sex: np.ndarray

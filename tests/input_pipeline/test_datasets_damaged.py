@@ -129,10 +129,11 @@ def check(cohort):
     assert rows[list(cohort.labels)].isin([1, 0, -1]).all(axis=None)
     assert rows["split"].isin(["train", "validation", "test"]).all()
     assert rows["age"].dropna().between(0, 120).all()
-    # VinDr-CXR names no patients; all others name every image's.
+    # VinDr's two name no patients; all others name every image's.
     named = rows["patient_id"].str.strip().ne("")
-    assert (~named).all() if cohort.dataset == "vindr_cxr" else named.all()
-    if cohort.dataset != "vindr_cxr":
+    nobody = cohort.dataset in ("vindr_cxr", "vindr_pcxr")
+    assert (~named).all() if nobody else named.all()
+    if not nobody:
         assert rows.groupby("patient_id")["split"].nunique().max() == 1
 
 
@@ -184,6 +185,7 @@ NAMED_BY = (
     ("mimic_cxr", "dicom_id"),
     ("mimic_cxr", "subject_id"),
     ("vindr_cxr", "image_id"),
+    ("vindr_pcxr", "image_id"),
 )
 # A hospital's own folders may be nested.
 ANY_FOLDER = ("uka_cxr", "subset")

@@ -7,6 +7,7 @@ from input_pipeline.labels import (
     DATASETS,
     NAMES,
     PAPER_DATASETS,
+    STUDIED,
     TABLE2_NAMES,
     TRAINED,
     finding_id,
@@ -16,8 +17,11 @@ from input_pipeline.labels import (
 )
 from jaxcxr.errors import InputError
 
+# Those that the paper has; VinDr-PCXR is of its follow-up, whose tables are in no public file.
+assert set(DATASETS) - set(STUDIED) == {"vindr_pcxr"}
 
-@pytest.mark.parametrize("dataset", DATASETS)
+
+@pytest.mark.parametrize("dataset", STUDIED)
 def test_label_sets_are_those_of_table_3(dataset):
     theirs = paper.table("table3_labels")
     listed = theirs.loc[theirs["dataset"].eq(PAPER_DATASETS[dataset]), "label"]
@@ -26,7 +30,7 @@ def test_label_sets_are_those_of_table_3(dataset):
     assert len(ours) == len(set(ours))
 
 
-@pytest.mark.parametrize("dataset", [name for name in DATASETS if name != "mimic_cxr"])
+@pytest.mark.parametrize("dataset", [name for name in STUDIED if name != "mimic_cxr"])
 def test_transfer_sets_are_those_of_table_5(dataset):
     theirs = paper.table("table5_auc")
     listed = theirs.loc[theirs["dataset"].eq(PAPER_DATASETS[dataset]), "label"].unique()
@@ -46,8 +50,8 @@ def test_names_and_ids_are_unique_and_lead_to_each_other():
         assert finding_id(name) == finding_id(finding) == finding
 
 
-@pytest.mark.parametrize("first", DATASETS)
-@pytest.mark.parametrize("second", DATASETS)
+@pytest.mark.parametrize("first", STUDIED)
+@pytest.mark.parametrize("second", STUDIED)
 def test_shared_findings_are_in_both_sets_in_the_order_of_the_first(first, second):
     both = shared(first, second)
     coarse_first = [without_side(finding) for finding in TRAINED[first]]
@@ -62,6 +66,15 @@ def test_shared_findings_are_in_both_sets_in_the_order_of_the_first(first, secon
         for finding in both
     ]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("other", STUDIED)
+def test_childrens_findings_are_shared_where_adults_have_them(other):
+    assert shared("vindr_pcxr", other)[0] == "no_finding"
+    assert ("pneumonia" in shared("vindr_pcxr", other)) == (
+        "pneumonia" in shared(other, other) or other == "uka_cxr"
+    )
+    assert "bronchitis_bronchiolitis" not in shared("vindr_pcxr", other)
 
 
 def test_sides_and_nodules_are_merged_only_where_one_dataset_does_not_tell_them_apart():

@@ -28,6 +28,7 @@ IDENTIFIERS = {
     "padchest": ("ImageID", "PatientID", "StudyID"),
     "uka_cxr": ("image_id", "subject_id"),
     "vindr_cxr": ("image_id", "rad_id"),
+    "vindr_pcxr": ("image_id",),
 }
 
 

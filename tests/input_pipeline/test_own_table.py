@@ -158,7 +158,12 @@ def test_the_six_readers_read_a_workbook(tmp_path):
         ('negative = ["no"]', 'negative = ["no", "YES"]', "'YES' stands there twice"),
         ('negative = ["no"]', 'negative = ["never"]', "'[Nn]o' is none of the declaration's words"),
         ('ignored = ["rib", "old rib"]', 'ignored = ["rib"]', "is none of the declaration's words"),
-        ('other = ["LAT", ""]', 'other = ["LAT"]', "where one of view.frontal or view.other"),
+        ('other = ["LAT", ""]', 'other = ["LAT"]', "where one of view.frontal, other or assumed"),
+        (
+            'frontal = ["PA"',
+            'frontal = ["", "PA"',
+            "a blank does not tell the view; put it in assumed",
+        ),
         ('"50+" = ""', '"60+" = ""', r"'50\+' where an age in years"),
         ("[ab]?'", "[a]?'", "does not match the declared pattern"),
         ("[ab]?'", "[ab?'", "is no regular expression"),

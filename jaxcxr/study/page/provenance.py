@@ -255,6 +255,11 @@ def _cohort_facts(described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Cohort, hash", str(described.get("cohort", "unknown"))
     if described.get("rejected"):
         yield "Left out as unreadable", f"{described['rejected']:,} images"
+    steps = described.get("funnel") or []
+    if steps:
+        yield "Who is in", "; ".join(f"{one['step']}: {one['images']:,} images" for one in steps)
     settings = described.get("settings", {})
+    for note in settings.get("notes") or ():
+        yield "Taken so", f"{note}."
     for name, digest in settings.get("tables", {}).items():
         yield f"{name}, sha256", str(digest)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.labels import DATASETS, TRAINED, label_set
+from input_pipeline.labels import DATASETS, TRAINED, WITHOUT_PATIENTS, label_set
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.study.planning.belonging import made_misfit
 from jaxcxr.study.planning.definition import Phantom, Study
@@ -31,7 +31,7 @@ def prepared_data(
     drawn = (*pipeline, "phantom", dataset, f"--out-dir={raw}", *_options(made))
     data[f"release-{release}"] = _job(out, f"release-{release}", drawn, raw)
     steps: dict[str, Any] = {"image-size": phantom.image_size, "split": "patient"}
-    if dataset == "vindr_cxr":  # names no patients, so that only the publisher's lists can split it
+    if dataset in WITHOUT_PATIENTS:  # only the publisher's lists can split them
         steps["split"] = "official"
     if own:
         steps["label-set"] = labels_of

@@ -246,6 +246,11 @@ class Study:
         for grid in self.grids:
             for name in unique("initializations of a grid", list(grid.initializations)):
                 check_known("initialization of a grid", name, known)
+            if len(grid.initializations) != 2:
+                raise InputError(
+                    f"study: the grid {grid.label_set} has {len(grid.initializations)} "
+                    "initializations, and a grid compares two; give it two"
+                )
             for dataset in unique("datasets of a grid", list(grid.datasets)):
                 label_set(dataset, grid.label_set)
                 if self.phantom is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.study import demo, paper, phantom
-from input_pipeline.labels import DATASETS
+from input_pipeline.labels import STUDIED
 from input_pipeline.phantom.natural import LABELS
 from jaxcxr.config import check_config
 from jaxcxr.errors import InputError
@@ -99,7 +99,7 @@ def test_the_phantom_study_starts_in_three_ways_and_covers_all_six_datasets(tmp_
         if "pretraining" not in experiment.id and not experiment.variant
     ]
     assert len(trained) == 6 * 2 + 5 * 2
-    assert {experiment.dataset for experiment in trained} == set(DATASETS)
+    assert {experiment.dataset for experiment in trained} == set(STUDIED)
     scratch = [experiment for experiment in trained if experiment.initialization == "random"]
     assert all("model.weights" not in dict(experiment.overrides) for experiment in scratch)
     mimic = [experiment for experiment in trained if experiment.initialization == "mimic"]
@@ -155,6 +155,7 @@ def test_shards_share_the_experiments(plan):
     ("changes", "message"),
     [
         ({"grids": (Grid("paper", ("nih",), ("dinov2", "mimic")),)}, "unknown dataset 'nih'"),
+        ({"grids": (Grid("paper", ("padchest",), ("dinov2",)),)}, "a grid compares two"),
         ({"grids": (Grid("papers", ("padchest",), ("dinov2", "mimic")),)}, "unknown label set"),
         ({"grids": (Grid("paper", ("padchest",), ("dinov2", "dino")),)}, "'dino'; choose one of"),
         ({"grids": ()}, "at least one seed and one grid"),
