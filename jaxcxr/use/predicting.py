@@ -78,7 +78,7 @@ def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], worker
     if workers < 1:
         raise InputError(f"--workers {workers}: give at least 1")
     files, passed_over = named_images(asked)
-    _report_passed_over(passed_over)
+    report_passed_over(passed_over)
     ensemble = load_ensemble(runs)
     made_by = {
         "jaxcxr": __version__,
@@ -211,7 +211,8 @@ def _state(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def _report_passed_over(passed_over: Counter[str]) -> None:
+def report_passed_over(passed_over: Counter[str]) -> None:
+    """Say how many files in folders are no images, by their suffixes."""
     if passed_over:
         kinds = ", ".join(
             f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over.most_common()
