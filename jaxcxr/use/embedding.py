@@ -65,7 +65,7 @@ def embed_files(
         filled = np.zeros((batch, size, size), np.uint8)
         filled[: len(opened.images)] = opened.images
         features = extract(params, filled)[: len(opened.images)]
-        finite_rows = np.isfinite(features).all(axis=(1, 2)).tolist()
+        finite_rows = [bool(np.isfinite(one).all()) for one in features]
         reasons = [
             why or ("" if finite else "the model gives no finite number for it")
             for why, finite in zip(opened.reasons, finite_rows, strict=True)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,13 +12,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from finished_run import finish_run
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from input_pipeline.loader import images_at, open_prepared
+from input_pipeline.recipes import RECIPES
 from jaxcxr import embed, predict
 from jaxcxr.errors import InputError
-from jaxcxr.inference.embeddings_file import read_embeddings
+from jaxcxr.inference.embeddings_file import read_embeddings, write_embeddings
 from jaxcxr.use import neighbours, predicting
 from jaxcxr.use.neighbours import CACHE
 from jaxcxr.use.predicting import predict_files
@@ -69,13 +72,19 @@ def _features(run, tiny_data, folder, tmp_path):
 
 
 def _expected(asked, trained, count):
-    found = NearestNeighbors(n_neighbors=count, metric="cosine", algorithm="brute").fit(trained)
-    distances, rows = found.kneighbors(asked)
-    return 1 - distances, rows
+    found = NearestNeighbors(n_neighbors=count, metric="cosine", algorithm="brute")
+    found.fit(trained.astype(float))
+    return 1 - found.kneighbors(asked.astype(float))[0]
+
+
+def _alike(asked, trained, train, names):
+    """The cosines of those that are named: of images alike to the last digit either may be."""
+    rows = [train["image_id"].tolist().index(name) for name in names]
+    return np.diag(cosine_similarity(asked.astype(float), trained[rows].astype(float)))
 
 
 def _words(row, labels):
-    return "; ".join(name + "?" * (row[name] == -1) for name in labels if row[name] in (1, -1))
+    return "; ".join(name + "?" * int(row[name] == -1) for name in labels if row[name] in (1, -1))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
@@ -90,13 +99,17 @@ def test_they_are_those_of_scikit_learn_with_their_labels(run, tiny_data, folder
     else:
         table = {".parquet": pd.read_parquet, ".csv": pd.read_csv}[suffix](out)
         about = {"neighbours": {"count": 4, "among": "the 120 training images"}}
-    alike, rows = _expected(*(found := _features(run, tiny_data, folder, tmp_path))[:2], 4)
-    train, labels = found[2], open_prepared(tiny_data).labels
+    found = _features(run, tiny_data, folder, tmp_path)
+    alike, train, labels = _expected(*found[:2], 4), found[2], open_prepared(tiny_data).labels
+    names = table[[f"neighbour{place + 1}" for place in range(4)]].to_numpy()
+    assert all(len({*row}) == 4 for row in names)
     for place in range(4):
         name = f"neighbour{place + 1}"
-        assert table[name].tolist() == train["image_id"].iloc[rows[:, place]].tolist()
-        np.testing.assert_allclose(table[f"{name}:similarity"], alike[:, place], atol=1e-5)
-        said = [_words(train.iloc[row], labels) for row in rows[:, place]]
+        named = _alike(found[0], found[1], train, table[name])
+        np.testing.assert_allclose(named, alike[:, place], atol=1e-6)
+        np.testing.assert_allclose(table[f"{name}:similarity"], alike[:, place], atol=1e-6)
+        by_id = train.set_index("image_id")
+        said = [_words(by_id.loc[one], labels) for one in table[name]]
         assert table[f"{name}:labels"].fillna("").tolist() == said
     assert about["neighbours"]["count"] == 4
     assert about["neighbours"]["among"] == "the 120 training images"
@@ -108,23 +121,23 @@ def test_of_several_runs_the_similarity_is_the_mean(run, other, tiny_data, folde
     predict_files([run, other], tmp_path / "p.parquet", [folder], 1, 3)
     table = pd.read_parquet(tmp_path / "p.parquet")
     both = [_features(one, tiny_data, folder, tmp_path)[:2] for one in (run, other)]
-    asked, trained = (np.concatenate([normalize(one) for one in two], 1) for two in zip(*both))
-    alike, rows = _expected(asked, trained, 3)
+    asked, trained = (
+        np.concatenate([normalize(one) for one in two], 1) for two in zip(*both, strict=True)
+    )
+    alike = _expected(asked, trained, 3)
     train = open_prepared(tiny_data).records("train")
     for place in range(3):
         name = f"neighbour{place + 1}"
-        assert table[name].tolist() == train["image_id"].iloc[rows[:, place]].tolist()
-        np.testing.assert_allclose(table[f"{name}:similarity"], alike[:, place], atol=1e-5)
+        np.testing.assert_allclose(
+            _alike(asked, trained, train, table[name]), alike[:, place], atol=1e-6
+        )
+        np.testing.assert_allclose(table[f"{name}:similarity"], alike[:, place], atol=1e-6)
 
 
 def test_a_training_image_is_its_own_nearest(run, tiny_data, tmp_path, monkeypatch):
     """The same picture as prepared has the same embedding, in whatever batch."""
     image = images_at(open_prepared(tiny_data), "train", np.array([7]))[0]
-    monkeypatch.setitem(
-        __import__("input_pipeline.recipes", fromlist=["RECIPES"]).RECIPES,
-        "paper",
-        lambda content, size: image,
-    )
+    monkeypatch.setitem(RECIPES, "paper", lambda content, size: image)
     cv2.imwrite(str(tmp_path / "again.png"), image)
     predict_files([run], tmp_path / "p.parquet", [tmp_path / "again.png"], 1, 1)
     row = pd.read_parquet(tmp_path / "p.parquet").iloc[0]
@@ -161,10 +174,6 @@ def test_they_are_embedded_once_and_again_where_weights_or_data_are_others(
 
 
 def _rewrite(path, found, origin):
-    from dataclasses import replace
-
-    from jaxcxr.inference.embeddings_file import write_embeddings
-
     write_embeddings(path, replace(found, origin=origin))
 
 
