@@ -97,13 +97,14 @@ def _folder(options: argparse.Namespace) -> int:
     from jaxcxr.use.explainer import load_explainer
     from jaxcxr.use.explaining import explain_files, explain_split
 
+    out = Path(os.path.abspath(options.out))  # `.` has no name to put others beside
     run, steps = options.run, STEPS if options.steps is None else options.steps
     explainer = load_explainer(run, options.methods, options.labels, steps)
     if options.images:
         workers = os.cpu_count() or 1 if options.workers is None else options.workers
         asked = [Path(one) for one in options.images]
-        return explain_files(explainer, run, asked, workers, options.out)
-    return explain_split(explainer, run, options.split or "test", _chosen(options), options.out)
+        return explain_files(explainer, run, asked, workers, out)
+    return explain_split(explainer, run, options.split or "test", _chosen(options), out)
 
 
 def _rollout_file(options: argparse.Namespace) -> int:

@@ -108,7 +108,7 @@ COMMANDS = {
     "explain into a folder": (
         argued(
             explain.main,
-            *("--run={w}/run", "--out={o}/m", "--labels", "Cardiomegaly", "--ids", "test0"),
+            *("--run={w}/run", "--out={o}/m", "--labels", "Cardiomegaly", "--count=1"),
             "--steps=2",
         ),
         (*RUN, "run/predictions.parquet", *data("test")),
