@@ -97,7 +97,7 @@ def _folder(options: argparse.Namespace) -> int:
     from jaxcxr.use.explainer import load_explainer
     from jaxcxr.use.explaining import explain_files, explain_split
 
-    out = Path(os.path.abspath(options.out))  # `.` has no name to put others beside
+    out = options.out.resolve()  # `.` has no name to put others beside
     run, steps = options.run, STEPS if options.steps is None else options.steps
     explainer = load_explainer(run, options.methods, options.labels, steps)
     if options.images:
