@@ -63,7 +63,8 @@ def main():
         if finding not in LOCAL:
             continue
         attribute = make_attribute(apply, pixels, [column])
-        shuffled, hits, covered = shuffle(params), {kind: [] for kind in KINDS}, []
+        shuffled, covered = shuffle(params), []
+        hits: dict[str, list[bool]] = {kind: [] for kind in KINDS}
         for number in range(options.images):
             image, planted = phantom(finding, (options.seed, column, number), size, origin)
             rollout, heads = (np.asarray(one[0]) for one in maps(params, image[None]))
@@ -76,8 +77,9 @@ def main():
             for kind, values in drawn.items():
                 hits[kind].append(is_hit(values, planted))
             covered.append(planted.mean())
-        auc = aucs[label] and aucs[label]["value"]
-        row = [label, "-" if auc is None else f"{100 * auc:.0f}", f"{100 * np.mean(covered):.0f}"]
+        auc = aucs[label]
+        known = "-" if auc is None else f"{100 * auc['value']:.0f}"
+        row = [label, known, f"{100 * np.mean(covered):.0f}"]
         print(*row, *(told(hits[kind]) for kind in KINDS), sep=" | ", flush=True)
 
 
