@@ -135,13 +135,14 @@ def _explain(explainer: Explainer, pictures: Pictures, total: int, out: Path) ->
                     found |= {"image_id": np.array(picture.image_id)}
                     write_folder(out, picture.shown, found, made_by)
                 entries.append(entry_of(found, picture.flags, explainer.card))
-                for flag in picture.flags:
-                    say(f"flagged {picture.image_id}: {flag}", error=True)
             progress.advance(task)
     about = {name: value for name, value in explainer.made_by.items() if name != "picture"}
     about["not_for_care"] = "a map proves nothing of a call; a research model, no medical device"
     if entries:
         entries.sort(key=lambda one: one["image_id"])
+        for one in entries:
+            if one["flags"]:
+                say(f"flagged {one['image_id']}: {'; '.join(one['flags'])}", error=True)
         write_json(out / INDEX, {"about": about, "images": entries})
         _report_gaps(max(max(map(abs, one["gaps"].values()), default=0) for one in entries), out)
     return len(entries)
