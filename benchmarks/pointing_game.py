@@ -38,6 +38,7 @@ LOCAL = (
     "nodule_mass",
 )
 VISIBLE = 0.05  # difference of brightness, of 0 to 1
+STEPS = 32  # of integrated gradients; shuffled parameters may jump too much for any
 KINDS = ("gradients", "rollout", "heads", "shuffled gradients")
 
 
@@ -62,7 +63,7 @@ def main():
             continue
         if finding not in LOCAL:
             continue
-        attribute = make_attribute(apply, pixels, [column])
+        attribute = make_attribute(apply, pixels, [column], steps=STEPS)
         shuffled, covered = shuffle(params), []
         hits: dict[str, list[bool]] = {kind: [] for kind in KINDS}
         for number in range(options.images):

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, help="which maps (all that the model has)"
     )
-    parser.add_argument("--steps", type=int, help="of integrated gradients, a baseline (32)")
+    parser.add_argument("--steps", type=int, help="most of integrated gradients, a baseline (256)")
     parser.add_argument(
         "--workers", type=int, help="processes that open --images (default: all cores)"
     )

@@ -20,7 +20,8 @@ from jaxcxr.model.parameters import Apply
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 
 BASELINES = (0.0, 255.0)  # gray levels
-STEPS = 32  # from each baseline
+FIRST, STEPS = 16, 256  # points from each baseline
+CLOSE = 0.05  # of the logit
 BATCH = 8
 
 
@@ -54,51 +55,55 @@ def make_attribute(
       apply: `(params, images)` -> `(logits, out)`, as of `jaxcxr.model.split`.
       pixels: mean and standard deviation of its normalisation.
       labels: whose attributions, by their places among the outputs.
-      steps: points of the Gauss-Legendre quadrature, from each baseline.
+      steps: most points of the Gauss-Legendre quadrature from each baseline. It begins with
+        `FIRST`, and twice as many are taken until no label's gap is above `CLOSE`.
       baselines: gray levels of even images; the attributions are the mean of those from each.
     """
     columns = jnp.asarray(labels, jnp.int32)
-    levels, nodes, weights = _points(steps, baselines)
 
     def logits_of(params: Any, images: jax.Array) -> jax.Array:
         logits, _ = apply(params, to_model_input(images, *pixels))
         assert logits is not None
         return logits.astype(jnp.float32)
 
+    forward = jax.jit(logits_of)
+
     @jax.jit
-    def integrate(params: Any, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def add(total: jax.Array, points: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
-            level, node, weight = (one[:, None, None] for one in points)
-            logits, pull = jax.vjp(
-                lambda images: logits_of(params, images), level + node * (image - level)
-            )
-
-            def of_label(column: jax.Array) -> jax.Array:
-                (gradient,) = pull(jnp.zeros_like(logits).at[:, column].set(1))
-                return (weight * (image - level) * gradient).sum(axis=0)
-
-            return total + jax.lax.map(of_label, columns), None
-
-        start = jnp.zeros((len(columns), *image.shape), jnp.float32)
-        values, _ = jax.lax.scan(add, start, (levels, nodes, weights))
-        even = jnp.broadcast_to(
-            jnp.asarray(baselines, jnp.float32)[:, None, None], (len(baselines), *image.shape)
+    def integrate(params: Any, image: jax.Array, points: jax.Array) -> jax.Array:
+        """Sum over points `[3, BATCH]` of baseline, place and weight; `[labels, side, side]`."""
+        level, node, weight = points[:, :, None, None]
+        logits, pull = jax.vjp(
+            lambda images: logits_of(params, images), level + node * (image - level)
         )
-        return values, logits_of(params, jnp.concatenate([image[None], even]))
+
+        def of_label(column: jax.Array) -> jax.Array:
+            (gradient,) = pull(jnp.zeros_like(logits).at[:, column].set(1))
+            return (weight * (image - level) * gradient).sum(axis=0)
+
+        return jax.lax.map(of_label, columns)
 
     def attribute(params: Any, image: np.ndarray) -> Attributions:
+        levels = image.astype(np.float32)
+        even = [np.full_like(levels, level) for level in baselines]
         # An accelerator's shortened products would show as a gap.
         with jax.default_matmul_precision("highest"):
-            values, logits = map(np.asarray, integrate(params, image.astype(np.float32)))
-        wanted = (logits[0] - logits[1:].mean(axis=0))[np.asarray(labels, int)]
-        gaps = values.sum(axis=(1, 2), dtype=np.float64) - wanted
-        return Attributions(logits[0], values, gaps.astype(np.float32))
+            logits = np.asarray(forward(params, np.stack([levels, *even])))
+            wanted = (logits[0] - logits[1:].mean(axis=0))[np.asarray(labels, int)]
+            number = min(FIRST, steps)
+            while True:
+                values = np.zeros((len(labels), *image.shape), np.float32)
+                for batch in _points(number, baselines):
+                    values += np.asarray(integrate(params, levels, batch))
+                gaps = values.sum(axis=(1, 2), dtype=np.float64) - wanted
+                if number == steps or np.abs(gaps).max(initial=0) <= CLOSE:
+                    return Attributions(logits[0], values, gaps.astype(np.float32))
+                number = min(2 * number, steps)
 
     return attribute
 
 
-def _points(steps: int, baselines: Sequence[float]) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Baseline, node in 0 to 1 and weight of every point, in batches `[batches, BATCH]` each."""
+def _points(steps: int, baselines: Sequence[float]) -> np.ndarray:
+    """Baseline, place in 0 to 1 and weight of every point, `[batches, 3, BATCH]` float32."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     points = np.stack(
         [
@@ -109,5 +114,4 @@ def _points(steps: int, baselines: Sequence[float]) -> tuple[jax.Array, jax.Arra
     )
     # What fills the last batch up has no weight.
     filled = np.pad(points, ((0, 0), (0, -points.shape[1] % BATCH)))
-    level, node, weight = filled.reshape(3, -1, BATCH).astype(np.float32)
-    return jnp.asarray(level), jnp.asarray(node), jnp.asarray(weight)
+    return filled.reshape(3, -1, BATCH).transpose(1, 0, 2).astype(np.float32)

@@ -79,7 +79,7 @@ def load_explainer(
       run: its directory.
       methods: of `METHODS`; None for all that there are for such a model.
       attributed: labels of integrated gradients; None for all.
-      steps: of these, from each baseline.
+      steps: most of these, from each baseline.
 
     Raises:
       InputError: the run has no model, no such label, or none with attention to show.

@@ -26,7 +26,7 @@ from jaxcxr.use.map_folders import entry_of, is_made, write_folder
 from jaxcxr.use.predicting import report_passed_over
 
 INDEX = "index.json"
-WIDE_GAP = 0.1  # in units of the logit
+WIDE_GAP = 0.1  # of the logit; what is called close is half of it
 
 Pictures = Generator[Picture | None, None, None]  # None for a file that cannot be read
 

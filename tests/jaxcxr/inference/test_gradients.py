@@ -8,6 +8,7 @@ import torch
 from flax import nnx
 
 from jaxcxr.errors import InputError
+from jaxcxr.inference import gradients
 from jaxcxr.inference.attention import attention_blocks, make_maps
 from jaxcxr.inference.gradients import make_attribute
 from jaxcxr.model import flatten, split
@@ -90,6 +91,36 @@ def test_too_few_steps_show_as_a_gap(net, image):
         for n in (1, 2, 32)
     ]
     assert gaps[0] > gaps[1] > gaps[2]
+
+
+def test_as_many_steps_are_taken_as_it_needs(monkeypatch):
+    """A logit that jumps on the way wants many; the most that are given, and no more."""
+    taken = []
+    monkeypatch.setattr(
+        gradients, "_points", lambda n, _, real=gradients._points: taken.append(n) or real(n, _)
+    )
+
+    def apply(params, images):
+        return jnp.tanh(params * (images[:, :1, 0, 0] - 0.3)) * 5, {}
+
+    zero, one = np.zeros(3, np.float32), np.ones(3, np.float32)
+    image = np.full((SIDE, SIDE), 255, np.uint8)
+    for steep, most, wanted in (
+        (2, 256, [16]),
+        (100, 256, [16, 32, 64, 128, 256]),
+        (1e4, 40, [16, 32, 40]),
+        (2, 5, [5]),
+    ):
+        taken.clear()
+        attribute = make_attribute(apply, (zero, one), [0], steps=most, baselines=(0.0,))
+        found = attribute(jnp.float32(steep), image)
+        assert taken == wanted[: len(taken)] and taken[-1] in wanted
+        close = abs(found.gaps[0]) <= gradients.CLOSE
+        assert close or taken[-1] == most
+        if steep == 1e4:
+            assert not close
+        if steep == 100:
+            assert close and len(taken) > 1
 
 
 def test_a_pixel_that_is_the_baseline_and_one_that_is_not_seen_get_nothing():
