@@ -33,7 +33,6 @@ NOT_RUN = {
     "jaxcxr.embed ": "test_embed_and_probe.py calls it on a dataset and on files",
     "jaxcxr.explain --run RUN --out MAPS": "test_explain.py calls it on files and on a dataset",
     "benchmarks.pointing_game": "needs the run of the commands before it",
-    "phantoms": "minutes; a phantom, its preparation and a training are run for other pages",
     "jaxcxr.probe ": "test_embed_and_probe.py calls it",
     "jaxcxr.export ": "test_export.py calls it in each format",
     "--images IMAGES": "test_predict_files.py calls it in each format, and with several runs",
