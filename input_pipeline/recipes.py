@@ -69,6 +69,24 @@ def faithful(content: bytes, size: int) -> np.ndarray:
     return equalize(_stretch(resized, DEEP).astype(np.uint16))
 
 
+def shown(content: bytes) -> np.ndarray:
+    """Give a file's picture as a viewer shows it, at its own size; for people, not for models.
+
+    Args:
+      content: of a PNG, JPEG or DICOM.
+
+    Returns:
+      `[height, width]` uint8: of 8 bits as they are; deeper ones, and those of a DICOM, stretched.
+
+    Raises:
+      UnreadableImageError: no whole image, or one of a single gray level.
+    """
+    levels = dicom.shown(content) if dicom.is_dicom(content) else decode_full_depth(content)
+    if levels.dtype == np.uint8:
+        return levels
+    return _stretch(levels, 255).astype(np.uint8)
+
+
 def equalize(levels: np.ndarray) -> np.ndarray:
     """Equalize the histogram of 16-bit levels, to 8 bits, by OpenCV's formula for 8-bit ones.
 

@@ -11,6 +11,7 @@ or `--run DIR` for the weights, or `--images FILES` for the data.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     backbone.add_argument("--run", type=Path, help="directory of a run: the model that it chose")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, help="prepared dataset, every split of it")
-    what.add_argument("--images", type=Path, nargs="+", help="image files, or folders of them")
+    what.add_argument("--images", type=Path, nargs="+", help="as of jaxcxr.predict")
     parser.add_argument("--out", type=Path, required=True, help=".npz or .parquet file to write")
     parser.add_argument(
         "--normalization",
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--recipe", help="of preparing --images for --weights (paper)")
     parser.add_argument("--image-size", type=int, help="in pixels, likewise (224)")
+    parser.add_argument(
+        "--workers", type=int, help="processes that open --images (default: all cores)"
+    )
     options = parser.parse_args(arguments)
     with report_input_errors():
         _check(options)
@@ -58,8 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.data:
             images = embeddings.embed_prepared(model, options.data, options.out)
         else:
-            recipe = options.recipe or "paper"
-            images = embeddings.embed_files(model, options.images, recipe, options.out)
+            from jaxcxr.use.embedding import embed_files
+
+            recipe, workers = options.recipe or "paper", options.workers
+            workers = os.cpu_count() or 1 if workers is None else workers
+            images = embed_files(model, options.images, recipe, workers, options.out)
     say(f"features of {images} images in {options.out}")
 
 
@@ -71,6 +78,8 @@ def _check(options: argparse.Namespace) -> None:
             raise InputError(f"--{name.replace('_', '-')} is decided by {decides}; leave it out")
     if options.normalization and options.run:
         raise InputError("--normalization is decided by --run; leave it out")
+    if options.workers is not None and not options.images:
+        raise InputError("--workers is of --images; leave it out")
     if options.image_size is not None and options.image_size < 1:
         raise InputError(f"--image-size {options.image_size}: give a number of pixels above zero")
     if options.recipe is not None:

@@ -1,7 +1,7 @@
 """Predictions of a run: of a split of its dataset or of others, or of images in any folder.
 
     python -m jaxcxr.predict --run DIR --out FILE [--split test] [--data PREPARED]
-    python -m jaxcxr.predict --run DIR [DIR ...] --images FILES --out FILE
+    python -m jaxcxr.predict --run DIR [DIR ...] --images FILES --out FILE [--neighbours K]
 
 FILES are files, folders, patterns in quotes, and lists: text files of one path a line. Of several
 runs, which make an ensemble, the logit is the mean.
@@ -53,12 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, help="processes that open --images (default: all cores)"
     )
+    parser.add_argument(
+        "--neighbours",
+        type=int,
+        metavar="K",
+        help="name the K training images that are most like each of --images, with their labels",
+    )
     options = parser.parse_args(arguments)
     with report_input_errors():
         if options.images and options.split:
             raise InputError("--split is of a prepared dataset, and --images of none; give one")
         if options.workers is not None and not options.images:
             raise InputError("--workers is of --images; leave it out")
+        if options.neighbours is not None:
+            if not options.images:
+                raise InputError("--neighbours is of --images; leave it out")
+            if options.neighbours < 1:
+                raise InputError(f"--neighbours {options.neighbours}: give at least 1")
         if len(options.run) > 1 and not options.images:
             raise InputError(f"--run names {len(options.run)} runs; several predict --images alone")
         if not options.data and len(options.out) > 1:
@@ -70,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from jaxcxr.use.predicting import predict_files
 
             workers = os.cpu_count() or 1 if options.workers is None else options.workers
-            predict_files(options.run, out, options.images, workers)
+            predict_files(options.run, out, options.images, workers, options.neighbours or 0)
         else:
             from jaxcxr.inference.splits import predict_elsewhere, predict_run
 

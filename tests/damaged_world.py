@@ -8,9 +8,11 @@ from safetensors.numpy import load_file
 
 from input_pipeline.phantom.release import write_release
 from jaxcxr.files import write_json
+from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.embeddings import backbone_of_weights, embed_prepared
 from jaxcxr.main import run_experiment
 from jaxcxr.model import write_weights
+from jaxcxr.use.neighbours import load_training
 
 STUDY = """
 from dataclasses import replace
@@ -30,6 +32,8 @@ def make_world(world):
 
     data = prepared_data(world / "data")
     run_experiment(config_of(data), world / "run")
+    _, labels, _, origin = load_run(world / "run")
+    load_training([world / "run"], labels, [origin], 1, world / "p.json")
     weights = world / "weights.safetensors"
     for suffix in (".safetensors", ".json"):
         content = (world / "run" / "model.safetensors").with_suffix(suffix).read_bytes()

@@ -193,6 +193,7 @@ def parquet():
     from jaxcxr.inference.rollout import read_rollout
     from jaxcxr.provenance import origin_of
     from jaxcxr.results.predictions import read_predictions
+    from jaxcxr.use.maps_file import read_maps, write_maps
 
     made, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
     texts = {"image_id": [f"i{n}" for n in range(9)], "split": "test", "view": "PA", "sex": "F"}
@@ -205,6 +206,16 @@ def parquet():
     names, digests = np.array(texts["image_id"]), np.arange(9, dtype=np.uint64)
     for name in ("e.npz", "e.parquet"):
         write_embeddings(made / name, Embeddings(names, digests, values, values, {"format": 1}))
+    made_by = dict.fromkeys(("weights_sha256", "picture", "jaxcxr"), "0") | {"steps": 2}
+    made_by |= {"methods": ["rollout", "gradients"], "attributed": ["A"]}
+    arrays = {"image_id": np.array("i"), "prepared": np.zeros((8, 8), np.uint8)}
+    arrays |= {
+        "labels": np.array(["A"]),
+        "logits": np.zeros(1, "f4"),
+        "rollout": rng.random((2, 2)),
+    }
+    arrays |= {"gradients": rng.random((1, 8, 8)), "attributed": np.array(["A"]), "gaps": [0.0]}
+    write_maps(made / "maps.npz", arrays, made_by)
     maps = {"image": np.zeros((9, 8, 8), np.uint8), "rollout": rng.random((9, 2, 2))}
     np.savez(made / "m.npz", image_id=names, origin='{"weights_sha256": "0"}', **maps)
 
@@ -219,6 +230,7 @@ def parquet():
         ((made / "e.parquet").read_bytes(), "e.parquet", read_embeddings),
         ((made / "e.npz").read_bytes(), "e.npz", read_embeddings),
         ((made / "m.npz").read_bytes(), "m.npz", read_rollout),
+        ((made / "maps.npz").read_bytes(), "maps.npz", read_maps),
         (whole, "p.parquet", origin_of),
     ]
 

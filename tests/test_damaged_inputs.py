@@ -84,6 +84,13 @@ COMMANDS = {
         argued(predict.main, "--run={w}/run", "--images={w}/pictures", "--out={o}/p.parquet"),
         (*RUN, "pictures/a.png", "pictures/b.jpg"),
     ),
+    "predict --neighbours": (
+        argued(
+            predict.main,
+            *("--run={w}/run", "--images={w}/pictures", "--out={o}/p.json", "--neighbours=2"),
+        ),
+        (*RUN, "run/training_embeddings.npz", *data("train")),
+    ),
     "evaluate": (
         argued(
             evaluate.main,
@@ -97,6 +104,21 @@ COMMANDS = {
             *("--run={w}/run", "--out={o}/m.npz", "--labels", "Cardiomegaly", "--count=1"),
         ),
         (*RUN, "run/predictions.parquet", *data("test")),
+    ),
+    "explain into a folder": (
+        argued(
+            explain.main,
+            *("--run={w}/run", "--out={o}/m", "--labels", "Cardiomegaly", "--count=1"),
+            "--steps=2",
+        ),
+        (*RUN, "run/predictions.parquet", *data("test")),
+    ),
+    "explain --images": (
+        argued(
+            explain.main,
+            *("--run={w}/run", "--out={o}/m", "--images={w}/pictures", "--steps=2"),
+        ),
+        (*RUN, "pictures/a.png", "pictures/b.jpg"),
     ),
     "embed": (
         argued(

@@ -31,6 +31,8 @@ NOT_RUN = {
     "fold0": "ten minutes; test_floor.py trains by the same recipe",
     "data/mine": "README has it too",
     "jaxcxr.embed ": "test_embed_and_probe.py calls it on a dataset and on files",
+    "jaxcxr.explain --run RUN --out MAPS": "test_explain.py calls it on files and on a dataset",
+    "benchmarks.pointing_game": "needs the run of the commands before it",
     "jaxcxr.probe ": "test_embed_and_probe.py calls it",
     "jaxcxr.export ": "test_export.py calls it in each format",
     "--images IMAGES": "test_predict_files.py calls it in each format, and with several runs",

@@ -1,48 +1,27 @@
-"""Embed a prepared dataset or image files, part by part: a kill loses one part at most."""
+"""Embed a prepared dataset, part by part: a kill loses one part at most."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from input_pipeline.loader import Prepared, open_prepared
-from input_pipeline.recipe_hash import recipe_hash
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.files import sha256, write_json
+from jaxcxr.files import sha256
 from jaxcxr.inference.chosen_model import load_run
-from jaxcxr.inference.embeddings_file import (
-    FORMAT,
-    Embeddings,
-    check_suffix,
-    pixel_digest,
-    read_embeddings,
-    write_embeddings,
-)
+from jaxcxr.inference.embedding_parts import Parts, Report, joined, made_in_parts
+from jaxcxr.inference.embeddings_file import FORMAT, Embeddings, check_suffix, pixel_digest
 from jaxcxr.inference.features import features_of_split, make_extract
-from jaxcxr.inference.forward import fill_devices
-from jaxcxr.inference.image_files import (
-    find_images,
-    image_id_of,
-    known_recipe,
-    padded_batches,
-    read_images,
-    report_rejects,
-)
 from jaxcxr.model import ViT, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
 from jaxcxr.run.mesh import make_mesh
 from jaxcxr.run.pixels import PixelStatistics
-from jaxcxr.small_files import read_json
-from jaxcxr.terminal import console
 
 PART = 512  # images
 BATCH = 64
@@ -105,23 +84,42 @@ def embed_prepared(backbone: Backbone, data: Path, out: Path) -> int:
     Raises:
       InputError: the dataset is of another image size or recipe than the run's.
     """
-    check_suffix(out)
     prepared = open_prepared(data)
+    rows = {name: np.arange(len(prepared.records(name))) for name in prepared.splits}
+    return len(embed_rows(backbone, prepared, rows, out).image_id)
+
+
+def embed_rows(
+    backbone: Backbone, prepared: Prepared, rows: Mapping[str, np.ndarray], out: Path
+) -> Embeddings:
+    """Embed images of a prepared dataset.
+
+    Args:
+      backbone: that makes the features.
+      prepared: the dataset.
+      rows: of `prepared.records(split)`, by split.
+      out: file to write.
+
+    Raises:
+      InputError: the dataset is of another image size or recipe than the run's.
+    """
+    check_suffix(out)
     wanted = {"image_size": backbone.image_size, "recipe": backbone.recipe}
     for name, value in wanted.items():
         if value is not None and value != prepared.cohort.get(name):
             raise InputError(
-                f"{data}: prepared with {name} {prepared.cohort.get(name)}, but the model's is "
-                f"{value}; prepare it again with that"
+                f"{prepared.path}: prepared with {name} {prepared.cohort.get(name)}, but the "
+                f"model's is {value}; prepare it again with that"
             )
-    origin = _origin(backbone, prepared.image_size, prepared.cohort.get("recipe"))
+    origin = origin_of(backbone, prepared.image_size, prepared.cohort.get("recipe"))
     origin |= {"dataset": prepared.dataset, "recipe_hash": prepared.cohort.get("recipe_hash")}
+    origin["data"] = prepared.identity
     mesh = make_mesh(-1, 1, batch_size=0)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), _params(backbone)
+    extract, params = make_extract(backbone.model, backbone.pixels, mesh), params_of(backbone)
     parts = [
-        (name, np.arange(start, min(start + PART, len(prepared.records(name)))))
-        for name in prepared.splits
-        for start in range(0, len(prepared.records(name)), PART)
+        (name, chosen[start : start + PART])
+        for name, chosen in rows.items()
+        for start in range(0, len(chosen), PART)
     ]
 
     def batches(split_and_rows: tuple[str, np.ndarray]) -> Batches:
@@ -133,9 +131,13 @@ def embed_prepared(backbone: Backbone, data: Path, out: Path) -> int:
             yield ids[done : done + len(features)].tolist(), images, features
             done += len(features)
 
-    images = sum(len(rows) for _, rows in parts)
+    def make(missing: Sequence[int], report: Report) -> Parts:
+        for number in missing:
+            yield number, _gather(batches(parts[number]), report)
+
+    images = sum(len(chosen) for _, chosen in parts)
     identity = origin | {"images": images, "parts": _digest_of(prepared)}
-    return len(_in_parts(out, identity, parts, batches, images).image_id)
+    return joined(out, origin, made_in_parts(out, identity, len(parts), images, make))
 
 
 def _digest_of(prepared: Prepared) -> str:
@@ -143,45 +145,13 @@ def _digest_of(prepared: Prepared) -> str:
     return sha256(prepared.path / "records.parquet")
 
 
-def embed_files(backbone: Backbone, paths: Sequence[Path], recipe: str, out: Path) -> int:
-    """Embed files, and every image file in folders; return how many could be read.
-
-    What cannot be read is named, and listed with its reason in `OUT.rejects.csv`.
-    """
-    check_suffix(out)
-    assert backbone.image_size is not None
-    size = backbone.image_size
-    if backbone.recipe is not None:
-        recipe = known_recipe(backbone.recipe, Path(backbone.origin["weights"]))
-    files = find_images(paths)
-    origin = _origin(backbone, size, recipe)
-    origin |= {"dataset": None, "recipe_hash": recipe_hash(recipe, size)}
-    mesh = make_mesh(-1, 1, batch_size=0)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), _params(backbone)
-
-    def batches(chosen: Sequence[Path]) -> Batches:
-        readable = read_images(chosen, recipe, size, [])
-        for names, images in padded_batches(readable, fill_devices(BATCH, mesh)):
-            yield names, images[: len(names)], extract(params, images)[: len(names)]
-
-    parts = [files[start : start + PART] for start in range(0, len(files), PART)]
-    identity = origin | {"images": len(files), "parts": [image_id_of(file) for file in files]}
-    found = _in_parts(out, identity, parts, batches, len(files))
-    # Those of parts that an earlier try made are to be named as well, so all are tried again here.
-    done = set(found.image_id.tolist())
-    unread = [file for file in files if image_id_of(file) not in done]
-    rejects: list[tuple[str, str]] = []
-    for _ in read_images(sorted(set(unread)), recipe, size, rejects):
-        pass
-    report_rejects(out, rejects)
-    return len(found.image_id)
-
-
-def _params(backbone: Backbone) -> dict[str, Any]:
+def params_of(backbone: Backbone) -> dict[str, Any]:
+    """The backbone's parameters by path."""
     return flatten(split(backbone.model)[1])
 
 
-def _origin(backbone: Backbone, image_size: int, recipe: str | None) -> dict[str, Any]:
+def origin_of(backbone: Backbone, image_size: int, recipe: str | None) -> dict[str, Any]:
+    """Say what makes features: the weights, and how their images are prepared."""
     mean, std = backbone.pixels
     return {
         "format": FORMAT,
@@ -193,66 +163,7 @@ def _origin(backbone: Backbone, image_size: int, recipe: str | None) -> dict[str
     }
 
 
-def _in_parts(
-    out: Path,
-    identity: dict[str, Any],
-    parts: Sequence[Any],
-    batches: Callable[[Any], Batches],
-    images: int,
-) -> Embeddings:
-    """Make what is missing of the parts beside `out`, then write `out` and remove them."""
-    folder = out.with_name(f"{out.name}.parts")
-    if not _same(folder / "made.json", identity):
-        shutil.rmtree(folder, ignore_errors=True)
-        write_json(folder / "made.json", identity)
-    bar = (
-        TextColumn("embedding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-    )
-    found = []
-    with Progress(*bar, console=console(stderr=True)) as progress:
-        task = progress.add_task("", total=images)
-        for number, part in enumerate(parts):
-            path = folder / f"{number:06}.npz"
-            one = _whole(path)
-            if one is None:
-                one = _gather(batches(part), lambda count: progress.advance(task, count))
-                write_embeddings(path, one)
-            else:
-                progress.advance(task, len(one.image_id))
-            found.append(one)
-    found = [one for one in found if len(one.image_id)]
-    if not found:
-        raise InputError(f"none of the {images} images can be read; see what predict says of one")
-    del identity["parts"]
-    columns = ("image_id", "pixels", "class_token", "patch_mean")
-    joined = {name: np.concatenate([getattr(one, name) for one in found]) for name in columns}
-    whole = Embeddings(**joined, origin=identity | {"images": len(joined["image_id"])})
-    write_embeddings(out, whole)
-    shutil.rmtree(folder)
-    return whole
-
-
-def _same(path: Path, identity: dict[str, Any]) -> bool:
-    try:
-        made = read_json(path, dict[str, Any], "an account of parts", "embed again")
-    except InputError:
-        return False
-    return made == json.loads(json.dumps(identity))
-
-
-def _whole(path: Path) -> Embeddings | None:
-    """Read a part; None where there is none, or what a full disk or a bad one left of it."""
-    try:
-        return read_embeddings(path)
-    except InputError:
-        return None
-
-
-def _gather(batches: Batches, report: Callable[[int], None]) -> Embeddings:
+def _gather(batches: Batches, report: Report) -> Embeddings:
     ids: list[str] = []
     digests, features = [np.zeros(0, np.uint64)], []
     for names, images, values in batches:

@@ -43,6 +43,8 @@ class Origin(TypedDict, total=False):
     recipe: str | None
     recipe_hash: str | None
     dataset: str | None
+    data: dict[str, str]
+    rejects: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -48,6 +49,32 @@ def make_forward(
 
     def forward(params: Any, images: np.ndarray) -> np.ndarray:
         return np.asarray(step(params, put_batch(mesh, {"image": images})["image"]))
+
+    return forward
+
+
+def make_forward_with_features(
+    model: ViT, pixels: PixelStatistics, mesh: Mesh
+) -> Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Build a `forward` as of `make_forward` that gives what the head reads, too.
+
+    Returns:
+      A function of parameters by path and images that gives logits `[batch, labels]` and `pooled`
+      `[batch, width]`, both float32.
+    """
+    apply, _ = split(model)
+    mean, std = pixels
+
+    def step(params: dict[str, jax.Array], images: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits, out = apply(merge_lora(params), to_model_input(images, mean, std))
+        assert logits is not None
+        return logits, out["pooled"].astype(jnp.float32)
+
+    compiled = jax.jit(step, out_shardings=replicated(mesh))
+
+    def forward(params: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, pooled = compiled(params, put_batch(mesh, {"image": images})["image"])
+        return np.asarray(logits), np.asarray(pooled)
 
     return forward
 

@@ -51,24 +51,6 @@ def read_images(
             rejects.append((image_id_of(path), str(error)))
 
 
-def padded_batches(
-    images: Iterator[tuple[str, np.ndarray]], batch_size: int
-) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Gather full batches; the last one is filled up with black images, without a name."""
-    names: list[str] = []
-    batch: np.ndarray | None = None
-    for name, image in images:
-        if batch is None:
-            batch = np.zeros((batch_size, *image.shape), np.uint8)
-        batch[len(names)] = image
-        names.append(name)
-        if len(names) == batch_size:
-            yield names, batch
-            names, batch = [], None
-    if batch is not None:
-        yield names, batch
-
-
 def rejects_of(out: Path) -> Path:
     """The file beside `out` that names what could not be read."""
     return out.with_name(f"{out.name}.rejects.csv")

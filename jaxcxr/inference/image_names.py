@@ -55,6 +55,15 @@ def image_id_of(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def state_of(path: Path) -> list[int]:
+    """Tell a file from what may stand there at the next try: its bytes, and when it was written."""
+    try:
+        stat = path.stat()
+    except OSError:  # why, the process says that tries to open it
+        return [-1, -1]
+    return [stat.st_size, stat.st_mtime_ns]
+
+
 def _of_one(asked: Path, passed_over: Counter[str]) -> Iterator[tuple[str, Path]]:
     if asked.is_dir():
         for path in sorted(asked.rglob("*")):

@@ -1,4 +1,4 @@
-"""Attention rollout: how much of the class token comes from each patch of an image."""
+"""The file of attention rollout over prepared images, which a study's page shows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from typing_extensions import TypedDict
 
 from input_pipeline.loader import Prepared, images_at
 from jaxcxr.errors import InputError, reading
+from jaxcxr.inference.attention import make_maps
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.model import flatten
 from jaxcxr.model import split as split_model
 from jaxcxr.run.belongs import open_run_data
-from jaxcxr.run.pixels import to_model_input
 from jaxcxr.small_files import parse_json
 
 BATCH = 8  # the matrices of all blocks are in memory at once
@@ -28,24 +27,6 @@ class Origin(TypedDict):
     """What a file of maps says of its making."""
 
     weights_sha256: str
-
-
-def rollout(attentions: Sequence[jax.Array]) -> jax.Array:
-    """Follow attention through the blocks.
-
-    Args:
-      attentions: of each block, first to last, probabilities `[batch, heads, tokens, tokens]`.
-
-    Returns:
-      `[batch, tokens, tokens]`; row i says how much of the last block's token i comes from each
-      token of the first; rows sum to 1.
-    """
-    followed = jnp.eye(attentions[0].shape[-1], dtype=jnp.float32)
-    for probabilities in attentions:
-        mean = probabilities.astype(jnp.float32).mean(axis=1)
-        mixed = (mean + jnp.eye(mean.shape[-1])) / 2
-        followed = mixed @ followed
-    return followed
 
 
 def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -65,23 +46,17 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     model, _, pixels, origin = load_run(directory)
     prepared = open_run_data(directory, origin)
     apply, state = split_model(model)
-    prefix, grid, depth = model.spec.prefix_tokens, model.grid, model.spec.depth
-
-    @jax.jit
-    def maps(params: Any, images: jax.Array) -> jax.Array:
-        _, out = apply(params, to_model_input(images, *pixels))
-        seen = rollout([out[f"attention{block:02}"] for block in range(depth)])
-        return seen[:, 0, prefix:].reshape(-1, grid, grid)
-
-    params = flatten(state)
-    rows = _rows(prepared, split, image_ids)
+    params, size = flatten(state), prepared.image_size
+    maps = make_maps(apply, params, pixels, size, directory)
+    rows = rows_of(prepared, split, image_ids)
     images = images_at(prepared, split, rows)
     # One shape for all batches: the last is filled up with black images.
     filled = np.pad(images, ((0, -len(images) % BATCH), (0, 0), (0, 0)))
-    seen = np.zeros((len(filled), grid, grid), np.float32)
+    grid = jax.eval_shape(maps, params, np.zeros((BATCH, size, size), np.uint8))[0].shape[1:]
+    seen = np.zeros((len(filled), *grid), np.float32)
     for start in range(0, len(filled), BATCH):
         batch = slice(start, start + BATCH)
-        seen[batch] = maps(params, filled[batch])
+        seen[batch] = maps(params, filled[batch])[0]
     return {
         "image_id": prepared.records(split)["image_id"].to_numpy(dtype=str)[rows],
         "image": images,
@@ -90,7 +65,12 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     }
 
 
-def _rows(prepared: Prepared, split: str, image_ids: Sequence[str] | None) -> np.ndarray:
+def rows_of(prepared: Prepared, split: str, image_ids: Sequence[str] | None) -> np.ndarray:
+    """Return the rows of images in `prepared.records(split)`; of all where `image_ids` is None.
+
+    Raises:
+      InputError: there is no such split or image.
+    """
     known = prepared.records(split)["image_id"].to_numpy(dtype=str)
     if not len(known):
         raise InputError(

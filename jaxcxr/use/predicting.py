@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from input_pipeline.workers import in_processes
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.inference.chosen_model import load_run
-from jaxcxr.inference.forward import fill_devices, make_forward
-from jaxcxr.inference.image_names import named_images
+from jaxcxr.inference.forward import fill_devices, make_forward_with_features
+from jaxcxr.inference.image_names import named_images, state_of
 from jaxcxr.model import flatten, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt
@@ -28,9 +28,10 @@ from jaxcxr.terminal import console, say
 from jaxcxr.use.card import LabelCard, read_card
 from jaxcxr.use.flags import Trained, flags_of, trained_by
 from jaxcxr.use.journal import Journal, Line, open_journal
+from jaxcxr.use.neighbours import Training, load_training
 from jaxcxr.use.prediction_files import check_suffix, write_files
 
-Forward = Callable[[np.ndarray], np.ndarray]
+Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class Ensemble:
       origins: provenance of each run's weights.
       recipe, size: that images are prepared by, and their side.
       batch: images at a time.
-      forwards: of each run, images `[batch, size, size]` uint8 to logits `[batch, labels]`.
+      forwards: of each run, images `[batch, size, size]` uint8 to logits `[batch, labels]` and what
+        the head reads, `[batch, width]`.
       trained: what the runs were trained on.
       pixels: digests of the pictures that any of them learnt from.
+      training: the images that they learnt from, if images like them are asked for.
     """
 
     labels: tuple[str, ...]
@@ -57,9 +60,12 @@ class Ensemble:
     forwards: list[Forward]
     trained: Trained
     pixels: np.ndarray
+    training: Training | None = None
 
 
-def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], workers: int) -> None:
+def predict_files(
+    runs: Sequence[Path], out: Path, asked: Sequence[Path], workers: int, neighbours: int = 0
+) -> None:
     """Predict images; what cannot be read is named, and changes nothing of the others.
 
     Writes `out`, and where there are unreadable files `OUT.rejects.csv` with the reasons. Until
@@ -70,6 +76,7 @@ def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], worker
       out: `.parquet`, `.csv` or `.json` file to write.
       asked: files, folders, patterns and lists.
       workers: processes that open files.
+      neighbours: how many training images to name that are most like each.
 
     Raises:
       InputError: something is not there, the runs do not go together, or no file can be read.
@@ -78,18 +85,22 @@ def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], worker
     if workers < 1:
         raise InputError(f"--workers {workers}: give at least 1")
     files, passed_over = named_images(asked)
-    _report_passed_over(passed_over)
+    report_passed_over(passed_over)
     ensemble = load_ensemble(runs)
+    if neighbours:
+        training = load_training(runs, ensemble.labels, ensemble.origins, neighbours, out)
+        ensemble = replace(ensemble, training=training)
     made_by = {
         "jaxcxr": __version__,
         "weights": [origin["weights_sha256"] for origin in ensemble.origins],
         "recipe": ensemble.recipe,
         "size": ensemble.size,
         "batch": ensemble.batch,
+        "neighbours": ensemble.training.identity if ensemble.training else None,
     }
     partial = out.with_name(f"{out.name}.partial")
     with open_journal(partial, made_by) as journal:
-        states = {name: _state(path) for name, path in files.items()}
+        states = {name: state_of(path) for name, path in files.items()}
         todo = {
             name: path
             for name, path in files.items()
@@ -98,7 +109,8 @@ def predict_files(runs: Sequence[Path], out: Path, asked: Sequence[Path], worker
         }
         _predict(ensemble, todo, states, journal, workers, len(files))
         lines = [journal.lines[name] for name in files]
-        write_files(out, lines, ensemble.card, ensemble.origins, ensemble.trained)
+        told = (ensemble.card, ensemble.origins, ensemble.trained, ensemble.training)
+        write_files(out, lines, *told)
         partial.unlink()
 
 
@@ -142,7 +154,7 @@ def load_ensemble(runs: Sequence[Path]) -> Ensemble:
 
 
 def _forward(model: Any, pixels: Any, mesh: Any) -> Forward:
-    forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
+    forward, params = make_forward_with_features(model, pixels, mesh), flatten(split(model)[1])
     return lambda images: forward(params, images)
 
 
@@ -183,9 +195,12 @@ def _lines(
     """Run the models on one batch, filled up with black images where files were unreadable."""
     batch = np.zeros((ensemble.batch, ensemble.size, ensemble.size), np.uint8)
     batch[: len(names)] = opened.images
-    logits = None
+    logits, near = None, None
     if not all(opened.reasons):
-        logits = np.mean([forward(batch) for forward in ensemble.forwards], axis=0)
+        seen = [forward(batch) for forward in ensemble.forwards]
+        logits = np.mean([one for one, _ in seen], axis=0)
+        if ensemble.training:
+            near = ensemble.training.nearest([pooled for _, pooled in seen])
     lines = []
     for row, name in enumerate(names):
         line: Line = {"image_id": name, "state": states[name]}
@@ -198,20 +213,14 @@ def _lines(
         digest = np.uint64(int(digest_of_pixels(opened.images[row].data), 16))
         line["split"] = "train" if digest in ensemble.pixels else "files"
         line["flags"] = flags_of(opened.about[row], ensemble.trained)
+        if near is not None:
+            line["near"] = [one[row].tolist() for one in near]
         lines.append(line | {"logits": logits[row].astype(np.float64).tolist()})
     return lines
 
 
-def _state(path: Path) -> list[int]:
-    """Tell a file from what may stand there at the next try: its bytes, and when it was written."""
-    try:
-        stat = path.stat()
-    except OSError:  # why, the process says that tries to open it
-        return [-1, -1]
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _report_passed_over(passed_over: Counter[str]) -> None:
+def report_passed_over(passed_over: Counter[str]) -> None:
+    """Say how many files in folders are no images, by their suffixes."""
     if passed_over:
         kinds = ", ".join(
             f"{count} {suffix or 'without a suffix'}" for suffix, count in passed_over.most_common()

@@ -2,7 +2,8 @@
 
 The columns are those of `predictions.parquet` (`jaxcxr.inference.predictions_file`), so that all
 that reads it reads these, and for each label also `probability:NAME` and `decision:NAME` (1, 0, or
-blank without a threshold); and `flags`, why an image is none that the run was made for. What the
+blank without a threshold); `flags`, why an image is none that the run was made for; and where
+asked for the training images most alike, see `jaxcxr.use.neighbours`. What the
 numbers mean stands in a parquet's metadata under `jaxcxr`, in a JSON under `about`, and beside a
 CSV, which has no place for it, in `OUT.about.json`.
 """
@@ -25,6 +26,7 @@ from jaxcxr.terminal import say
 from jaxcxr.use.card import LabelCard, card_json
 from jaxcxr.use.flags import Trained
 from jaxcxr.use.journal import Line
+from jaxcxr.use.neighbours import Training
 from jaxcxr.use.places import without_places
 
 SUFFIXES = (".parquet", ".csv", ".json")
@@ -46,6 +48,7 @@ def write_files(
     card: Sequence[LabelCard],
     origins: Sequence[dict[str, Any]],
     trained: Trained,
+    training: Training | None = None,
 ) -> None:
     """Write `out`, and `OUT.rejects.csv` where images could not be read.
 
@@ -55,6 +58,7 @@ def write_files(
       card: of the labels, in the order of the logits.
       origins: provenance of each run's weights.
       trained: what flags compare with.
+      training: of which the lines name the images that are most alike.
 
     Raises:
       InputError: no image could be read.
@@ -66,6 +70,8 @@ def write_files(
         raise InputError(f"none of {len(rejects)} files can be read; see {rejects_of(out)}")
     _report(good)
     table = _table(good, card)
+    if training is not None:
+        table = pd.concat([table, training.columns([line["near"] for line in good])], axis=1)
     # Of one run, its provenance as in all its predictions; of several, that of each.
     origin = dict(origins[0]) if len(origins) == 1 else {"ensemble": list(origins)}
     about = without_places(origin) | {
@@ -73,6 +79,7 @@ def write_files(
         "cards": card_json(card),
         "trained": {"youngest": trained.youngest, "lateral": trained.lateral},
         "rejected": len(rejects),
+        "neighbours": None if training is None else training.about(),
     }
     if out.suffix == ".parquet":
         write_predictions(out, [table], about)

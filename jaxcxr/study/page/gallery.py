@@ -12,6 +12,7 @@ import numpy as np
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
+from jaxcxr.inference.overlays import heated, spread
 from jaxcxr.inference.rollout import read_rollout
 from jaxcxr.results.examples import Example, choose_examples
 from jaxcxr.results.predictions import read_predictions
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIDE = 256  # pixels of a picture on the page
-# From nothing over orange to yellow: legible on grey for who confuses red and green.
-_HEAT = np.array([[120, 28, 109], [229, 92, 48], [252, 255, 164]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -113,16 +112,7 @@ def _drawn(image: np.ndarray, attention: np.ndarray) -> tuple[str, str]:
 
     side = min(SIDE, max(image.shape[0], 224))
     grey = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    # Each map from its own smallest to its own largest value: colours of two maps do not compare.
-    span = attention.max() - attention.min()
-    share = Image.fromarray(((attention - attention.min()) / (span or 1)).astype(np.float32))
-    weight = np.asarray(share.resize((side, side), Image.Resampling.BILINEAR))[..., None]
-    places = np.clip(weight, 0, 1) * (len(_HEAT) - 1)
-    low = np.minimum(places.astype(int), len(_HEAT) - 2)[..., 0]
-    color = _HEAT[low] + (places - low[..., None]) * (_HEAT[low + 1] - _HEAT[low])
-    alpha = 0.65 * np.clip(weight, 0, 1)
-    base = np.asarray(grey, np.float32)[..., None]
-    mixed = np.rint((1 - alpha) * base + alpha * color).astype(np.uint8)
+    mixed = heated(np.asarray(grey), spread(attention))
     return _data_uri(grey), _data_uri(Image.fromarray(mixed))
 
 

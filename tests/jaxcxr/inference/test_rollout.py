@@ -7,8 +7,9 @@ from tiny import get_config
 
 from input_pipeline.loader import eval_batches, open_prepared
 from jaxcxr.explain import main
+from jaxcxr.inference.attention import rollout
 from jaxcxr.inference.chosen_model import load_run
-from jaxcxr.inference.rollout import read_rollout, rollout
+from jaxcxr.inference.rollout import read_rollout
 from jaxcxr.main import run_experiment
 from jaxcxr.results.examples import choose_examples
 from jaxcxr.results.predictions import read_predictions

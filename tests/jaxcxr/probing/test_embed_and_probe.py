@@ -16,14 +16,22 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from input_pipeline.loader import images_at, open_prepared
+from input_pipeline.phantom.dicom import encode
+from input_pipeline.recipes import paper
 from jaxcxr import embed as embed_command
 from jaxcxr import probe as probe_command
 from jaxcxr.errors import InputError
 from jaxcxr.inference import embeddings as embeddings_module
-from jaxcxr.inference.embeddings_file import Embeddings, read_embeddings, write_embeddings
+from jaxcxr.inference.embeddings_file import (
+    Embeddings,
+    pixel_digest,
+    read_embeddings,
+    write_embeddings,
+)
 from jaxcxr.model import ViT, ViTSpec, flatten, load, split, write_weights
 from jaxcxr.probing.probe import probe
 from jaxcxr.run.learnt import FINE_TUNED, learnt_by, to_json
+from jaxcxr.use import embedding
 
 SPEC = ViTSpec(
     **{"patch_size": 7, "width": 32, "depth": 2, "heads": 2, "mlp_width": 64},
@@ -102,20 +110,63 @@ def test_a_kill_loses_one_part_at_most(embedded, weights, tiny_data, tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
 
 
-def test_files_in_a_folder_and_what_cannot_be_read(weights, tmp_path, capsys):
-    folder = tmp_path / "images"
-    folder.mkdir()
+def _pictures(folder):
+    """PNGs, one of them in a folder of its own, a DICOM without a suffix, and no picture."""
+    (folder / "sub").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for name in ("a", "b"):
+    for name in ("a", "b", "sub/a"):
         Image.fromarray(rng.integers(0, 256, (40, 50)).astype("uint8")).save(folder / f"{name}.png")
+    picture = rng.random((40, 50)).astype(np.float32)
+    content = encode(picture, inverted=True, name="c", age=50, sex="F")
+    (folder / "c").write_bytes(content)
     (folder / "broken.png").write_bytes(b"no picture")
-    out = tmp_path / "files.parquet"
+    return folder
+
+
+def test_files_in_a_folder_and_what_cannot_be_read(weights, tmp_path, capsys):
+    folder, out = _pictures(tmp_path / "images"), tmp_path / "files.parquet"
     arguments = ["--weights", str(weights), "--images", str(folder), "--out", str(out)]
-    embed_command.main([*arguments, "--image-size", "28"])
+    embed_command.main([*arguments, "--image-size", "28", "--workers", "2"])
     found = read_embeddings(out)
-    assert [name.split("/")[-1] for name in found.image_id] == ["a.png", "b.png"]
-    assert "broken.png" in (tmp_path / "files.parquet.rejects.csv").read_text()
-    assert "broken.png" in capsys.readouterr().err
+    assert list(found.image_id) == ["a.png", "b.png", "c", "sub/a.png"]
+    assert str(tmp_path) not in json.dumps(found.origin)
+    prepared = np.stack([paper((folder / name).read_bytes(), 28) for name in found.image_id])
+    np.testing.assert_array_equal(found.pixels, pixel_digest(prepared))
+    mean, std = np.array(SPEC.pixel_mean), np.array(SPEC.pixel_std)
+    apply, params = split(load(weights, image_size=28))
+    _, tokens = jax.jit(apply)(params, ((prepared[..., None] / 255 - mean) / std).astype("float32"))
+    np.testing.assert_allclose(found.class_token, tokens["tokens"][:, 0], atol=1e-5)
+    rejects = pd.read_csv(tmp_path / "files.parquet.rejects.csv")
+    assert rejects["image_id"].tolist() == ["broken.png"] and len(rejects["reason"][0]) > 5
+    assert "left out broken.png" in capsys.readouterr().err
+
+
+def test_embedding_files_goes_on_after_a_kill(weights, tmp_path, monkeypatch):
+    folder, out = _pictures(tmp_path / "images"), tmp_path / "files.npz"
+    opened, tries = [], [2, None]
+
+    def here(pieces, workers):
+        for number, piece in enumerate(pieces):
+            if number == tries[0]:
+                raise KeyboardInterrupt
+            opened.append(piece.names)
+            yield number, piece.work(lambda row: None, {})
+
+    monkeypatch.setattr(embedding, "in_processes", here)
+    monkeypatch.setattr(embedding, "BATCH", 1)
+    backbone = embeddings_module.backbone_of_weights(weights, 28, "weights")
+    with pytest.raises(KeyboardInterrupt):
+        embedding.embed_files(backbone, [folder], "paper", 1, out)
+    assert not out.exists() and len(opened) == 2
+    tries.pop(0)
+    assert embedding.embed_files(backbone, [folder], "paper", 1, out) == 4
+    assert len(opened) == 5
+    assert list(read_embeddings(out).image_id) == ["a.png", "b.png", "c", "sub/a.png"]
+    assert "broken.png" in (tmp_path / "files.npz.rejects.csv").read_text()
+    (tmp_path / "only").mkdir()
+    (folder / "broken.png").rename(tmp_path / "only" / "broken.png")
+    with pytest.raises(InputError, match="none of 1 files can be read; see"):
+        embedding.embed_files(backbone, [tmp_path / "only"], "paper", 1, tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +175,8 @@ def test_files_in_a_folder_and_what_cannot_be_read(weights, tmp_path, capsys):
         (["--data", "D", "--out", "e.csv"], "--out e.csv: give a name that ends in .npz or"),
         (["--data", "D", "--out", "e.npz", "--recipe", "paper"], "--recipe is decided by --data"),
         (["--images", "D", "--out", "e.npz", "--recipe", "mine"], "choose paper or faithful"),
+        (["--images", "D", "--out", "e.npz", "--workers", "0"], "--workers 0: give at least 1"),
+        (["--data", "D", "--out", "e.npz", "--workers", "2"], "--workers is of --images"),
         (["--images", "nothing", "--out", "e.npz"], "no such file or folder"),
     ],
 )
