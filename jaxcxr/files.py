@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jaxcxr.errors import InputError
 
@@ -103,6 +104,28 @@ def fresh_directory(path: Path) -> Iterator[Path]:
                     raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def take_lock(file: int | IO[Any], *, wait: bool = False) -> bool:
+    """Keep other processes from an open file or folder.
+
+    The lock ends with the file, and so with this process, however it ends. On a file system that
+    has no locks nobody is kept out.
+
+    Args:
+      file: or its descriptor.
+      wait: until it is free.
+
+    Returns:
+      Whether this process has it now.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

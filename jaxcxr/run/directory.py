@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxcxr.config import changed_fields, stored_config
 from jaxcxr.errors import InputError
-from jaxcxr.files import check_writable
+from jaxcxr.files import check_writable, take_lock
 from jaxcxr.small_files import read_json
 
 CONFIG = "config.json"
@@ -43,14 +42,11 @@ def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     first = jax.process_index() == 0
     with (directory / ".lock").open("a") as lock:
-        if first:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(
-                    f"{directory}: another process is training here; wait for it to end or use "
-                    "another --workdir"
-                ) from None
+        if first and not take_lock(lock):
+            raise InputError(
+                f"{directory}: another process is training here; wait for it to end or use "
+                "another --workdir"
+            )
         _check_same_experiment(directory, config)
         yield
 

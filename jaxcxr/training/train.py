@@ -184,7 +184,8 @@ def train(config: ConfigDict, directory: Path) -> None:
             checkpoint.save(checkpoints, step, state, progress)
             losses.restart_clock()
 
-        lost = agreed(lambda: "" if (directory / WEIGHTS).is_file() else "gone")
+        weights = (directory / WEIGHTS, (directory / WEIGHTS).with_suffix(".json"))
+        lost = agreed(lambda: "" if all(path.is_file() for path in weights) else "gone")
         if lost and (at := chosen_step()) is not None:
             kept = state if at == step else checkpoint.restore_at(checkpoints, at, state)
             keep(kept["params"], selection.chosen())
