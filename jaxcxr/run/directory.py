@@ -26,6 +26,12 @@ PREDICTIONS = "predictions.parquet"
 STATISTICS = "statistics.json"
 
 
+def own_files(directory: Path) -> list[Path]:
+    """Files of a run that no command but its own may write."""
+    names = (CONFIG, START, ENVIRONMENT, METRICS, WEIGHTS, PREDICTIONS, STATISTICS)
+    return [directory / name for name in (*names, Path(WEIGHTS).with_suffix(".json"))]
+
+
 @contextmanager
 def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
     """Hold the run's directory while the block runs.

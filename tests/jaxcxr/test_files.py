@@ -99,3 +99,18 @@ def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", none)
     with (tmp_path / "a").open("w") as file:
         assert take_lock(file)
+
+
+def test_what_is_read_is_not_written_over_by_whatever_name(tmp_path):
+    source, release = tmp_path / "a.npz", tmp_path / "release"
+    source.touch()
+    (release / "tables").mkdir(parents=True)
+    (release / "tables" / "labels.csv").touch()
+    (tmp_path / "link").symlink_to(source)
+    (tmp_path / "hard").hardlink_to(source)
+    outs = (source, tmp_path / "link", tmp_path / "hard", release / "tables" / "labels.csv")
+    for out in outs:
+        with pytest.raises(InputError, match=f"--out: {out} would be written over"):
+            check_writable(out, "--out", reads=[source, release])
+        check_writable(out, "--out", reads=[tmp_path / "absent"])
+    check_writable(tmp_path / "b.npz", "--out", reads=[source, release])
