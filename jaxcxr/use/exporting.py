@@ -97,7 +97,7 @@ def export_run(
             own, wanted = wanted, _of_run(plain, pixels, card, pictures)
             own_dtype = float(np.abs(_sigmoid(own[0]) - _sigmoid(wanted[0])).max())
         model = plain
-    with tempfile.TemporaryDirectory(dir=_parent(out)) as folder:
+    with tempfile.TemporaryDirectory(dir=_parent(out), prefix=".") as folder:
         made = Path(folder) / out.name
         if kind == "stablehlo":
             write_stablehlo(made, model, pixels, card)
