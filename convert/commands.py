@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from convert.checkpoints import CHECKPOINTS
 from jaxcxr.errors import InputError
@@ -16,6 +15,7 @@ from jaxcxr.terminal import say
 
 def import_(arguments: argparse.Namespace) -> None:
     """Convert a checkpoint to a weights file."""
+    from convert.beside import CONFIG, PREPROCESSOR
     from convert.downloads import locate
     from convert.importing import import_checkpoint
     from convert.sources import open_source
@@ -24,7 +24,9 @@ def import_(arguments: argparse.Namespace) -> None:
     check_weights_name(arguments.out)
     check_writable(arguments.out, "--out")
     path, known = locate(arguments.source)
-    _keep_source(path, arguments.out, arguments.out.with_suffix(".json"))
+    read = (path, *(path.resolve().with_name(name) for name in (CONFIG, PREPROCESSOR)))
+    for written in (arguments.out, arguments.out.with_suffix(".json")):
+        check_writable(written, "--out", reads=read)
     with open_source(path, arguments.state_dict) as source:
         imported = import_checkpoint(
             source,
@@ -45,16 +47,6 @@ def import_(arguments: argparse.Namespace) -> None:
         f"{imported.spec.resample_rule}"
     )
     say(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
-
-
-def _keep_source(source: Path, *written: Path) -> None:
-    """Stop before what is read, or a config beside it, would be written over."""
-    from convert.beside import CONFIG, PREPROCESSOR
-
-    read = {source.resolve(), *(source.resolve().with_name(n) for n in (CONFIG, PREPROCESSOR))}
-    for path in written:
-        if path.resolve() in read and path.exists():
-            raise InputError(f"--out: {path} would be written over; give another name or folder")
 
 
 def _fields(assignments: list[str]) -> dict[str, object]:
@@ -87,8 +79,9 @@ def verify(arguments: argparse.Namespace) -> None:
 
     provenance = read_header(arguments.file).provenance
     table = arguments.out or arguments.file.with_suffix(".parity.json")
-    check_writable(table, "--out")
     path, _ = locate(arguments.source)
+    beside = arguments.file.with_suffix(".json")
+    check_writable(table, "--out", reads=(arguments.file, beside, path))
     with open_source(path, provenance.get("state_dict")) as source:
         parity = verify(
             arguments.file, source, name=arguments.source, image_size=arguments.image_size
@@ -133,9 +126,8 @@ def export(arguments: argparse.Namespace) -> None:
     """Convert a weights file for another library."""
     from convert.exporting import export
 
-    check_writable(arguments.out, "--out")
-    if arguments.out.resolve() == arguments.file.resolve():
-        raise InputError(f"--out: {arguments.file} would be written over; give another name")
+    read = (arguments.file, arguments.file.with_suffix(".json"))
+    check_writable(arguments.out, "--out", reads=read)
     layout, notes = export(
         arguments.file, arguments.layout, arguments.out, with_head=not arguments.backbone
     )

@@ -8,7 +8,6 @@ however often the preparation was killed and begun again. An image that cannot b
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import os
 import re
@@ -31,7 +30,7 @@ from input_pipeline.shards import Shard, deal, note
 from input_pipeline.workers import write_shards
 from jaxcxr import __version__
 from jaxcxr.errors import InputError, reading
-from jaxcxr.files import atomic_path, write_json
+from jaxcxr.files import atomic_path, take_lock, write_json
 from jaxcxr.small_files import read_json
 
 COLUMNS = ["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]
@@ -119,14 +118,8 @@ def _claimed(out_dir: Path) -> Iterator[None]:
     try:
         if not os.access(out_dir, os.W_OK | os.X_OK):
             raise InputError(f"--out-dir {out_dir}: not writable")
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{out_dir}: another process is preparing there; wait for it"
-            ) from None
-        except OSError:
-            pass  # a file system without locks: two at once would do the work twice, not wrongly
+        if not take_lock(folder):
+            raise InputError(f"{out_dir}: another process is preparing there; wait for it")
         yield
     finally:
         os.close(folder)

@@ -7,13 +7,18 @@ identifier is, and an error or a formula without a value is never a blank.
 from __future__ import annotations
 
 import datetime
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow
-from pyarrow import parquet as arrow_parquet
+import pyarrow as pa
 
+from jaxcxr.parquet import read_parquet
+from jaxcxr.unpacking import check_unpacked
+
+# Bytes that a cell takes as text, more than its own, and a byte of a workbook's XML as cells.
+CELL, XML = 16, 8
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -21,6 +26,7 @@ def workbook(path: Path, sheet: str = "") -> pd.DataFrame:
     """The cells of one sheet; the header is its first row.
 
     Raises:
+      InputError: it unpacks to too much.
       ValueError: there is no such sheet, or several; a row is longer than the header; a formula has
         no value.
     """
@@ -49,6 +55,8 @@ def _sheets(path: Path) -> dict[str, list[list[str]]]:
     """The text of every sheet, without the blank cells and rows at its ends."""
     import openpyxl
 
+    with zipfile.ZipFile(path) as packed:
+        check_unpacked(path, XML * sum(one.file_size for one in packed.infolist()))
     written = openpyxl.load_workbook(path)
     values = openpyxl.load_workbook(path, data_only=True)
     return {one.title: _rows(one, values[one.title]) for one in written.worksheets}
@@ -92,13 +100,23 @@ def parquet(path: Path) -> pd.DataFrame:
     """The columns of a parquet file; lists as `['a', 'b']`.
 
     Raises:
-      ValueError: the file is damaged.
+      InputError: the file is damaged, or unpacks to too much.
     """
-    table = arrow_parquet.read_table(path)
+    table = read_parquet(path, "a table", "give the file that its maker wrote")
+    check_unpacked(path, CELL * table.num_rows * table.num_columns)
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
-        if pyarrow.types.is_integer(kind) or pyarrow.types.is_large_string(kind):
-            column = column.cast(pyarrow.string())
-        columns[name] = pd.Series([text(cell) for cell in column.to_pylist()], dtype="str")
+        if pa.types.is_integer(kind) or pa.types.is_large_string(kind):
+            column = column.cast(pa.string())
+        columns[name] = pd.Series(_texts(column.combine_chunks()), dtype="str")
     return pd.DataFrame(columns)
+
+
+def _texts(column: pa.Array) -> Any:
+    """The text of each cell; of equal ones it is made once."""
+    if pa.types.is_nested(column.type):
+        return [text(cell) for cell in column.to_pylist()]
+    encoded = column.dictionary_encode()
+    words = pa.array([text(cell) for cell in encoded.dictionary.to_pylist()], pa.string())
+    return words.take(encoded.indices).fill_null("").to_pandas()

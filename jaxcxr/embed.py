@@ -46,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with report_input_errors():
         _check(options)
-        check_writable(options.out, "--out")
+        from jaxcxr.run.directory import own_files
+
+        read = [options.data / "records.parquet"] if options.data else []
+        read += own_files(options.run) if options.run else []
+        check_writable(options.out, "--out", reads=read)
         from jaxcxr.inference import embeddings
 
         if options.run:

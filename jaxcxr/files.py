@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jaxcxr.errors import InputError
 
@@ -19,18 +20,26 @@ _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
 
 
-def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
+def check_writable(
+    path: Path, option: str, *, folder: bool = False, reads: Iterable[Path] = ()
+) -> None:
     """Stop before any work where a result could not be written; nothing is made yet.
 
     Args:
       path: of the result, a file, or a `folder` of several.
       option: that names it, such as `--out`.
       folder: which of the two.
+      reads: files that the command reads, and folders to which none may write.
 
     Raises:
-      InputError: it cannot be written, or is of the other kind.
+      InputError: it cannot be written, is of the other kind, or what is read would be lost.
     """
     try:
+        for one in reads if path.exists() else ():
+            if one.exists() and (path.samefile(one) or one.resolve() in path.resolve().parents):
+                raise InputError(
+                    f"{option}: {path} would be written over; give another name or folder"
+                )
         if folder and path.exists() and not path.is_dir():
             raise InputError(f"{option} {path} is a file; give a folder")
         if not folder and path.is_dir():
@@ -103,6 +112,28 @@ def fresh_directory(path: Path) -> Iterator[Path]:
                     raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def take_lock(file: int | IO[Any], *, wait: bool = False) -> bool:
+    """Keep other processes from an open file or folder.
+
+    The lock ends with the file, and so with this process, however it ends. On a file system that
+    has no locks nobody is kept out.
+
+    Args:
+      file: or its descriptor.
+      wait: until it is free.
+
+    Returns:
+      Whether this process has it now.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

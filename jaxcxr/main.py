@@ -90,7 +90,8 @@ def _quiet_writers() -> None:
 
     Orbax logs each file, and each error before raising it. The thread of TensorBoard's events ends
     in a traceback when the disk is full, and so does what it does at the end of the process; the
-    next checkpoint or record meets the same and says so.
+    next checkpoint or record meets the same and says so. When one array of a checkpoint cannot be
+    written, Orbax closes its event loop, and TensorStore has nobody to tell of the other arrays.
     """
     logging.set_verbosity(logging.FATAL)
     getLogger("asyncio").setLevel(CRITICAL)
@@ -104,11 +105,12 @@ def _quiet_writers() -> None:
     threading.excepthook = report
     before = sys.unraisablehook
 
-    def report_at_exit(found: sys.UnraisableHookArgs) -> None:
-        if not issubclass(found.exc_type, OSError | EOFError):
+    def report_dropped(found: sys.UnraisableHookArgs) -> None:
+        abandoned = found.object is None and str(found.exc_value) == "Event loop is closed"
+        if not (abandoned or issubclass(found.exc_type, OSError | EOFError)):
             before(found)
 
-    sys.unraisablehook = report_at_exit
+    sys.unraisablehook = report_dropped
 
 
 def run() -> None:

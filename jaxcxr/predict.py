@@ -74,8 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise InputError(f"--run names {len(options.run)} runs; several predict --images alone")
         if not options.data and len(options.out) > 1:
             raise InputError(f"--out names {len(options.out)} files; give one")
+        from jaxcxr.run.directory import own_files
+
+        if not options.images and any(out.suffix != ".parquet" for out in options.out):
+            raise InputError("--out: predictions of a prepared dataset are named NAME.parquet")
         for out in options.out:
-            check_writable(out, "--out")
+            check_writable(
+                out, "--out", reads=[one for run in options.run for one in own_files(run)]
+            )
         run, out = options.run[0], options.out[0]
         if options.images:
             from jaxcxr.use.predicting import predict_files

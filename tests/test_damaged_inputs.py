@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 import convert.__main__
 import input_pipeline.__main__
-from jaxcxr import embed, evaluate, explain, portability, predict, probe
+from jaxcxr import embed, evaluate, explain, export, portability, predict, probe
 from jaxcxr.errors import report_input_errors
 from jaxcxr.study import __main__ as study
 
@@ -152,6 +152,14 @@ COMMANDS = {
     "study": (
         argued(study.main, "--study={w}/study.py", "--out={o}/s", "--dry-run"),
         ("study.py",),
+    ),
+    "export": (
+        argued(export.main, "--run={w}/run", "--out={o}/m.stablehlo"),
+        (*RUN, "run/predictions.parquet", *data("validation")),
+    ),
+    "describe": (
+        argued(pipeline, "describe", "{w}/uka/uka_cxr.csv", "--images={w}/uka", "--out={o}/t.toml"),
+        UKA[:1],
     ),
     "cohort": (
         argued(pipeline, "cohort", "uka_cxr", "--raw-dir={w}/uka", "--label-rules=curated"),

@@ -47,14 +47,8 @@ def fill(place, free):
     return filler
 
 
-# A checkpoint that TensorStore abandons says "Event loop is closed" for each array, in a traceback
-# from C++ before the sentence; the same command goes on all the same.
-NOISY = pytest.mark.xfail(reason="a traceback of TensorStore's stands before the sentence")
-TRIED = [pytest.param(one, marks=NOISY) if one == "train" else one for one in COMMANDS]
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("command", TRIED)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(command, world, small, tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()

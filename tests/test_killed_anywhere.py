@@ -16,7 +16,10 @@ from damaged_world import make_world
 from whole_commands import COMMANDS, content, run, start
 
 KILLS = 200
+SAMPLE = ("cohort", "describe", "prepare", "predict files")  # of CI: what takes no minute
 SENTENCES = ("stopped by Ctrl-C; files are whole: run the same command again", "stopped by SIGINT")
+# What a command says that never writes over what is there, once all is done.
+DONE = ("is not empty", "exists, and may hold your answers")
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +53,43 @@ def killed(command, world, tmp_path, kills, seed):
             done += 1
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            assert psutil.wait_procs(family, timeout=30)[1] == [], command
+            # A study's jobs go on, and the same command waits for them.
+            waited = command == "study" or psutil.wait_procs(family, timeout=30)[1] == []
+            assert waited, command
             continue
         _, said = process.communicate()
         # Not killed: then it has gone on to the end, or finds all done.
-        assert process.returncode == 0, (command, done, said)
-        assert content(out) == wanted, (command, done)
+        _check_end(command, process.returncode, said, out, wanted)
         shutil.rmtree(out)
     out.mkdir(exist_ok=True)
     status, said = run(command, world, out)
-    assert status == 0 or "is not empty" in said, (command, said)
-    assert content(out) == wanted, command
+    _check_end(command, status, said, out, wanted)
     return done
+
+
+def _check_end(command, status, said, out, wanted):
+    assert status == 0 or any(sentence in said for sentence in DONE), (command, said)
+    assert "Traceback" not in said, (command, said)
+    found = content(out)
+    assert sorted(found) == sorted(wanted), command
+    assert [name for name in wanted if found[name] != wanted[name]] == [], command
+
+
+@pytest.mark.slow
+def test_a_sample_of_the_kills(world, tmp_path):
+    for seed, command in enumerate(SAMPLE):
+        killed(command, world, tmp_path, 1, seed)
 
 
 @pytest.mark.long
 def test_killed_two_hundred_times(world, tmp_path):
-    each = KILLS // len(COMMANDS)
+    each = -(-KILLS // len(COMMANDS))
     with ThreadPoolExecutor(2) as pool:
         tried = [
             pool.submit(killed, command, world, tmp_path, each, seed)
             for seed, command in enumerate(COMMANDS)
         ]
-        assert sum(one.result() for one in tried) == KILLS
+        assert sum(one.result() for one in tried) >= KILLS
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors.numpy import load_file
 
 ROOT = Path(__file__).parents[1]
 # `{w}` is the folder of what they read, `{o}` that of what they write.
@@ -25,12 +26,23 @@ COMMANDS = {
     "explain images": "jaxcxr.explain --run {w}/run --images {w}/pictures --out {o}/maps --steps 2 "
     "--workers 1",
     "evaluate": "jaxcxr.evaluate {w}/run/predictions.parquet --resamples 20 --out {o}/statistics",
+    "describe": "input_pipeline describe {w}/uka/uka_cxr.csv --images {w}/uka --out {o}/t.toml",
+    "predict files": "jaxcxr.predict --run {w}/run --images {w}/pictures --workers 2 "
+    "--out {o}/a.parquet",
+    "probe": "jaxcxr.probe --embeddings {w}/features.npz --data {w}/data --resamples 20 "
+    "--out {o}/probe",
+    "export run": "jaxcxr.export --run {w}/run --out {o}/a.stablehlo",
+    "export to timm": "jaxcxr.export --run {w}/run --format timm --out {o}/a.safetensors",
+    "verify": "convert verify {w}/imported.safetensors {w}/timm/model.safetensors --out {o}/v.json",
+    "study": "jaxcxr.study --study={r}/tests/jaxcxr/tiny_study.py --out {o}/study --no-images",
 }
-# What holds times, the id that a run draws, or what XLA compiled.
+# What holds times, the id that a run draws, or what XLA compiled; and what a kill leaves half-made.
 OTHERWISE = re.compile(
-    r"(^|/)(\.[^/]*|compiled/.*|checkpoints/.*|.*tfevents.*|(environment|start|model|floor)\.json"
-    r"|metrics\.jsonl|run/model\.safetensors)$"
+    r"(^|/)(\.[^/]*|(\.[^/]*|compiled|checkpoints|locks|logs|made)/.*|.*tfevents.*"
+    r"|(environment|start|model|floor)\.json|metrics\.jsonl)$"
 )
+# The digests of what holds such an id, where it lay, and when.
+NAMED = re.compile(r"[0-9a-f]{12,64}|\d{4}-\d\d-\d\dT[\d:.+]*")
 
 
 def start(command, world, out):
@@ -56,16 +68,16 @@ def content(out):
         name = path.relative_to(out).as_posix()
         if OTHERWISE.search(name):
             continue
-        if path.suffix == ".parquet" and path.parent.name in ("run", out.name):
+        of_run = (path.parent / "config.json").is_file() or path.parent == out
+        if path.suffix == ".parquet" and of_run:
             found[name] = pd.read_parquet(path).to_csv()  # beside it stands the run's id
+        elif path.suffix == ".safetensors" and of_run:
+            found[name] = {key: value.tobytes() for key, value in load_file(path).items()}
         elif path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:  # a zip holds times
                 found[name] = {key: file[key].tobytes() for key in file.files}
-        elif path.name == "statistics.json" and path.parent.name == "run":
-            text = path.read_text()
-            found[name] = re.sub(
-                r'("(run|weights_sha256|path|data|predictions)": )"[^"]*"', r"\1", text
-            )
+        elif path.suffix in (".json", ".html"):
+            found[name] = NAMED.sub("", path.read_text().replace(str(out), ""))
         else:
             found[name] = path.read_bytes()
     return found

@@ -28,9 +28,9 @@ def run(parsed: argparse.Namespace) -> None:
 
     for option, path in (("--out", parsed.out), ("--splits", parsed.splits)):
         if path:
-            check_writable(path, option)
+            check_writable(path, option, reads=[parsed.raw_dir])
     if parsed.tables:
-        check_writable(parsed.tables, "--tables", folder=True)
+        check_writable(parsed.tables, "--tables", folder=True, reads=[parsed.raw_dir])
     cohort = load_cohort(parsed.dataset, parsed.raw_dir, **cohort_options(parsed))
     written = []
     if parsed.out:

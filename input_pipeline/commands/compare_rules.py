@@ -31,7 +31,7 @@ def run(parsed: argparse.Namespace) -> None:
     from input_pipeline.rule_comparison import compare_rules
 
     if parsed.out:
-        check_writable(parsed.out, "--out")
+        check_writable(parsed.out, "--out", reads=[parsed.raw_dir])
     comparison = compare_rules(
         parsed.dataset, parsed.raw_dir, uncertain=parsed.uncertain, examples=parsed.examples
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from jaxcxr.errors import InputError
-from jaxcxr.files import atomic_path
+from jaxcxr.files import atomic_path, check_writable
 from jaxcxr.terminal import say
 
 
@@ -28,6 +28,8 @@ def run(parsed: argparse.Namespace) -> None:
         raise InputError(
             f"--out {parsed.out}: exists, and may hold your answers; name another file"
         )
+    if parsed.out:
+        check_writable(parsed.out, "--out")
     draft, raw_dir = describe(parsed.table, parsed.images, parsed.sheet)
     if parsed.out is None:
         for line in draft.splitlines():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxcxr.config import changed_fields, stored_config
 from jaxcxr.errors import InputError
-from jaxcxr.files import check_writable
+from jaxcxr.files import check_writable, take_lock
 from jaxcxr.small_files import read_json
 
 CONFIG = "config.json"
@@ -25,6 +24,12 @@ METRICS = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"
 STATISTICS = "statistics.json"
+
+
+def own_files(directory: Path) -> list[Path]:
+    """Files of a run that no command but its own may write."""
+    names = (CONFIG, START, ENVIRONMENT, METRICS, WEIGHTS, PREDICTIONS, STATISTICS)
+    return [directory / name for name in (*names, Path(WEIGHTS).with_suffix(".json"))]
 
 
 @contextmanager
@@ -43,14 +48,11 @@ def open_run(directory: Path, config: ConfigDict) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     first = jax.process_index() == 0
     with (directory / ".lock").open("a") as lock:
-        if first:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(
-                    f"{directory}: another process is training here; wait for it to end or use "
-                    "another --workdir"
-                ) from None
+        if first and not take_lock(lock):
+            raise InputError(
+                f"{directory}: another process is training here; wait for it to end or use "
+                "another --workdir"
+            )
         _check_same_experiment(directory, config)
         yield
 

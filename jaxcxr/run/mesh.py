@@ -6,6 +6,7 @@ the `data` axis and split over the `fsdp` axis (fully-sharded data parallelism, 
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def join_processes(how: str) -> None:
         `HOST:PORT,INDEX,COUNT` with the address of the first process.
 
     Raises:
-      InputError: `how` is neither.
+      InputError: `how` is neither, or the processes cannot join.
     """
     if how == "auto":
         with _joining(how, "start all processes by one launcher, or give HOST:PORT,INDEX,COUNT"):
@@ -41,9 +42,26 @@ def join_processes(how: str) -> None:
         raise InputError(f"--distributed={how}: give auto or HOST:PORT,INDEX,COUNT")
     if not int(index) < int(count):
         raise InputError(f"--distributed={how}: INDEX goes from 0 to COUNT - 1")
+    _check_port(how, address.rpartition(":")[2], serves=int(index) == 0)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     with _joining(how, "check that the first process runs there and can be reached"):
         jax.distributed.initialize(address, int(count), int(index))
+
+
+def _check_port(how: str, port: str, *, serves: bool) -> None:
+    """Try the port before JAX does, which crashes where its service cannot have it."""
+    if not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise InputError(f"--distributed={how}: PORT is a number from 1 to {2**16 - 1}")
+    if serves:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        try:
+            socket.create_server(("", int(port)), family=family, dualstack_ipv6=both).close()
+        except OSError as error:
+            raise InputError(
+                f"--distributed={how}: port {port} cannot be used here ({error.strerror}); give "
+                "another one"
+            ) from None
 
 
 @contextmanager

@@ -9,9 +9,10 @@ Whatever else keeps a checkpoint from being read is raised.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,30 @@ from jaxcxr.training.seal import agreed, broken_seal, digest_of, move_aside, mov
 KEPT = 2  # the newest, and one to go back to should it turn out damaged
 
 
-def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
+@dataclass(frozen=True)
+class Kept:
+    """Which checkpoints stay: the newest, and that of the chosen weights, should they get lost.
+
+    Attributes:
+      chosen: returns the step of the chosen weights.
+    """
+
+    chosen: Callable[[], int | None]
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Decide of each checkpoint, from the oldest to the newest; called by Orbax."""
+        steps = [one.step for one in checkpoints]
+        return [step in (*steps[-KEPT:], self.chosen()) for step in steps]
+
+
+def open_checkpoints(
+    directory: Path, chosen: Callable[[], int | None] = lambda: None
+) -> ocp.CheckpointManager:
     """Open the checkpoints of a run; make their directory if there is none.
+
+    Args:
+      directory: of the checkpoints.
+      chosen: returns the step whose checkpoint stays, however many are newer.
 
     Raises:
       InputError: they cannot be read.
@@ -35,7 +58,9 @@ def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
     # Orbax calls it when all files are written and before it renames their directory, so that there
     # is no checkpoint without its seal.
     sealing = ocp.AsyncOptions(post_finalization_callback=lambda: seal(directory))
-    options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, async_options=sealing)
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=Kept(chosen), create=True, async_options=sealing
+    )
     try:
         return ocp.CheckpointManager(directory.absolute(), options=options)
     except OSError as error:
@@ -105,10 +130,10 @@ def _named_error(manager: ocp.CheckpointManager) -> Iterator[None]:
         kept = manager.latest_step()
         full = "No space left" in str(error) or shutil.disk_usage(manager.directory).free < 2**20
         reason = "no space left on the device" if full else " ".join(str(error).split())[:200]
+        before = "there is none yet" if kept is None else f"that of step {kept} is intact"
         raise InputError(
-            f"{manager.directory}: a checkpoint could not be written ({reason}); "
-            f"{f'that of step {kept} is intact' if kept else 'there is none yet'}; make room or "
-            "check permissions, then run the same command again to go on"
+            f"{manager.directory}: a checkpoint could not be written ({reason}); {before}; make "
+            "room or check permissions, then run the same command again to go on"
         ) from None
 
 
@@ -162,10 +187,10 @@ def restore_at(manager: ocp.CheckpointManager, step: int, state: Any) -> Any:
     """Restore the state of one step, as `restore_newest` does that of the newest.
 
     Raises:
-      InputError: that checkpoint is not kept any more, or damaged.
+      InputError: there is no such checkpoint, as of a run of before it was kept, or it is damaged.
     """
     directory = Path(manager.directory)
-    gone = "" if step in manager.all_steps() else "only the newest checkpoints are kept"
+    gone = "" if step in manager.all_steps() else "it was not kept"
     if not (gone or agreed(lambda: broken_seal(directory / str(step)))):
         found, described = _read(manager, step, state)
         if not _changed(found, described):

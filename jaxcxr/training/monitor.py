@@ -56,15 +56,19 @@ class Monitor:
     Args:
       directory: of the run.
       total_steps: of the whole training.
-      first_step: where this process starts; records of later steps, left by a process that was
-        killed before its next checkpoint, are removed, since they are about to be made again.
+      first_step: of the checkpoint that this process goes on from, None at the beginning; records
+        of later steps, left by a process that was killed before its next checkpoint, are removed,
+        since they are about to be made again.
       wandb: project of Weights & Biases to report to; empty for none.
 
     Raises:
       InputError: `wandb` is given and its client is not installed.
     """
 
-    def __init__(self, directory: Path, total_steps: int, first_step: int, wandb: str = ""):
+    def __init__(self, directory: Path, total_steps: int, first_step: int | None, wandb: str = ""):
+        # At the beginning even epoch 0, of a head that starts from a probe, is yet to come.
+        recorded = -1 if first_step is None else first_step
+        first_step = first_step or 0
         self._first_process = jax.process_index() == 0
         self._total, self._done = total_steps, first_step
         self._progress = Progress(
@@ -77,8 +81,7 @@ class Monitor:
         )
         self._task = self._progress.add_task("", total=total_steps, completed=first_step)
         if self._first_process:
-            # At the beginning even epoch 0, of a head that starts from a probe, is yet to come.
-            _truncate(directory / METRICS, first_step or -1)
+            _truncate(directory / METRICS, recorded)
             self._records = (directory / METRICS).open("a", encoding="utf-8")
             self._events = SummaryWriter(str(directory), purge_step=first_step + 1)
             self._wandb = _start_wandb(wandb, directory) if wandb else None

@@ -83,7 +83,12 @@ def train(config: ConfigDict, directory: Path) -> None:
     state = init_state(config, params, optimizer)
     shardings = state_shardings(mesh, state)
     state = jax.device_put(state, shardings)
-    checkpoints = checkpoint.open_checkpoints(directory / CHECKPOINTS)
+
+    def chosen_step() -> int | None:
+        chosen = selection.chosen()
+        return chosen["epoch"] * lessons.steps_per_epoch if chosen else None
+
+    checkpoints = checkpoint.open_checkpoints(directory / CHECKPOINTS, chosen_step)
     window: list[float] = []
     restored = checkpoint.restore_newest(checkpoints, state, report=say)
     if restored is not None:
@@ -134,9 +139,10 @@ def train(config: ConfigDict, directory: Path) -> None:
         say(warning)
 
     # ---- Loop -----------------------------------------------------------------------------------
+    goes_on_from = None if restored is None else first_step
     with (
         stop_signals() as stop,
-        Monitor(directory, lessons.total_steps, first_step, config.wandb) as monitor,
+        Monitor(directory, lessons.total_steps, goes_on_from, config.wandb) as monitor,
     ):
         losses = Losses(
             monitor,
@@ -167,14 +173,26 @@ def train(config: ConfigDict, directory: Path) -> None:
                 if jax.process_index() == 0 and floor:
                     floor.keep(directory / FLOOR, epoch, truth, logits)
 
-        lost = agreed(lambda: "" if (directory / WEIGHTS).is_file() else "gone")
-        if lost and (validated := selection.chosen()):
-            at = validated["epoch"] * lessons.steps_per_epoch
+        def save() -> None:
+            progress = {
+                "run": start["run"],
+                "batches": batches.get_state(),
+                "selection": selection.to_dict(),
+                "window": losses.window,
+                "mesh": dict(mesh.shape),
+            }
+            checkpoint.save(checkpoints, step, state, progress)
+            losses.restart_clock()
+
+        weights = (directory / WEIGHTS, (directory / WEIGHTS).with_suffix(".json"))
+        lost = agreed(lambda: "" if all(path.is_file() for path in weights) else "gone")
+        if lost and (at := chosen_step()) is not None:
             kept = state if at == step else checkpoint.restore_at(checkpoints, at, state)
-            keep(kept["params"], validated)
+            keep(kept["params"], selection.chosen())
             say(f"{WEIGHTS} was gone; it is written again from the checkpoint of step {at}")
-        if config.model.head == "probe" and not step:
+        if config.model.head == "probe" and restored is None:
             validate(0)
+            save()
         while step < lessons.total_steps and not selection.finished:
             batch = next(batches)
             rows = batch.pop("index")
@@ -190,15 +208,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             losses.settle(named)
             if end_of_epoch:
                 validate(step // lessons.steps_per_epoch)
-            progress = {
-                "run": start["run"],
-                "batches": batches.get_state(),
-                "selection": selection.to_dict(),
-                "window": losses.window,
-                "mesh": dict(mesh.shape),
-            }
-            checkpoint.save(checkpoints, step, state, progress)
-            losses.restart_clock()
+            save()
             if stopping and step < lessons.total_steps and not selection.finished:
                 checkpoint.wait(checkpoints)
                 raise TrainingStoppedError(stop[0] if stop else signal.SIGTERM, step)
@@ -273,9 +283,10 @@ def _peak_images(config: ConfigDict, spec: ViTSpec, devices: int) -> float | Non
 
 def _names(records: pd.DataFrame, checkpoints: Any) -> Callable[[np.ndarray], str]:
     def named(rows: np.ndarray) -> str:
+        kept = checkpoints.latest_step()
         return (
             f"(images {', '.join(records['image_id'].iloc[rows])}); the last good checkpoint is "
-            f"that of step {checkpoints.latest_step() or 'none'}; lower config.learning_rate or "
+            f"that of step {'none' if kept is None else kept}; lower config.learning_rate or "
             "set config.clip_norm, and look at these images"
         )
 

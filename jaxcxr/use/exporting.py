@@ -16,13 +16,13 @@ import numpy as np
 
 from input_pipeline.loader import images_at
 from jaxcxr.errors import InputError
-from jaxcxr.files import atomic_path, write_json
+from jaxcxr.files import atomic_path, check_writable, write_json
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.forward import make_predict_step
 from jaxcxr.inference.image_files import find_images, read_images
 from jaxcxr.model import ViT, flatten, split, write_weights
 from jaxcxr.run.belongs import open_run_data
-from jaxcxr.run.directory import read_config
+from jaxcxr.run.directory import own_files, read_config
 from jaxcxr.run.pixels import PixelStatistics
 from jaxcxr.use.card import LabelCard, read_card
 from jaxcxr.use.export_notes import notes_of
@@ -83,6 +83,9 @@ def export_run(
         is not equal to the run; nothing is written then.
     """
     _check_name(out, kind)
+    beside = ["config.json"] if kind == "hf" else []
+    for written in (out, *(out.with_name(name) for name in (f"{out.name}.json", *beside))):
+        check_writable(written, "--out", reads=own_files(directory))
     config = read_config(directory)
     model, labels, pixels, origin = load_run(directory)
     pictures = _pictures(directory, origin, images, config.image_size)
@@ -94,7 +97,7 @@ def export_run(
             own, wanted = wanted, _of_run(plain, pixels, card, pictures)
             own_dtype = float(np.abs(_sigmoid(own[0]) - _sigmoid(wanted[0])).max())
         model = plain
-    with tempfile.TemporaryDirectory(dir=_parent(out)) as folder:
+    with tempfile.TemporaryDirectory(dir=_parent(out), prefix=".") as folder:
         made = Path(folder) / out.name
         if kind == "stablehlo":
             write_stablehlo(made, model, pixels, card)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jaxcxr.errors import InputError
+from jaxcxr.files import take_lock
 
 Line = dict[str, Any]
 
@@ -48,13 +48,11 @@ def open_journal(path: Path, made_by: Line) -> Iterator[Journal]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(file):
             raise InputError(
                 f"{path}: another process is predicting into it; wait for it to end, or use "
                 "another --out"
-            ) from None
+            )
         file.seek(0)
         whole: list[Line] = []
         good = 0

@@ -1,13 +1,18 @@
 """Files are whole or absent, readable by others, and JSON that any reader takes."""
 
+import errno
+import fcntl
 import json
+import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from jaxcxr.errors import InputError
-from jaxcxr.files import atomic_path, check_writable, write_json
+from jaxcxr.files import atomic_path, check_writable, take_lock, write_json
 from jaxcxr.model import ViTSpec, write_weights
 
 
@@ -66,3 +71,46 @@ def test_where_a_result_cannot_be_written(tmp_path, name, folder, sentence):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=f"^{sentence}"):
         check_writable(tmp_path / name, "--out", folder=folder)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_lock_keeps_others_out_until_its_process_is_killed(tmp_path, kind):
+    place = tmp_path if kind == "folder" else tmp_path / "a"
+    if kind == "file":
+        place.touch()
+    program = (
+        "import os, sys; from jaxcxr.files import take_lock; "
+        "print(take_lock(os.open(sys.argv[1], os.O_RDONLY)), flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", program, str(place)], **pipes) as other:
+        assert other.stdout.readline() == "True\n"
+        ours = os.open(place, os.O_RDONLY)
+        assert not take_lock(ours)
+        other.kill()
+        assert take_lock(ours, wait=True)
+        os.close(ours)
+
+
+def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with (tmp_path / "a").open("w") as file:
+        assert take_lock(file)
+
+
+def test_what_is_read_is_not_written_over_by_whatever_name(tmp_path):
+    source, release = tmp_path / "a.npz", tmp_path / "release"
+    source.touch()
+    (release / "tables").mkdir(parents=True)
+    (release / "tables" / "labels.csv").touch()
+    (tmp_path / "link").symlink_to(source)
+    (tmp_path / "hard").hardlink_to(source)
+    outs = (source, tmp_path / "link", tmp_path / "hard", release / "tables" / "labels.csv")
+    for out in outs:
+        with pytest.raises(InputError, match=f"--out: {out} would be written over"):
+            check_writable(out, "--out", reads=[source, release])
+        check_writable(out, "--out", reads=[tmp_path / "absent"])
+    check_writable(tmp_path / "b.npz", "--out", reads=[source, release])

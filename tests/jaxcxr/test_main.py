@@ -1,5 +1,6 @@
 """A mistake on the command line ends in one sentence and exit status 2."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -42,13 +43,17 @@ def _run(tmp_path, *arguments):
         ([CONFIG, "--workdir={tmp}/r", "--config.data={tmp}/absent"], "{tmp}/absent"),
         ([CONFIG, "--workdir={tmp}/r", "--config.learning_rate=nan"], "learning_rate is nan; give"),
         ([CONFIG, "--workdir={tmp}/r", "--distributed=auto"], "the processes cannot join"),
+        ([CONFIG, "--workdir={tmp}/r", "--distributed=localhost:x,0,1"], "PORT is a number from"),
+        ([CONFIG, "--workdir={tmp}/r", "--distributed=localhost:{port},0,2"], "cannot be used"),
         (["--config={tmp}/half.py", "--workdir={tmp}/r"], "half.py, line 1: "),
         ([CONFIG, "--workdir=/proc/run", "--config.data={tmp}"], "/proc/run: cannot write there"),
     ],
 )
 def test_mistakes_end_in_one_sentence(tmp_path, arguments, sentence):
     (tmp_path / "half.py").write_text("def get_config(")
-    done = _run(tmp_path, *(a.format(tmp=tmp_path) for a in arguments))
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _run(tmp_path, *(a.format(tmp=tmp_path, port=port) for a in arguments))
     assert done.returncode == 2, done.stderr
     assert sentence.format(tmp=tmp_path) in done.stderr
     assert done.stderr.startswith("error: ")

@@ -10,7 +10,7 @@ import pytest
 from tiny import get_config
 
 from input_pipeline.recipes import RECIPES
-from jaxcxr import predict
+from jaxcxr import embed, export, predict
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.inference import splits
@@ -144,3 +144,26 @@ def test_mistakes_are_named(run, folder, tmp_path):
     with pytest.raises(InputError, match="no run there"):
         splits.predict_run(tmp_path, out, ["test"])
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "options"),
+    [
+        (predict, "predictions.parquet", []),
+        (predict, "config.json", ["--images", "."]),
+        (embed, "predictions.parquet", ["--images", "."]),
+        (export, "model.safetensors", ["--format", "timm"]),
+    ],
+)
+def test_a_file_of_the_run_is_not_written_over(run, capsys, command, name, options):
+    before = (run / name).read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--run", str(run), "--out", str(run / name), *options])
+    assert ended.value.code == 2 and "would be written over" in capsys.readouterr().err
+    assert (run / name).read_bytes() == before
+
+
+def test_predictions_of_a_dataset_are_named_as_what_they_are(run, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["--run", str(run), "--out", str(tmp_path / "p.csv")])
+    assert ended.value.code == 2 and "NAME.parquet" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import signal
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from jaxcxr.files import take_lock
 from jaxcxr.study.planning.belonging import note_made
 from jaxcxr.study.planning.jobs import Job
 from jaxcxr.study.planning.progress import wait_for
@@ -78,11 +78,9 @@ class Runner:
         lock_path = self.out / "locks" / job.id
         lock_path.parent.mkdir(parents=True, exist_ok=True)
         with lock_path.open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            if not take_lock(lock):
                 say(f"waiting {job.id}: another process runs it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                take_lock(lock, wait=True)
             if job.is_done:
                 return Outcome(DONE)
             there = all(path.exists() for path in job.done)
