@@ -1,15 +1,16 @@
 """Write what is published about a finished run: `python -m jaxcxr.report --run DIR --out FILE`.
 
-    --card --out README.md               a model card, in Hugging Face's form
-    --checklist claim --out FILE.md      a reporting checklist, filled from the files (.md or .docx)
-    --robustness                         first measure AUC on disturbed test images
-    --card --push OWNER/NAME             send model and card to Hugging Face (--dry-run lists them)
+--card --out README.md               a model card, in Hugging Face's form
+--checklist claim --out FILE.md      a reporting checklist, filled from the files (.md or .docx)
+--robustness                         first measure AUC on disturbed test images
+--card --push OWNER/NAME             send model and card to Hugging Face (--dry-run lists them)
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ def _check(options: argparse.Namespace) -> None:
         wrong = "--card is of one run: give --run"
     elif options.data is not None and options.run is None:
         wrong = "--data is of one run: give --run"
+    elif options.data is not None and options.card and not options.robustness:
+        wrong = "--card is of the run alone: leave out --data"
     elif options.push and not options.card:
         wrong = "--push sends a model with its card: give --card"
     elif options.dry_run and not options.push:
@@ -92,7 +95,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.out is not None:
         allowed = (".md", ".docx") if options.checklist else (".md",)
         if options.out.suffix not in allowed:
-            raise InputError(f"--out {options.out}: give a name that ends in {' or '.join(allowed)}")
+            raise InputError(
+                f"--out {options.out}: give a name that ends in {' or '.join(allowed)}"
+            )
         check_writable(options.out, "--out")
     if options.push:
         from jaxcxr.reporting.hub import check_repository
@@ -104,7 +109,8 @@ def _read(options: argparse.Namespace) -> list[RunRecord]:
     from jaxcxr.reporting.run_record import read_run, runs_of_study
 
     if options.run is not None:
-        return [read_run(options.run, options.data)]
+        alone = options.card and not options.robustness
+        return [read_run(options.run, options.data, alone=alone)]
     return [read_run(directory) for directory in runs_of_study(options.study)]
 
 
@@ -125,6 +131,7 @@ def _card(options: argparse.Namespace, run: RunRecord) -> None:
     from jaxcxr.reporting.hub import listing, packed, push
     from jaxcxr.reporting.model_card import write_card
 
+    run = replace(run, prepared=None)  # a card is of the run alone
     if options.out is not None:
         write_card(options.out, run)
         say(f"wrote {options.out}")

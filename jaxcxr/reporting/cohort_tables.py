@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NO_TRAINING = (
-    "The training images are not in it: their records are in the prepared data, which are not at "
-    "hand; give --data."
+    "The training images are not in it: their records lie with the prepared data, not with the run."
 )
 
 

@@ -80,7 +80,9 @@ def _preprocessing(run: RunRecord) -> Answer:
         f"{run.provenance.get('recipe_hash')}): {steps}. For the model {pixels}, the same on three "
         "channels."
     )
-    return Fact(text, "model.safetensors: provenance.recipe; config.json: image_size, normalization")
+    return Fact(
+        text, "model.safetensors: provenance.recipe; config.json: image_size, normalization"
+    )
 
 
 def _numbers(values: Any) -> str:
@@ -149,6 +151,15 @@ def _reference(run: RunRecord) -> Answer:
         text += f" Labels that the publisher calls uncertain: {uncertain}."
     text += f" Findings: {listed(run.labels)}."
     return Fact(text, "model.safetensors: provenance.label_rules, provenance.labels")
+
+
+def _test_labels(run: RunRecord) -> Answer:
+    rules = str(run.provenance.get("label_rules"))
+    return Fact(
+        f"The images of all partitions have labels by one rule, '{rules}'; no other reading of the "
+        "test images is in the files.",
+        "model.safetensors: provenance.label_rules",
+    )
 
 
 def _assignment(run: RunRecord) -> Answer:
@@ -252,6 +263,7 @@ FACTS: dict[str, Callable[[RunRecord], Answer]] = {
     "missing_data": _missing_data,
     "views": _views,
     "reference": _reference,
+    "test_labels": _test_labels,
     "assignment": _assignment,
     "disjoint": _disjoint,
     "partitions": _partitions,

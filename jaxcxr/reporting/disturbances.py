@@ -65,7 +65,10 @@ DISTURBANCES = (
         for sigma in (1, 2)
     ),
     *(Disturbance(f"gamma {gamma}", partial(_gamma, gamma=gamma)) for gamma in (0.7, 1.4)),
-    *(Disturbance(f"JPEG, quality {quality}", partial(_jpeg, quality=quality)) for quality in (75, 30)),
+    *(
+        Disturbance(f"JPEG, quality {quality}", partial(_jpeg, quality=quality))
+        for quality in (75, 30)
+    ),
     *(
         Disturbance(f"rotation by {degrees} degrees", partial(_rotated, degrees=degrees))
         for degrees in (-5, 5)

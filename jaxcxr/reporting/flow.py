@@ -90,7 +90,7 @@ def _drawn(steps: Sequence[Step], parts: Sequence[str]) -> Figure:
     from matplotlib.figure import Figure
 
     texts = [_wrapped(step.text) for step in steps]
-    heights = [0.35 + 0.2 * (text.count("\n") + 1) for text in texts]
+    heights = [0.17 + 0.16 * (text.count("\n") + 1) for text in texts]
     total = sum(heights) + 0.35 * len(steps) + 1.0
     figure = Figure(figsize=(7.5, total))
     axes = figure.add_axes((0, 0, 1, 1))

@@ -17,15 +17,18 @@ _ACTING = re.compile(r"([\\`*_{}\[\]#|~$!@])")
 # An address that a viewer would make a link of, without any brackets.
 _ADDRESS = re.compile(r"(://|(?i:www\.))")
 # What begins a list, a quotation, a heading or a rule at the beginning of a line.
-_FIRST = re.compile(r"^(\s*)([-+=>])|^(\s*\d+)([.)])")
+_FIRST = re.compile(r"^(\s*\d*)([-+=.)](?:\s|$|[-=]))")
 
 
 def escaped(text: str) -> str:
     """Write plain text, of one line, so that Markdown shows it as it is."""
+    return _FIRST.sub(r"\1\\\2", _inline(text))
+
+
+def _inline(text: str) -> str:
     shown = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     shown = _ACTING.sub(r"\\\1", shown)
-    shown = _ADDRESS.sub(lambda found: found[0].replace(":", r"\:").replace(".", r"\."), shown)
-    return _FIRST.sub(lambda found: f"{found[1] or found[3] or ''}\\{found[2] or found[4]}", shown)
+    return _ADDRESS.sub(lambda found: found[0].replace(":", r"\:").replace(".", r"\."), shown)
 
 
 def markdown(blocks: Sequence[Block]) -> str:
@@ -70,8 +73,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    # Within a cell no list begins, but a viewer may take one of its lines for one.
-    return "<br>".join(escaped(line) for line in text.split("\n"))
+    # Within a cell no list and no heading can begin.
+    return "<br>".join(map(_inline, text.split("\n")))
 
 
 def _address(name: str) -> str:

@@ -33,8 +33,8 @@ from pathlib import Path
 config = stored_config(json.loads(Path("config.json").read_text()), "config.json")
 provenance = read_header("model.safetensors").provenance
 model = load("model.safetensors", image_size=config.image_size)
-images = [("radiograph.png", Path("radiograph.png"))]  # PNG, JPEG or DICOM; ids and places
-found = read_images(images, provenance["recipe"], config.image_size, [])
+files = [Path("radiograph.png")]  # PNG, JPEG or DICOM
+found = read_images(files, provenance["recipe"], config.image_size, [])
 pixels = np.stack([image for _, image in found])
 mean, std = pixel_statistics(config)
 logits, _ = model(to_model_input(jnp.asarray(pixels), mean, std))

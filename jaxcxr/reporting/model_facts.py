@@ -135,7 +135,7 @@ def _selection(run: RunRecord) -> Answer:
     kept = run.provenance.get("epoch")
     text = f"Chosen: {_SELECTION[run.config['selection']]}"
     if run.config["selection"] != "last":
-        text += f"; training stopped after {run.config['patience']} epochs without a better one"
+        text += f"; training ends after {run.config['patience']} epochs without a better one"
     text += f". Kept: epoch {kept}." if kept is not None else "."
     before = run.provenance.get(TEST_READ)
     if before:

@@ -154,18 +154,18 @@ def _sample_size(run: RunRecord) -> Answer:
     text = f"Reached: {images_and_patients(run.statistics)} in the {run.split} partition."
     if few:
         text += (
-            f" Fewer than {LEAST_UNITS} positive or negative images there: {listed(few)}; their "
-            "intervals are wide or missing."
+            f" Fewer than {LEAST_UNITS} {run.statistics['bootstrap']['unit']}s with or without the "
+            f"finding there: {listed(few)}; their intervals are wide or missing."
         )
     return Fact(text, f"{STATISTICS_FILE}: images, patients, labels")
 
 
 def few_positives(run: RunRecord) -> list[str]:
-    """Name the labels with few images of a class among those that the statistics are of."""
+    """Name the labels with few patients (or images) of a class among those evaluated."""
     return [
         row["label"]
         for row in run.statistics["labels"]
-        if min(row["positives"], row["negatives"]) < LEAST_UNITS
+        if row.get("fewest_units", min(row["positives"], row["negatives"])) < LEAST_UNITS
     ]
 
 
@@ -210,7 +210,8 @@ def limitations(run: RunRecord) -> list[str]:
     found = []
     if few := few_positives(run):
         found.append(
-            f"Too few {run.split} images to judge {counted(len(few), 'label')}: {listed(few)}."
+            f"Too few {run.statistics['bootstrap']['unit']}s in the {run.split} partition to judge "
+            f"{counted(len(few), 'label')}: {listed(few)}."
         )
     without = [card.label for card in run.card if card.threshold is None]
     if without:

@@ -37,10 +37,16 @@ def performance(run: RunRecord) -> Grid:
         )
     note = (
         f"{interval_sentence(run.statistics)} Sensitivity and specificity are at thresholds chosen "
-        "on the validation images (Youden's); a hyphen stands where images of one class are all. "
+        f"on the validation images (Youden's){_rates_words(run)}; a hyphen stands where there are "
+        "images of one class only, here or there. "
         f"{average_sentence(run.statistics)}"
     )
     return Grid(f"Performance on the {run.split} images: {run.name}", header, tuple(rows), note)
+
+
+def _rates_words(run: RunRecord) -> str:
+    wilson = run.statistics["bootstrap"]["interval"] == "delong"
+    return ", with Wilson's intervals" if wilson else ""
 
 
 def subgroups(run: RunRecord) -> Grid | None:

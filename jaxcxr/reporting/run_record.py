@@ -105,12 +105,13 @@ def _of_predictions(predictions: Predictions) -> dict[str, pd.DataFrame]:
     }
 
 
-def read_run(directory: Path, data: Path | None = None) -> RunRecord:
+def read_run(directory: Path, data: Path | None = None, *, alone: bool = False) -> RunRecord:
     """Read a finished run.
 
     Args:
       directory: of the run.
       data: the prepared dataset that it learnt from; None to look where its config says.
+      alone: read the run and nothing else, whether or not its data are at hand.
 
     Raises:
       InputError: the run is not finished, a file is damaged, or files do not belong together.
@@ -128,7 +129,7 @@ def read_run(directory: Path, data: Path | None = None) -> RunRecord:
     predictions = read_predictions(directory / PREDICTIONS)
     if list(predictions.label_names) != list(provenance.get("labels") or []):
         raise InputError(f"{predictions.path}: its labels are not those of {WEIGHTS}; {REMEDY}")
-    if data is None and (Path(config.data) / COHORT).is_file():
+    if data is None and not alone and (Path(config.data) / COHORT).is_file():
         data = Path(config.data)
     shapes = {name: one for name, one in header.shapes.items() if not name.startswith("extra/")}
     return RunRecord(

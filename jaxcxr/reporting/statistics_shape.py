@@ -39,6 +39,7 @@ class LabelRow(TypedDict):
     positives: Count
     negatives: Count
     unknown: Count
+    fewest_units: NotRequired[Count]
     metrics: dict[str, Estimate] | None
     at_validation_threshold: NotRequired[AtThreshold | None]
     calibration: NotRequired[Calibration | None]

@@ -47,8 +47,12 @@ def average_sentence(statistics: dict[str, Any]) -> str:
             f"{statistics['bootstrap']['unit']}s in its smaller class."
         )
     least = average.get("least_patients")
-    rule = "" if least is None else (
-        f", those with at least {least} {statistics['bootstrap']['unit']}s in the smaller class"
+    rule = (
+        ""
+        if least is None
+        else (
+            f", those with at least {least} {statistics['bootstrap']['unit']}s in the smaller class"
+        )
     )
     auc = with_interval(average["metrics"]["auc"])
     over = f"{len(average['labels'])} labels" if len(average["labels"]) != 1 else "1 label"

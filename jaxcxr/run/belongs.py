@@ -257,9 +257,7 @@ def check_predictions(directory: Path, origin: dict[str, Any]) -> None:
         )
 
 
-def open_run_data(
-    directory: Path, origin: dict[str, Any], data: Path | None = None
-) -> Prepared:
+def open_run_data(directory: Path, origin: dict[str, Any], data: Path | None = None) -> Prepared:
     """Open the prepared dataset that a run learnt from.
 
     Args:
