@@ -71,8 +71,8 @@ def _preprocessing(run: RunRecord) -> Answer:
     side = run.config["image_size"]
     pixels = {
         "study": "gray levels are scaled to 0 to 1",
-        "weights": f"levels are normalised by the mean {_numbers(run.spec.pixel_mean)} and standard "
-        f"deviation {_numbers(run.spec.pixel_std)} of the pre-training",
+        "weights": f"levels are normalised by the mean {_numbers(run.spec.pixel_mean)} and the "
+        f"standard deviation {_numbers(run.spec.pixel_std)} of the pre-training",
     }[run.config["normalization"]]
     steps = "; ".join(STEPS[recipe]) if recipe in STEPS else "its steps are not known here"
     text = (

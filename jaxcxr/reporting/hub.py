@@ -37,7 +37,7 @@ def packed(run: RunRecord) -> Iterator[Path]:
         folder = Path(name)
         write_card(folder / CARD, run)
         header = read_header(run.directory / WEIGHTS)
-        # What was learnt from lies in the file as digests; an id that is known can be asked of them.
+        # What was learnt from lies in the file as digests, of which one can ask for a known id.
         tensors = {
             key: value
             for key, value in read_tensors(run.directory / WEIGHTS).items()
@@ -94,9 +94,7 @@ def push(folder: Path, repository: str) -> str:
     Raises:
       InputError: Hugging Face refuses, or cannot be reached.
     """
-    import httpx
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
@@ -104,7 +102,7 @@ def push(folder: Path, repository: str) -> str:
         done = api.upload_folder(
             repo_id=repository, folder_path=folder, commit_message="Model and card"
         )
-    except (HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+    except Exception as error:  # its client, and the library below it, each have their own
         raise InputError(
             f"--push {repository}: not sent ({first_line(error)}); log in with `hf auth login` and "
             "check the name and the network"

@@ -16,8 +16,8 @@ from jaxcxr.reporting.result_tables import elsewhere, performance, robustness, s
 from jaxcxr.reporting.run_record import RunRecord
 
 _NOT_A_DEVICE = (
-    "This is a research model and not a medical device. It is not approved for any use in care, and "
-    "no decision about a patient may rest on it."
+    "This is a research model and not a medical device. It is not approved for any use in care, "
+    "and no decision about a patient may rest on it."
 )
 # Runs where the files lie; nothing from outside is put into it.
 _LOADING = """\

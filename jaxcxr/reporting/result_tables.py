@@ -18,8 +18,10 @@ RATES = ("sensitivity", "specificity")
 
 def performance(run: RunRecord) -> Grid:
     """AUC, and sensitivity and specificity at the validation threshold, of each label."""
-    header = ("Label", "Positive / negative images", "AUC", "Average precision")
-    header = (*header, "Sensitivity", "Specificity", "Brier score")
+    header = (
+        *("Label", "Positive / negative images", "AUC", "Average precision"),
+        *("Sensitivity", "Specificity", "Brier score"),
+    )
     rows = []
     for row in run.statistics["labels"]:
         metrics = row["metrics"] or {}
