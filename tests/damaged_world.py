@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from input_pipeline.phantom.release import write_release
 from jaxcxr.files import write_json
 from jaxcxr.inference.embeddings import backbone_of_weights, embed_prepared
+from jaxcxr import report
 from jaxcxr.main import run_experiment
 from jaxcxr.model import write_weights
 
@@ -30,6 +31,7 @@ def make_world(world):
 
     data = prepared_data(world / "data")
     run_experiment(config_of(data), world / "run")
+    report.main(["--run", str(world / "run"), "--robustness"])
     weights = world / "weights.safetensors"
     for suffix in (".safetensors", ".json"):
         content = (world / "run" / "model.safetensors").with_suffix(suffix).read_bytes()

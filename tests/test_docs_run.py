@@ -32,6 +32,7 @@ NOT_RUN = {
     "data/mine": "README has it too",
     "jaxcxr.embed ": "test_embed_and_probe.py calls it on a dataset and on files",
     "jaxcxr.probe ": "test_embed_and_probe.py calls it",
+    "jaxcxr.report ": "the tests of jaxcxr.reporting call it with each of its options",
     "jaxcxr.export ": "test_export.py calls it in each format",
     "--images IMAGES": "test_predict_files.py calls it in each format, and with several runs",
     "--distributed=host0": "needs several hosts; test_layouts.py joins processes over loopback",

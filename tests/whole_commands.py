@@ -22,6 +22,8 @@ COMMANDS = {
     "predict": "jaxcxr.predict --run {w}/run --out {o}/a.parquet",
     "embed": "jaxcxr.embed --run {w}/run --data {w}/data --out {o}/a.npz",
     "explain": "jaxcxr.explain --run {w}/run --out {o}/a.npz",
+    "report": "jaxcxr.report --run {w}/run --checklist claim --out {o}/claim.md",
+    "card": "jaxcxr.report --run {w}/run --card --out {o}/README.md",
     "evaluate": "jaxcxr.evaluate {w}/run/predictions.parquet --resamples 20 --out {o}/statistics",
 }
 # What holds times, the id that a run draws, or what XLA compiled.

@@ -22,7 +22,8 @@ _FIRST = re.compile(r"^(\s*\d*)([-+=.)](?:\s|$|[-=]))")
 
 def escaped(text: str) -> str:
     """Write plain text, of one line, so that Markdown shows it as it is."""
-    return _FIRST.sub(r"\1\\\2", _inline(text))
+    # Four spaces would begin code.
+    return _FIRST.sub(r"\1\\\2", _inline(text.strip()))
 
 
 def _inline(text: str) -> str:

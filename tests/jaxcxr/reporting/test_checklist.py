@@ -65,7 +65,9 @@ def test_the_page_of_the_docs_agrees(name):
     rows = re.findall(r"^\| (\w+) \| (.+) \| ([a-z ]+) \|$", part, flags=re.MULTILINE)
     assert rows[1:] == coverage_table(name)  # below the heading
     shares = pd.Series([coverage for _, _, coverage in rows[1:]]).value_counts()
-    told = {what: int(n) for n, what in re.findall(r"(\d+) (files and author|files|author)\b", part)}
+    told = {
+        what: int(n) for n, what in re.findall(r"(\d+) (files and author|files|author)\b", part)
+    }
     assert told == shares.to_dict()
 
 

@@ -24,7 +24,20 @@ OURS |= {"pre", "code", "img"}
 ACTING = (
     *("- x", "1. x", "1) x", "# x", "> x", "+ x", "* x", "---", "===", "```", "~~~", "    x", "+"),
     *("a | b", "[x](y)", "![x](y)", "<b>x</b>", "&lt;", "https://evil.example", "www.evil.example"),
-    *("*x*", "_x_", "`x`", "~~x~~", "$x$", "\\", "\\|", "x\\", "a<br>b", "\u202ex", "a\tb", "[x]: y"),
+    *(
+        "*x*",
+        "_x_",
+        "`x`",
+        "~~x~~",
+        "$x$",
+        "\\",
+        "\\|",
+        "x\\",
+        "a<br>b",
+        "\u202ex",
+        "a\tb",
+        "[x]: y",
+    ),
 )
 
 
@@ -41,7 +54,7 @@ def shown(text):
     return html.unescape(body).strip()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.text(min_size=1, max_size=40))
 @example(NASTY)
 def test_any_text_is_shown_as_it_is(text):
@@ -66,7 +79,7 @@ def test_no_markup_of_a_text_acts_anywhere(text):
         count = 5 if block is grid else 2 if isinstance(block, Bullets) else 1
         visible = " ".join(plain(text).split())
         assert " ".join(shown(source).split()).count(visible) >= count, source
-    assert "://" not in markdown([grid]) and "www." not in markdown([grid])
+    assert not re.search(r"(?<!\\)://|www\.", source)  # of which a viewer would make a link
 
 
 @pytest.mark.parametrize("options", [("--checklist", "claim"), ("--checklist", "tripod-ai")])

@@ -64,7 +64,7 @@ def test_the_licence_is_that_of_the_first_weights_and_never_a_guess(licence, wan
 def test_every_licence_that_our_converters_write_is_understood():
     from convert.checkpoints import CHECKPOINTS
 
-    known = {one.licence: licence_of(from_(one.licence)).id for one in CHECKPOINTS}
+    known = {one.licence: licence_of(from_(one.licence)).id for one in CHECKPOINTS.values()}
     assert known["Apache-2.0"] == "apache-2.0" and known["not stated"] == "unknown"
     assert {id for name, id in known.items() if "DINOv3" in name or "MSRLA" in name} == {"other"}
 
@@ -174,9 +174,7 @@ def test_the_code_of_the_card_runs(record, nasty_data, tmp_path, monkeypatch, ca
     from jaxcxr import predict
 
     out = tmp_path / "p.json"
-    predict.main(
-        ["--run", str(record.directory), "--images", "radiograph.png", "--out", str(out)]
-    )
+    predict.main(["--run", str(record.directory), "--images", "radiograph.png", "--out", str(out)])
     rows = json.loads(out.read_text())
     row = (rows["images"] if "images" in rows else rows["predictions"])[0]
     logits = [row[f"logit:{label}"] for label in record.labels]
