@@ -7,9 +7,9 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from input_pipeline.phantom.release import write_release
+from jaxcxr import report
 from jaxcxr.files import write_json
 from jaxcxr.inference.embeddings import backbone_of_weights, embed_prepared
-from jaxcxr import report
 from jaxcxr.main import run_experiment
 from jaxcxr.model import write_weights
 

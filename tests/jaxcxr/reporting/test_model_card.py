@@ -11,7 +11,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
-from reporting.conftest import LABELS, NASTY, SECRET, START, make_run
+from reporting.conftest import LABELS, NASTY, SECRET, START
 
 from input_pipeline.loader import images_at, open_prepared
 from jaxcxr import report
