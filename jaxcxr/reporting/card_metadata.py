@@ -68,7 +68,7 @@ def _results(run: RunRecord, dataset: str) -> list[EvalResult]:
             dataset_name=_outside(dataset_name(run)),
             dataset_split=run.split,
             metric_type="roc_auc",
-            metric_name=f"AUC, {_outside(label)}{_interval(metrics['auc'], run)}",
+            metric_name=f"AUC, {plain(label)}{_interval(metrics['auc'], run)}",
             metric_value=round(metrics["auc"]["value"], 4),
         )
         for label, metrics in rows

@@ -168,12 +168,14 @@ def _assignment(run: RunRecord) -> Answer:
     settings = run.prepared.cohort.get("settings", {})
     if "split" not in settings:
         return Missing("how images were assigned to partitions", "prepare the data again")
-    share = f"{100 * settings.get('validation_share', 0):g} % of the training patients"
+    shares = [100 * (settings.get(f"{name}_share") or 0) for name in ("validation", "test")]
+    share = f"{shares[0]:g} % of the training patients"
     seed = f"drawn with seed {settings.get('seed')}"
     if settings.get("split_list"):
-        text = "The partitions are those of a list that was given."
+        digest = str(settings["split_list"])[:16]
+        text = f"The partitions are those of a list that was given (sha256 {digest}...)."
     elif settings["split"] == "patient":
-        test = f"{100 * settings.get('test_share', 0):g} % of the patients are tested on"
+        test = f"{shares[1]:g} % of the patients are tested on"
         text = f"Patients were assigned at random: about {test}; about {share} validate, {seed}."
     else:
         text = (

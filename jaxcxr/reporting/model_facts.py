@@ -77,9 +77,9 @@ def _initialization(run: RunRecord) -> Answer:
             return Fact(f"Random parameters, drawn with seed {run.config['seed']}.", source)
         return Missing("what the parameters were at first", "train with this version")
     start = without_places(start_of_weights(run.provenance))
-    name = start.get("checkpoint") or start.get("source") or began.get("file")
+    name = start.get("checkpoint") or f"the file {began.get('file') or 'without a name'}"
     text = (
-        f"Weights of {without_places(name) or 'a file without a name'} "
+        f"Weights of {name} "
         f"({start.get('origin') or 'where they were published is not recorded'}), file of sha256 "
         f"{began.get('sha256') or 'unknown'}; the head: {_head(run)}."
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import TypedDict
+
 from input_pipeline.cohort_file import COHORT
 from jaxcxr.config import flat_fields
 from jaxcxr.errors import InputError
@@ -20,6 +22,7 @@ from jaxcxr.run.belongs import TEST_READ, check_predictions, check_weights, open
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS, read_config
 from jaxcxr.run.inputs import training_rows
 from jaxcxr.run.run_files import read_environment, read_start
+from jaxcxr.small_files import Count, checked
 from jaxcxr.use.card import LabelCard, read_card
 
 if TYPE_CHECKING:
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
     from input_pipeline.loader import Prepared
 
 REMEDY = "run its command again to the end"
+
+
+class TrainedOn(TypedDict, total=False):
+    """What is read of a run's `trained_on`."""
+
+    images: Count
+    patients: Count | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,8 @@ def read_run(directory: Path, data: Path | None = None, *, alone: bool = False) 
     start = read_start(directory) or {}
     marked = {name: start[name] for name in (TEST_READ,) if name in start}
     provenance = header.provenance | marked | {"weights_sha256": sha256(directory / WEIGHTS)}
+    where = f"{directory / WEIGHTS}, its metadata"
+    checked(provenance.get("trained_on") or {}, TrainedOn, where, REMEDY)
     check_predictions(directory, origin_of(directory / PREDICTIONS))
     predictions = read_predictions(directory / PREDICTIONS)
     if list(predictions.label_names) != list(provenance.get("labels") or []):
