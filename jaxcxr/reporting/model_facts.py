@@ -192,7 +192,8 @@ def _protocol(run: RunRecord) -> Answer:
 
 def _automatic(run: RunRecord) -> Answer:
     return Fact(
-        "Nobody judges a predictor: the image's gray levels alone enter the model.",
+        "The image's gray levels alone enter the model: no predictor was selected, and nobody has "
+        "to judge one.",
         "model.safetensors: spec",
     )
 

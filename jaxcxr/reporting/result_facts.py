@@ -135,7 +135,7 @@ def _subgroups(run: RunRecord) -> Answer:
         )
     attributes = listed(list(dict.fromkeys(row["attribute"] for row in rows)))
     gaps = [
-        f"{row['label']}, {row['attribute']} {row['subgroup']}"
+        f"{row['label']} ({row['attribute']} {row['subgroup']})"
         for row in rows
         if _excludes_zero((row["gap"] or {}).get("auc"))
     ]

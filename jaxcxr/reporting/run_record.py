@@ -108,7 +108,9 @@ def _of_predictions(predictions: Predictions) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     columns = {name: getattr(predictions, name) for name in ("patient_id", "view", "sex", "age")}
-    table = pd.DataFrame(columns | dict(zip(predictions.label_names, predictions.labels.T)))  # noqa: B905
+    table = pd.DataFrame(
+        columns | dict(zip(predictions.label_names, predictions.labels.T, strict=True))
+    )
     return {
         str(name): table[predictions.split == name]
         for name in dict.fromkeys(predictions.split.tolist())
