@@ -23,7 +23,7 @@ _FIRST = re.compile(r"^(\s*\d*)([-+=.)](?:\s|$|[-=]))")
 def escaped(text: str) -> str:
     """Write plain text, of one line, so that Markdown shows it as it is."""
     # Four spaces would begin code.
-    return _FIRST.sub(r"\1\\\2", _inline(text.strip()))
+    return _FIRST.sub(r"\1\\\2", _inline(text).strip(" "))
 
 
 def _inline(text: str) -> str:
