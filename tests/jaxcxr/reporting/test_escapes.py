@@ -115,7 +115,7 @@ def test_a_hostile_run_makes_a_tame_word_file(nasty_run, tmp_path):
     assert document.core_properties.author == ""
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(st.text(max_size=40))
 def test_a_word_file_holds_any_text(tmp_path_factory, text):
     import docx

@@ -110,6 +110,11 @@ def test_without_a_disturbance_nothing_changes(nasty_run, monkeypatch):
         assert row["difference"]["value"] == pytest.approx(0)
 
 
+def assert_same(found, wanted):
+    """No interval, of a class of one patient, is null in JSON."""
+    assert found == (None if np.isnan(wanted) else pytest.approx(wanted))
+
+
 def test_disturbed_aucs_against_scikit_learn(nasty_run, monkeypatch):
     """The disturbance takes away where the second finding shows."""
 
@@ -131,11 +136,9 @@ def test_disturbed_aucs_against_scikit_learn(nasty_run, monkeypatch):
         before = roc_auc_score(truth, reported.scores[:, column])
         assert row["difference"]["value"] == pytest.approx(row["auc"]["value"] - before)
         wanted = auc_interval(truth, logits, reported.patients)
-        assert row["auc"]["low"] == pytest.approx(wanted.low)
+        assert_same(row["auc"]["low"], wanted.low)
         pair = np.stack([logits, reported.scores[:, column]])
-        assert row["difference"]["high"] == pytest.approx(
-            auc_difference(truth, pair, reported.patients).high
-        )
+        assert_same(row["difference"]["high"], auc_difference(truth, pair, reported.patients).high)
 
 
 def test_it_is_kept_with_the_run_and_reported(measured, nasty_run):
