@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from reporting.conftest import FUNNEL, LABELS, START, make_run
+from sklearn.metrics import roc_auc_score
 
 from jaxcxr import report
 from jaxcxr.errors import InputError
 from jaxcxr.reporting.checklist import FACTS, QUESTION, STATES, answers, state_of, study_question
 from jaxcxr.reporting.fact import AUTHOR, NOT_RECORDED, Fact, Missing, merged
 from jaxcxr.reporting.guideline import GUIDELINES, coverage_table, read_guideline
-from jaxcxr.reporting.result_tables import failures, performance
+from jaxcxr.reporting.result_tables import elsewhere, failures, performance
 from jaxcxr.reporting.run_record import read_run
 
 ROOT = Path(__file__).parents[3]
@@ -165,6 +167,7 @@ def test_the_flow_is_the_funnel(nasty_run, tmp_path):
     assert FUNNEL[0]["step"] not in drawn  # as XML, not as it is
 
 
+@pytest.mark.slow
 def test_a_study_says_once_what_its_runs_share(nasty_run, nasty_data, tmp_path):
     study = tmp_path / "study"
     shutil.copytree(nasty_run, study / "runs" / "run_a")
@@ -224,3 +227,26 @@ def test_unknown_labels_and_classes_are_counted(record):
         for split, cell in zip(record.partitions(), rows[label], strict=True):
             truth = records.loc[records["split"] == split, label]
             assert cell == f"{np.sum(truth == 1)} / {np.sum(truth == 0)}"
+
+
+def test_predictions_of_other_data_are_external(nasty_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(nasty_run, run)
+    table = pq.read_table(run / "predictions.parquet")
+    told = json.loads(table.schema.metadata[b"jaxcxr"])
+
+    def write(**changes):
+        metadata = {b"jaxcxr": json.dumps(told | changes).encode()}
+        pq.write_table(table.replace_schema_metadata(metadata), run / "predictions_x.parquet")
+
+    write(predicted={"dataset": "elsewhere"})
+    record = read_run(run, alone=True)
+    said = FACTS["external"](record)
+    assert isinstance(said, Fact) and f"elsewhere ({len(table)} images, 3 labels)" in said.text
+    (grid,) = elsewhere(record)
+    rows = {row[0]: row[2] for row in grid.rows}
+    frame = table.to_pandas()
+    auc = roc_auc_score(frame["label:Nodule/Mass"], frame["logit:Nodule/Mass"])
+    assert rows["Nodule/Mass"].startswith(f"{auc:.3f} (")
+    write(predicted={"dataset": "elsewhere"}, weights_sha256="0")
+    assert isinstance(FACTS["external"](read_run(run, alone=True)), Missing)
