@@ -8,7 +8,7 @@ from typing import Annotated, Any, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from jaxcxr.small_files import Count, read_json
+from jaxcxr.small_files import Count, Finite, read_json
 
 COHORT = "cohort.json"
 
@@ -17,6 +17,11 @@ class CohortSettings(TypedDict, total=False):
     """What decided who is in, as far as it is read back."""
 
     tables: dict[str, str]
+    split: str
+    test_share: Finite | None
+    validation_share: Finite | None
+    seed: int | None
+    uncertain: str | None
 
 
 class FunnelStep(TypedDict):

@@ -7,6 +7,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from input_pipeline.phantom.release import write_release
+from jaxcxr import report
 from jaxcxr.files import write_json
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.embeddings import backbone_of_weights, embed_prepared
@@ -34,6 +35,7 @@ def make_world(world):
     run_experiment(config_of(data), world / "run")
     _, labels, _, origin = load_run(world / "run")
     load_training([world / "run"], labels, [origin], 1, world / "p.json")
+    report.main(["--run", str(world / "run"), "--robustness"])
     weights = world / "weights.safetensors"
     for suffix in (".safetensors", ".json"):
         content = (world / "run" / "model.safetensors").with_suffix(suffix).read_bytes()

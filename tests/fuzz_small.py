@@ -36,6 +36,16 @@ RECORDING |= {"trained": dict.fromkeys(("float32 highest", "float32", "bfloat16"
 FLOOR = {"validation_auc": 0.5, "labels": {"A": 0.5}, "strength": 1.0, "chosen_on": "validation"}
 FLOOR |= {"images": {"train": 3}, "start": {"A": None}, "kept": {"epoch": 1, "validation_auc": 0.6}}
 
+ENDS = {"value": 0.5, "low": 0.4, "high": None}
+ROW = {"label": "A", "positives": 3, "negatives": 4, "unknown": 0, "metrics": {"auc": ENDS}}
+REPORTED = {"predictions_sha256": "e3b0c442", "split": "test", "images": 7, "patients": None}
+REPORTED |= {"bootstrap": {"unit": "image", "resamples": 9, "seed": 0, "interval": "delong"}}
+REPORTED["bootstrap"] |= {"level": 0.95}
+REPORTED |= {"labels": [ROW], "average": {"labels": ["A"], "metrics": None}, "subgroups": []}
+UNDER = {"name": "gamma 0.7", "labels": [{"label": "A", "auc": ENDS, "difference": ENDS}]}
+ROBUSTNESS = {"weights_sha256": "0", "split": "test", "images": 7, "unit": "image", "level": 0.95}
+ROBUSTNESS |= {"disturbances": [UNDER]}
+
 
 def json_files():
     """Every small file."""
@@ -47,6 +57,8 @@ def json_files():
     from input_pipeline.prepare import _compare
     from jaxcxr.portability import _print, _read, compare
     from jaxcxr.probing.floor import read_floor
+    from jaxcxr.reporting.robustness_file import read_robustness
+    from jaxcxr.reporting.statistics_shape import read_reported
     from jaxcxr.run.directory import read_config
     from jaxcxr.run.run_files import read_environment, read_start, read_statistics
     from jaxcxr.study.page.provenance import _cohort_facts, _machine
@@ -71,6 +83,10 @@ def json_files():
         with open_source(path):
             pass
 
+    def reported(path):
+        (path.parent / "predictions.parquet").write_bytes(b"")
+        read_reported(path.parent)
+
     config = json.loads(study_config_text())
     lines = {"step": 3, "steps": 9, "loss": 0.5}
     readers = [
@@ -78,6 +94,8 @@ def json_files():
         ("start.json", START, lambda path: read_start(path.parent)),
         ("environment.json", MACHINE, environment),
         ("statistics.json", STATISTICS, lambda path: read_statistics(path.parent)),
+        ("statistics.json", REPORTED, reported),
+        ("robustness.json", ROBUSTNESS, lambda path: read_robustness(path.parent, "0")),
         ("config.json", config, lambda path: read_config(path.parent)),
         ("floor.json", FLOOR, floor),
         ("severities.json", {"positive": [3, 4], "unknown": [0]}, _severities),

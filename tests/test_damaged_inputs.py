@@ -15,12 +15,13 @@ from ml_collections import ConfigDict
 
 import convert.__main__
 import input_pipeline.__main__
-from jaxcxr import embed, evaluate, explain, export, portability, predict, probe
+from jaxcxr import embed, evaluate, explain, export, portability, predict, probe, report
 from jaxcxr.errors import report_input_errors
 from jaxcxr.study import __main__ as study
 
 HOWS = (*DAMAGES, "directory", "missing")
 RUN = ("run/config.json", "run/start.json", "run/model.safetensors")
+REPORTED = ("run/predictions.parquet", "run/statistics.json")
 DATA = ("data/cohort.json", "data/records.parquet", "data/padchest-{}.array_record-00000-of-00001")
 
 
@@ -119,6 +120,18 @@ COMMANDS = {
             *("--run={w}/run", "--out={o}/m", "--images={w}/pictures", "--steps=2"),
         ),
         (*RUN, "pictures/a.png", "pictures/b.jpg"),
+    ),
+    "report": (
+        argued(report.main, "--run={w}/run", "--checklist=claim", "--out={o}/c.md"),
+        (*RUN, *REPORTED, "run/environment.json", "run/robustness.json", *DATA[:2]),
+    ),
+    "report --card": (
+        argued(report.main, "--run={w}/run", "--card", "--out={o}/README.md"),
+        (*RUN, *REPORTED, "run/robustness.json"),
+    ),
+    "report --robustness": (
+        argued(report.main, "--run={w}/run", "--robustness"),
+        (*RUN, *REPORTED, *data("test")),
     ),
     "embed": (
         argued(
@@ -264,7 +277,15 @@ def test_a_damaged_file_ends_in_a_result_or_a_sentence(world, tmp_path, capsys, 
 
 
 # These have no output, or look into a small file first.
-LATER = ("main again", "portability", "study", "convert inspect", "convert verify", "prepare")
+LATER = (
+    "main again",
+    "portability",
+    "report --robustness",
+    "study",
+    "convert inspect",
+    "convert verify",
+    "prepare",
+)
 WRITING = [name for name in COMMANDS if name not in LATER and "cohort" not in name]
 
 

@@ -34,6 +34,7 @@ NOT_RUN = {
     "jaxcxr.explain --run RUN --out MAPS": "test_explain.py calls it on files and on a dataset",
     "benchmarks.pointing_game": "needs the run of the commands before it",
     "jaxcxr.probe ": "test_embed_and_probe.py calls it",
+    "jaxcxr.report ": "the tests of jaxcxr.reporting call it with each of its options",
     "jaxcxr.export ": "test_export.py calls it in each format",
     "--images IMAGES": "test_predict_files.py calls it in each format, and with several runs",
     "--distributed=host0": "needs several hosts; test_layouts.py joins processes over loopback",

@@ -17,7 +17,10 @@ SHARED = (
 )
 DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
 NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
-ROOMS_OF_RUNS = ("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training", "jaxcxr.use")
+ROOMS_OF_RUNS = (
+    *("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training", "jaxcxr.use"),
+    "jaxcxr.reporting",
+)
 BELOW_COMMANDS = (*DATA_TO_MODEL, *NUMBERS, *ROOMS_OF_RUNS)
 # Each room, and the rooms that its files may import from, besides the room itself.
 ROOMS = {
@@ -43,6 +46,9 @@ ROOMS = {
     "jaxcxr.targets": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
     "jaxcxr.use": (*NUMBERS, "jaxcxr.config", "jaxcxr.model", "jaxcxr.inference"),
+    "jaxcxr.reporting": (
+        *(*NUMBERS, "jaxcxr.config", "jaxcxr.model", "jaxcxr.inference", "jaxcxr.use"),
+    ),
     "jaxcxr.study": ("jaxcxr.study.planning",),
     "jaxcxr.study.planning": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
     "jaxcxr.study.analyses": (*NUMBERS, "jaxcxr.study.planning"),
@@ -66,6 +72,7 @@ ROOMS = {
     "jaxcxr.export": BELOW_COMMANDS,
     "jaxcxr.explain": BELOW_COMMANDS,
     "jaxcxr.embed": BELOW_COMMANDS,
+    "jaxcxr.report": BELOW_COMMANDS,
     "jaxcxr.probe": (*BELOW_COMMANDS, "jaxcxr.evaluate"),
     "jaxcxr.portability": (*BELOW_COMMANDS, "jaxcxr.targets"),
 }
@@ -201,7 +208,8 @@ def test_a_training_starts_without_what_it_does_not_use():
     [
         *("convert", "input_pipeline", "jaxcxr.embed", "jaxcxr.evaluate", "jaxcxr.export"),
         "jaxcxr.main",
-        *("jaxcxr.portability", "jaxcxr.predict", "jaxcxr.probe", "jaxcxr.study"),
+        *("jaxcxr.portability", "jaxcxr.predict", "jaxcxr.probe", "jaxcxr.report"),
+        "jaxcxr.study",
     ],
 )
 def test_help_answers_without_the_heavy_libraries(module):

@@ -25,6 +25,8 @@ COMMANDS = {
     "explain": "jaxcxr.explain --run {w}/run --out {o}/a.npz",
     "explain images": "jaxcxr.explain --run {w}/run --images {w}/pictures --out {o}/maps --steps 2 "
     "--workers 1",
+    "report": "jaxcxr.report --run {w}/run --checklist claim --out {o}/claim.md",
+    "card": "jaxcxr.report --run {w}/run --card --out {o}/README.md",
     "evaluate": "jaxcxr.evaluate {w}/run/predictions.parquet --resamples 20 --out {o}/statistics",
     "describe": "input_pipeline describe {w}/uka/uka_cxr.csv --images {w}/uka --out {o}/t.toml",
     "predict files": "jaxcxr.predict --run {w}/run --images {w}/pictures --workers 2 "

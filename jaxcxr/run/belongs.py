@@ -257,17 +257,20 @@ def check_predictions(directory: Path, origin: dict[str, Any]) -> None:
         )
 
 
-def open_run_data(directory: Path, origin: dict[str, Any]) -> Prepared:
+def open_run_data(directory: Path, origin: dict[str, Any], data: Path | None = None) -> Prepared:
     """Open the prepared dataset that a run learnt from.
 
     Args:
       directory: of the run.
       origin: the provenance of its weights.
+      data: where it lies, if not where the config says.
 
     Raises:
       InputError: there is none at the place that the config names, or it is another now.
     """
     config = read_config(directory)
+    if data is not None:
+        config.data = str(data)
     prepared, _ = open_data(config)
     if origin.get("data") is None:
         check_counts(directory, origin, config, prepared)

@@ -1,0 +1,214 @@
+"""What the files say of the model and its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxcxr.reporting.fact import Answer, Fact, Missing
+from jaxcxr.reporting.licence import licence_of, start_of_weights
+from jaxcxr.reporting.run_record import RunRecord
+from jaxcxr.reporting.words import listed
+from jaxcxr.run.belongs import TEST_READ
+from jaxcxr.use.places import without_places
+
+_SELECTION = {
+    "validation_auc": "the epoch of the highest mean AUC on the validation images",
+    "validation_loss": "the epoch of the lowest loss on the validation images",
+    "last": "the last epoch, whatever the validation images say",
+}
+_WEIGHTED = {
+    "study": "a positive of a label weighs its negatives / positives among the training images",
+    "capped": "a positive of a label weighs its negatives / positives among the training images, "
+    "at most 10",
+    "sqrt": "a positive of a label weighs the square root of its negatives / positives among the "
+    "training images",
+    "effective": "a positive of a label weighs the ratio of effective numbers of images "
+    "(arXiv 1901.05555)",
+}
+_TRAINABLE = {
+    "all": "All parameters learn",
+    "head": "The head alone learns",
+    "lora": "The head and low-rank updates (LoRA) of the rest learn",
+}
+
+
+def _method(run: RunRecord) -> Answer:
+    return Fact(
+        "Deep learning: a vision transformer, trained with supervision to tell "
+        f"{len(run.labels)} findings on chest radiographs ({listed(run.labels)}).",
+        "model.safetensors: spec, provenance.labels",
+    )
+
+
+def _model(run: RunRecord) -> Answer:
+    spec, side = run.spec, run.config["image_size"]
+    registers = f", {spec.register_tokens} register tokens" if spec.register_tokens else ""
+    text = (
+        f"A vision transformer of {run.parameters:,} parameters: patches of {spec.patch_size} x "
+        f"{spec.patch_size} pixels, width {spec.width}, {spec.depth} blocks of {spec.heads} heads, "
+        f"MLPs of width {spec.mlp_width}{registers}. Input: {side} x {side} gray levels; output: a "
+        f"logit of each of {len(run.labels)} labels from a linear head, labels not excluding each "
+        "other."
+    )
+    return Fact(text, "model.safetensors: spec and shapes; config.json: image_size")
+
+
+def _software(run: RunRecord) -> Answer:
+    environment = run.environment
+    if not environment:
+        return Missing("software and devices", "train with this version, which keeps them")
+    packages = [f"{name} {at}" for name, at in environment.get("packages", {}).items()]
+    version = environment.get("jaxcxr") or run.provenance.get("tool_version")
+    commit = environment.get("git_commit")
+    code = f" (commit {commit})" if commit else ""
+    text = (
+        f"jaxcxr {version}{code}, Python {environment.get('python', 'unknown')}, "
+        f"{listed(packages)}; devices: {listed(environment.get('devices', []))}."
+    )
+    return Fact(text, "environment.json")
+
+
+def _initialization(run: RunRecord) -> Answer:
+    source = "model.safetensors: provenance.initialization, provenance.initialized_from"
+    began = run.provenance.get("initialized_from")
+    if not began:
+        if run.provenance.get("initialization") == "random":
+            return Fact(f"Random parameters, drawn with seed {run.config['seed']}.", source)
+        return Missing("what the parameters were at first", "train with this version")
+    start = without_places(start_of_weights(run.provenance))
+    name = start.get("checkpoint") or f"the file {began.get('file') or 'without a name'}"
+    text = (
+        f"Weights of {name} "
+        f"({start.get('origin') or 'where they were published is not recorded'}), file of sha256 "
+        f"{began.get('sha256') or 'unknown'}; the head: {_head(run)}."
+    )
+    seen = run.provenance.get("saw_before") or []
+    if seen:
+        text += f" They had learnt from {listed(seen)}, which images of it is not known."
+    return Fact(text, source)
+
+
+def _head(run: RunRecord) -> str:
+    return {
+        "new": f"random, drawn with seed {run.config['seed']}",
+        "keep": "that of the weights",
+        "probe": "a logistic regression on the initial features",
+    }[run.config["model.head"]]
+
+
+def _training(run: RunRecord) -> Answer:
+    c = run.config
+    schedule = "constant" if c["schedule"] == "constant" else "cosine to zero"
+    details = [
+        f"AdamW, learning rate {c['learning_rate']:g} ({schedule}, {c['warmup_steps']} steps of "
+        f"warm-up), weight decay {c['weight_decay']:g}, batches of {c['batch_size']}",
+        f"at most {c['epochs']} epochs",
+        *_other_settings(c),
+        f"computed in {c['dtype']}, seed {c['seed']}",
+    ]
+    flip = "flipped left-right with probability 1/2" if c["flip"] else ""
+    turned = f"rotated by up to {c['rotation_degrees']:g} degrees" if c["rotation_degrees"] else ""
+    augmented = " and ".join(one for one in (flip, turned) if one) or "not changed"
+    loss = _WEIGHTED.get(c["pos_weight"], "positives and negatives weigh the same")
+    text = (
+        f"{_TRAINABLE[c['trainable']]}. {'; '.join(details)}. Training images were {augmented}. "
+        f"Loss: binary cross-entropy over the known labels; {loss}."
+    )
+    return Fact(text, "config.json")
+
+
+def _other_settings(c: dict[str, Any]) -> list[str]:
+    shown = []
+    if c["clip_norm"]:
+        shown.append(f"gradients clipped to a norm of {c['clip_norm']:g}")
+    if c["layer_decay"] != 1:
+        shown.append(f"each block learns at {c['layer_decay']:g} of the rate of the one above")
+    if c["head_learning_rate"]:
+        shown.append(f"the head at {c['head_learning_rate']:g}")
+    if c["trainable"] == "lora":
+        shown.append(f"updates of rank {c['lora_rank']}")
+    return shown
+
+
+def _selection(run: RunRecord) -> Answer:
+    kept = run.provenance.get("epoch")
+    text = f"Chosen: {_SELECTION[run.config['selection']]}"
+    if run.config["selection"] != "last":
+        text += f"; training ends after {run.config['patience']} epochs without a better one"
+    text += f". Kept: epoch {kept}." if kept is not None else "."
+    before = run.provenance.get(TEST_READ)
+    if before:
+        text += (
+            " The test images had been read before the training went on beyond "
+            f"{before['epochs']} epochs (patience {before['patience']}), so that choice is not "
+            "independent of them."
+        )
+    else:
+        text += " The test images took no part in it, as far as the run's files say."
+    return Fact(text, "config.json: selection, patience; model.safetensors: provenance.epoch")
+
+
+def _ensembling(run: RunRecord) -> Answer:
+    return Fact(
+        "None: each prediction is of one model of one training.",
+        "predictions.parquet: one weights_sha256",
+    )
+
+
+def _imbalance(run: RunRecord) -> Answer:
+    rule = _WEIGHTED.get(run.config["pos_weight"])
+    if rule is None:
+        return Fact("None was used: positives and negatives weigh the same.", "config.json")
+    text = f"In the loss {rule}. This shifts probabilities: see calibration."
+    return Fact(text, "config.json: pos_weight")
+
+
+def _availability(run: RunRecord) -> Answer:
+    licence = licence_of(run.provenance)
+    text = (
+        f"Software: jaxcxr {run.provenance.get('tool_version', 'of unknown version')}. Weights: "
+        f"model.safetensors, sha256 {run.provenance['weights_sha256']}. {licence.sentence}"
+    )
+    return Fact(text, "model.safetensors: provenance")
+
+
+def _specification(run: RunRecord) -> Answer:
+    text = (
+        "The whole model is model.safetensors with its spec; python -m jaxcxr.export writes it as "
+        "one file (StableHLO, ONNX, timm, transformers) with preparation, calibration and "
+        f"thresholds. {licence_of(run.provenance).sentence}"
+    )
+    return Fact(text, "model.safetensors; config.json")
+
+
+def _protocol(run: RunRecord) -> Answer:
+    return Fact(
+        "Every setting of the training stands in config.json, and what it started from in "
+        f"start.json; the run is {run.provenance.get('run') or 'not named'}.",
+        "config.json; start.json",
+    )
+
+
+def _automatic(run: RunRecord) -> Answer:
+    return Fact(
+        "The image's gray levels alone enter the model: no predictor was selected, and nobody has "
+        "to judge one.",
+        "model.safetensors: spec",
+    )
+
+
+FACTS: dict[str, Callable[[RunRecord], Answer]] = {
+    "method": _method,
+    "model": _model,
+    "software": _software,
+    "initialization": _initialization,
+    "training": _training,
+    "selection": _selection,
+    "ensembling": _ensembling,
+    "imbalance": _imbalance,
+    "availability": _availability,
+    "specification": _specification,
+    "protocol": _protocol,
+    "automatic": _automatic,
+}
