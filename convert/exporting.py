@@ -161,11 +161,9 @@ def _names(
 ) -> dict[str, np.ndarray]:
     names: dict[str, np.ndarray] = {}
     for row in layout.rows:
-        for n in range(spec.depth) if "{n}" in row.ours else (None,):
-            path = row.ours.replace("{n}", str(n))
+        for path, keys in name_blocks(row, places_of(spec)):
             if path in tensors:
-                parts = TRANSFORMS[row.transform].to_theirs(tensors[path], spec.heads)
-                keys = [key.replace("{n}", str(n)) for key in row.theirs]
+                parts = TRANSFORMS[row.transform].to_theirs(tensors[path], heads_of(spec))
                 names |= dict(zip(keys, map(np.ascontiguousarray, parts), strict=True))
     return names
 

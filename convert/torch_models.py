@@ -8,7 +8,7 @@ own handling of prefix tokens and positions. This module imports torch; import i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,7 @@ class Reference:
       patch_embedding, norm: the modules whose outputs are compared.
       blocks: the transformer blocks.
       layout: the names its parameters have, a key of `convert.layouts.LAYOUTS`.
+      places: further modules whose outputs are compared, by the name of the stage.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Reference:
     blocks: Any
     norm: nn.Module
     layout: str
+    places: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 def resample(table: torch.Tensor, rule: str, grid: int, class_rows: int) -> torch.Tensor:
