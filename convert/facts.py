@@ -101,7 +101,9 @@ def decide(
     else:
         spec, assumed = unknown_model(source, layout, dimensions, fields, of_beside)
         base, of_file = spec.to_dict(), {}
-    hidden = [k for k in UNSEEN[layout.architecture] if layout.rope is False or k != "resample_rule"]
+    hidden = [
+        k for k in UNSEEN[layout.architecture] if layout.rope is False or k != "resample_rule"
+    ]
     told = {*of_beside, *({"heads"} if dimensions.heads else ())}
     unproved = () if recognised else tuple(k for k in hidden if k not in told)
     unproved = tuple(k for k in hidden if k in fields or k in unproved)

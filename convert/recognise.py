@@ -14,6 +14,11 @@ from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 ROPE_PERIODS = "extra/rope_periods"
+# What has the width of its stage, by which most of them tell it.
+OF_WIDTH = tuple(
+    f"blocks/{{n}}/{path}"
+    for path in ("norm/scale", "norm/bias", "depthwise/bias", "mlp/fc2/bias", "scale")
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ def _measure_stages(
     """The dimensions of a model whose stages have widths of their own."""
     of_stage: dict[int, list[int]] = {}
     for normal, (row, place) in named.rows.items():
-        if row.ours == "blocks/{n}/norm/scale" and place is not None:
+        if row.ours in OF_WIDTH and place is not None:
             shape = tensors[named.keys[normal]].shape
             of_stage.setdefault(place[0], []).append(shape[0] if shape else 0)
     widths = tuple(_majority(of_stage.get(stage, [])) or 1 for stage in range(len(depths)))

@@ -98,10 +98,14 @@ def _shapes(
     if ours is None:
         return [None] * len(theirs)
     empty = np.broadcast_to(np.float32(0), ours)
-    return [tuple(part.shape) for part in TRANSFORMS[row.transform].to_theirs(empty, heads_of(spec))]
+    return [
+        tuple(part.shape) for part in TRANSFORMS[row.transform].to_theirs(empty, heads_of(spec))
+    ]
 
 
-def _sentence(source: str, layout: Layout, spec: ModelSpec, problems: Mapping[str, list[str]]) -> str:
+def _sentence(
+    source: str, layout: Layout, spec: ModelSpec, problems: Mapping[str, list[str]]
+) -> str:
     listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items() if names)
     why = [
         reason

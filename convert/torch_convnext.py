@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import timm
 import torch
@@ -50,14 +51,15 @@ def build_timm_convnext(
         act_layer=partial(nn.GELU, approximate="none" if spec.gelu == "erf" else "tanh"),
     )
     model.load_state_dict(checkpoint_filter_fn(dict(state), model), strict=True)
-    model.head.norm.eps = spec.final_layernorm_epsilon
-    stages = list(model.stages)
+    head: Any = model.head
+    head.norm.eps = spec.final_layernorm_epsilon
+    stages: list[Any] = list(model.stages)
     return staged(
         f"timm {timm.__version__} ConvNeXt",
         model.eval(),
         model.stem[0],
         [list(stage.blocks) for stage in stages],
         [stage.downsample for stage in stages[1:]],
-        model.head.norm,
+        head.norm,
         "timm_convnext",
     )

@@ -36,7 +36,7 @@ from jaxcxr.inference.image_files import (
     read_images,
     report_rejects,
 )
-from jaxcxr.model import ViT, flatten, load, read_header, split
+from jaxcxr.model import Model, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
 from jaxcxr.run.mesh import make_mesh
@@ -62,7 +62,7 @@ class Backbone:
       origin: which weights, from where.
     """
 
-    model: ViT
+    model: Model
     pixels: PixelStatistics
     image_size: int | None
     recipe: str | None

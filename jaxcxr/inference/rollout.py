@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from input_pipeline.loader import Prepared, images_at
 from jaxcxr.errors import InputError, reading
 from jaxcxr.inference.chosen_model import load_run
-from jaxcxr.model import flatten
+from jaxcxr.model import ViT, flatten
 from jaxcxr.model import split as split_model
 from jaxcxr.run.belongs import open_run_data
 from jaxcxr.run.pixels import to_model_input
@@ -65,13 +65,20 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     model, _, pixels, origin = load_run(directory)
     prepared = open_run_data(directory, origin)
     apply, state = split_model(model)
+    if not isinstance(model, ViT):
+        raise InputError(
+            f"{directory}: its model is a {type(model).__name__}, which has no attention to follow; "
+            "maps of attention are of vision transformers"
+        )
     prefix, grid, depth = model.spec.prefix_tokens, model.grid, model.spec.depth
+    by_class_token = model.spec.pooling == "class_token"
 
     @jax.jit
     def maps(params: Any, images: jax.Array) -> jax.Array:
         _, out = apply(params, to_model_input(images, *pixels))
         seen = rollout([out[f"attention{block:02}"] for block in range(depth)])
-        return seen[:, 0, prefix:].reshape(-1, grid, grid)
+        read = seen[:, 0] if by_class_token else seen.mean(axis=1)  # what the head reads
+        return read[:, prefix:].reshape(-1, grid, grid)
 
     params = flatten(state)
     rows = _rows(prepared, split, image_ids)

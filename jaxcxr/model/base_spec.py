@@ -106,7 +106,7 @@ class BaseSpec:
 
 
 @cache
-def _fields(cls: type) -> Any:
+def _fields(cls: Any) -> Any:
     """The fields with their types, as a shape that pydantic checks."""
     names = [field.name for field in dataclasses.fields(cls)]
     hints = get_type_hints(cls, include_extras=True)

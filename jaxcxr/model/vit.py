@@ -25,7 +25,6 @@ from jaxcxr.model.spec import ViTSpec
 Array = jax.Array
 
 
-
 class Attention(nnx.Module):
     """Multi-head self-attention; query, key and value come from one product."""
 

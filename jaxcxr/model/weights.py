@@ -195,13 +195,8 @@ def load(
         tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
     build = _builder(spec, labels, image_size, dtype, remat)
     check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
-    moved = isinstance(spec, ViTSpec) and spec.table_rows > 0
-    if moved and resample_at == "load" and spec.grid(image_size) != spec.native_grid:
-        class_row = spec.position_table == "class_and_patches"
-        tensors["position_table"] = resample_table(
-            tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
-        )
-        spec = replace(spec, native_image_size=image_size)
+    if resample_at == "load" and isinstance(spec, ViTSpec):
+        tensors, spec = _resampled(tensors, spec, image_size)
         build = _builder(spec, labels, image_size, dtype, remat)
     if num_labels is not None:
         head = new_head(spec.width, num_labels, nnx.Rngs(seed))
@@ -212,6 +207,18 @@ def load(
         for path, variable in nnx.to_flat_state(state)
     }
     return nnx.merge(graph, nnx.from_flat_state(filled))
+
+
+def _resampled(
+    tensors: dict[str, Any], spec: ViTSpec, image_size: int
+) -> tuple[dict[str, Any], ViTSpec]:
+    """Bring a position table, where there is one, to the grid of images of this size."""
+    grid = spec.grid(image_size)
+    if not spec.table_rows or grid == spec.native_grid:
+        return tensors, spec
+    class_row = spec.position_table == "class_and_patches"
+    table = resample_table(tensors["position_table"], spec.resample_rule, grid, class_row)
+    return tensors | {"position_table": table}, replace(spec, native_image_size=image_size)
 
 
 def _builder(
