@@ -30,8 +30,8 @@ def export(
 
     Args:
       weights_file: ours.
-      family: `timm`, `dinov2` (the repositories of DINOv2 and DINOv3), `facebook` (those of ConvNeXt
-        and of DINOv3's) or `hf`.
+      family: `timm`, `dinov2` (the repositories of DINOv2 and DINOv3), `facebook` (those of
+        ConvNeXt and of DINOv3's) or `hf`.
       out: `NAME.safetensors`; for transformers, `model.safetensors` also gets a `config.json`
         beside it, so that `from_pretrained` reads the folder.
       with_head: export the classification head, if there is one.

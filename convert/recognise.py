@@ -154,8 +154,9 @@ def measure(source: str, named: Named, tensors: Mapping[str, Tensor]) -> Dimensi
     depths = count_blocks(places)
     if sum(depths) > 2 * len(places) or 0 in depths:
         raise InputError(
-            f"{source}: has {len(places)} blocks, and among them one of number {max(depths) - 1} "
-            f"and stage {len(depths) - 1}; damaged, or a part of a checkpoint"
+            f"{source}: has {len(places)} blocks, and among them one of number {max(depths) - 1}"
+            + (f" and one of stage {len(depths) - 1}" if len(depths) > 1 else "")
+            + "; damaged, or a part of a checkpoint"
         )
     if named.layout.architecture == "convnext":
         return _measure_stages(named, tensors, sizes, depths)

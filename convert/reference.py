@@ -12,7 +12,7 @@ from convert.layouts import Layout
 from convert.recognise import Named, read_names
 from convert.sources import Source
 from convert.transforms import TRANSFORMS, heads_of
-from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec
+from jaxcxr.model import ConvNeXtSpec, ModelSpec
 
 
 def build_reference(

@@ -1,9 +1,9 @@
 """The key tables: what each library calls the parameters of a model.
 
 To support another way of naming, add one table. A row says which of our parameters comes from
-which of theirs, and by which transform; `{n}` counts the blocks, `{s}` and `{m}` count them by stages. Which rows a file must have
-follows from the model it holds; rows under `extra/` may be absent: they belong to the checkpoint,
-are no part of the model, and are kept for the way back.
+which of theirs, and by which transform; `{n}` counts the blocks, `{s}` and `{m}` count them by
+stages. Which rows a file must have follows from the model it holds; rows under `extra/` may be
+absent: they belong to the checkpoint, are no part of the model, and are kept for the way back.
 """
 
 from convert.layouts.convnext_names import (

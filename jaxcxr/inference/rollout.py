@@ -67,8 +67,8 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     apply, state = split_model(model)
     if not isinstance(model, ViT):
         raise InputError(
-            f"{directory}: its model is a {type(model).__name__}, which has no attention to follow; "
-            "maps of attention are of vision transformers"
+            f"{directory}: its model is a {type(model).__name__}, which has no attention to "
+            "follow; maps of attention are of vision transformers"
         )
     prefix, grid, depth = model.spec.prefix_tokens, model.grid, model.spec.depth
     by_class_token = model.spec.pooling == "class_token"

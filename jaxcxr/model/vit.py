@@ -127,7 +127,8 @@ class ViT(nnx.Module):
           stream after each block; `attention00`, ... the probabilities
           `[batch, heads, tokens, tokens]`; `tokens`, after the final norm, class token first,
           then registers, then patches; `pooled` `[batch, width]`, what the head reads: the class
-          token of `tokens`, or the mean of all of them, by `spec.pooling`. Under `jax.jit`, what is not used is not kept.
+          token of `tokens`, or the mean of all of them, by `spec.pooling`. Under `jax.jit`, what is
+          not used is not kept.
         """
         batch, width = images.shape[0], self.spec.width  # `len` would want a number
         out: dict[str, Array] = {}
