@@ -5,6 +5,7 @@ This module imports torch; import it in functions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,9 @@ def classifier(exported: Path, family: str, spec: ModelSpec, labels: int) -> nn.
         return _Logits(model).eval()
     if isinstance(spec, ConvNeXtSpec):
         return build_timm_convnext(load_file(exported), spec, labels).module
+    if spec.register_tokens and spec.position_table == "class_and_patches":
+        # The export added the class token's row to the class token, as timm has it.
+        spec = replace(spec, position_table="patches")
     build = build_timm_dinov3 if spec.rope_periods else build_timm
     return build(load_file(exported), spec, spec.native_image_size, labels).module
 

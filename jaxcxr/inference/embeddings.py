@@ -188,6 +188,7 @@ def _origin(backbone: Backbone, image_size: int, recipe: str | None) -> dict[str
         "tool_version": __version__,
         **backbone.origin,
         "image_size": image_size,
+        "pooling": backbone.model.spec.pooling,
         "recipe": recipe,
         "normalization": {"mean": mean.tolist(), "std": std.tolist()},
     }
