@@ -19,6 +19,13 @@ from jaxcxr.files import check_writable
 from jaxcxr.terminal import say
 
 
+# What a head reads where that is not the class token, by the pooling of the model.
+READ = {
+    "mean_tokens": "the mean of all tokens",
+    "mean_then_norm": "the normalised mean over all places, for a ConvNeXt has no class token",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(
@@ -61,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             recipe = options.recipe or "paper"
             images = embeddings.embed_files(model, options.images, recipe, options.out)
     say(f"features of {images} images in {options.out}")
+    pooling = model.model.spec.pooling
+    if pooling != "class_token":
+        say(f"class_token in it is what the model's head reads in its place: {READ[pooling]}")
 
 
 def _check(options: argparse.Namespace) -> None:
