@@ -53,7 +53,7 @@ def main():
     aucs = {one.label: one.test_auc for one in read_card([options.run], labels, [origin])}
     apply, state = split(model)
     params = flatten(state)
-    maps = make_maps(apply, params, pixels, size, options.run)
+    maps = make_maps(apply, params, pixels, size, options.run, model.spec.pooling)
     print(f"percent of {options.images} images each")
     print("label", "AUC", "covered", *KINDS, sep=" | ")
     for column, label in enumerate(labels):

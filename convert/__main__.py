@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("export", help="convert a weights file for another library")
     command.set_defaults(command="export")
     command.add_argument("file", type=Path, help="a weights file")
-    command.add_argument("--layout", required=True, choices=("timm", "dinov2", "hf"))
+    command.add_argument("--layout", required=True, choices=("timm", "dinov2", "facebook", "hf"))
     command.add_argument("--out", required=True, type=Path, help="NAME.safetensors")
     command.add_argument("--backbone", action="store_true", help="leave its head out")
 

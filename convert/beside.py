@@ -1,7 +1,7 @@
 """What lies beside a checkpoint and says what its shapes do not: heads, activation, pixels.
 
 transformers writes `config.json` and `preprocessor_config.json`, timm another `config.json`. They
-are read for the fields of `ViTSpec`; what a model here cannot be is refused.
+are read for the fields of the spec; what a model here cannot be is refused.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Beside:
     """What the files beside a checkpoint say.
 
     Attributes:
-      fields: of `ViTSpec`.
+      fields: of the spec.
       files: where each field is from, by field.
       name: what timm's file calls the model, with its tag.
       labels: what the outputs of its head are called, where they have names.
@@ -107,7 +107,13 @@ def _json(checkpoint: Path, name: str) -> tuple[dict[str, Any], Path]:
 
 def _of_transformers(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     fields = _numbers(config, DIMENSIONS, int, path)
-    fields |= _numbers(config, {"layer_norm_eps": "layernorm_epsilon"}, float, path)
+    epsilons = _numbers(config, {"layer_norm_eps": "layernorm_epsilon"}, float, path)
+    if config.get("hidden_sizes") is not None:
+        fields |= _stages(config, {"hidden_sizes": "widths", "depths": "depths"}, path)
+        final = {f"final_{name}": value for name, value in epsilons.items()}
+        # ConvNext fixes the others in its code; DINOv3ConvNext has one for all.
+        epsilons = final if config.get("model_type") == "convnext" else epsilons | final
+    fields |= epsilons
     if config.get("hidden_act") is not None:
         fields["gelu"] = _gelu(config["hidden_act"], "hidden_act", path)
     for gate in ("use_swiglu_ffn", "use_gated_mlp"):
@@ -127,7 +133,10 @@ def _of_transformers(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def _of_timm(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     fields = _numbers(config, {"num_features": "width"}, int, path)
     arguments = config.get("model_args") or {}
-    fields |= _numbers(arguments, TIMM_DIMENSIONS, int, path)
+    if not str(config.get("architecture")).startswith("convnext"):
+        fields |= _numbers(arguments, TIMM_DIMENSIONS, int, path)
+    elif "dims" in arguments or "depths" in arguments:
+        fields |= _stages(arguments, {"dims": "widths", "depths": "depths"}, path)
     if isinstance(arguments.get("act_layer"), str):
         fields["gelu"] = _gelu(arguments["act_layer"], "act_layer", path)
     pretrained = config.get("pretrained_cfg") or {}
@@ -174,6 +183,19 @@ def _numbers(
         if not number or not 0 <= value < LARGEST:
             raise InputError(f"{path}: {key} is {str(value)[:40]!r}, which is no size here")
         fields[name] = kind(value)
+    return fields
+
+
+def _stages(found: Mapping[str, Any], names: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """Sizes of which each stage has its own."""
+    fields = {}
+    for key, name in names.items():
+        values = found.get(key)
+        if values is None:
+            continue
+        if not isinstance(values, list) or not all(type(v) is int and v > 0 for v in values):
+            raise InputError(f"{path}: {key} is not a list of sizes, one for each stage")
+        fields[name] = tuple(values)
     return fields
 
 

@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from convert.beside import Beside
-from convert.checkpoints import CHECKPOINTS, Checkpoint, find_checkpoint
+from convert.checkpoint import Checkpoint
+from convert.checkpoints import CHECKPOINTS, find_checkpoint
 from convert.recognise import Dimensions, Named
+from convert.transforms import heads_of
 from jaxcxr.errors import InputError
 
-# Fields that the tensors' sizes tell.
-SIZES = ("width", "depth", "mlp_width", "patch_size", "register_tokens")
+# Fields that the tensors' sizes tell, by architecture.
+SIZES = {
+    "vit": ("width", "depth", "mlp_width", "patch_size", "register_tokens"),
+    "convnext": ("widths", "depths", "patch_size"),
+}
+# Outputs of the heads of ImageNet-21K and -22K, which a file may also be without.
+PRETRAINED = ((21843,), (21841,))
 # What DINOv3 was trained on; its files are called after it.
 DATA = ("sat493m", "lvd1689m")
 
@@ -47,6 +54,11 @@ def find_rows(
             raise InputError(
                 f"checkpoint {checkpoint!r} is not in the table; one of {', '.join(CHECKPOINTS)}"
             )
+        if row.spec.architecture != named.layout.architecture:
+            raise InputError(
+                f"{source}: its keys are of {named.layout.library}, but {row.name} is another "
+                "architecture; leave out --checkpoint, or name the one that it is"
+            )
         return [row], "name"
     fitting = _of_these_sizes(named, dimensions)
     for row in fitting:
@@ -57,14 +69,16 @@ def find_rows(
 
 def _of_these_sizes(named: Named, dimensions: Dimensions) -> list[Checkpoint]:
     """The rows of these dimensions and this library, at whatever image size the table is for."""
-    names = (*SIZES, "layer_scale")
+    layout = named.layout
+    names = (*SIZES[layout.architecture], "layer_scale")
     fitting = [
         row
         for row in CHECKPOINTS.values()
-        if named.layout.family in row.names
-        and named.layout.rope == bool(row.spec.rope_periods)
+        if layout.family in row.names
+        and layout.architecture == row.spec.architecture
+        and layout.rope == bool(getattr(row.spec, "rope_periods", ()))
         and all(getattr(dimensions, n) in (None, getattr(row.spec, n)) for n in names)
-        and (dimensions.labels in row.head_outputs or row.head_outputs in ((), (21843,)))
+        and (dimensions.labels in row.head_outputs or row.head_outputs in ((), *PRETRAINED))
     ]
     keys = (*named.keys, *named.left_out)
     marked = [row for row in fitting if _is_marked(row, keys, dimensions.labels)]
@@ -73,7 +87,7 @@ def _of_these_sizes(named: Named, dimensions: Dimensions) -> list[Checkpoint]:
 
 def _is_marked(row: Checkpoint, keys: Iterable[str], labels: int | None) -> bool:
     marked = bool(row.signs) and any(key.startswith(row.signs) for key in keys)
-    return marked or (row.head_outputs == (21843,) and labels in row.head_outputs)
+    return marked or (row.head_outputs in PRETRAINED and labels in row.head_outputs)
 
 
 def _narrow(rows: list[Checkpoint], named: Named, beside: Beside, file: str) -> list[Checkpoint]:
@@ -84,7 +98,7 @@ def _narrow(rows: list[Checkpoint], named: Named, beside: Beside, file: str) -> 
     rows = [
         row
         for row in rows
-        if said.get("heads", row.spec.heads) == row.spec.heads
+        if said.get("heads", heads_of(row.spec)) == heads_of(row.spec)
         and said.get("gelu", row.spec.gelu) in (row.spec.gelu, row.spec_of(family).gelu)
     ]
     data = next((data for data in DATA if data in file), None)

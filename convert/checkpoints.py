@@ -6,52 +6,14 @@ or where libraries disagree, what the library of the file runs them with; `note`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from jaxcxr.model import ViTSpec
+from convert.checkpoint import Checkpoint
+from jaxcxr.model import ConvNeXtSpec, ViTSpec
 from jaxcxr.model.rope import rope_periods
 
 HALF = (0.5, 0.5, 0.5)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A published checkpoint.
-
-    Attributes:
-      name: its short name here.
-      names: what each library calls it, by family of layouts.
-      spec: the model, as its authors publish it.
-      by_family: the fields of `spec` that another library's rendering changes.
-      pooling: what its head, or the field, reads off the tokens.
-      licence: of the weights.
-      source: where they come from.
-      note: what a user must know beyond that.
-      signs: keys that begin so are in files of this checkpoint and of few others.
-      head_outputs: how many outputs a head in its files has, where that tells it from others.
-      pretrained_on: the releases of radiographs that it has learnt from, by our names where we have
-        one; which of their images is not published.
-      sha256: of its released files, or how it begins, as the names of DINOv3's files tell.
-    """
-
-    name: str
-    names: Mapping[str, str]
-    spec: ViTSpec
-    licence: str
-    source: str
-    pooling: str = "class token"
-    by_family: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    note: str = ""
-    signs: tuple[str, ...] = ()
-    head_outputs: tuple[int, ...] = ()
-    pretrained_on: tuple[str, ...] = ()
-    sha256: tuple[str, ...] = ()
-
-    def spec_of(self, family: str) -> ViTSpec:
-        """The model as the library of a family of layouts builds it."""
-        return replace(self.spec, **self.by_family.get(family, {}))
 
 
 # Width, depth, heads.
@@ -205,6 +167,46 @@ _MEDICAL_MAE = Checkpoint(
     pretrained_on=("mimic_cxr", "chexpert", "chestxray14"),  # "CXR 0.5M" of arXiv 2210.12843
 )
 
+
+def _convnext(name: str, names: dict[str, str], **facts: Any) -> Checkpoint:
+    """A ConvNeXt-B; its last norm's epsilon in transformers' ConvNext is that of its config."""
+    return Checkpoint(
+        name=name,
+        names=names,
+        spec=ConvNeXtSpec(widths=(128, 256, 512, 1024), depths=(3, 3, 27, 3)),
+        pooling="mean over all places, then normalised",
+        **facts,
+    )
+
+
+_CONVNEXT = _convnext(
+    "convnext_base.fb_in22k",
+    {
+        "timm": "convnext_base.fb_in22k",
+        "hf": "facebook/convnext-base-224-22k",
+        "facebook": "convnext_base_22k_224.pth",
+    },
+    by_family={"hf": {"final_layernorm_epsilon": 1e-12}},
+    licence="Apache-2.0 at timm and Hugging Face; its repository states MIT",
+    source="https://github.com/facebookresearch/ConvNeXt",
+    note="trained with LayerNorm epsilon 1e-6; transformers configures 1e-12 for the last",
+    signs=("embeddings.layernorm.",),
+    head_outputs=(21841,),
+)
+
+_DINOV3_CONVNEXT = _convnext(
+    "dinov3_convnext_base",
+    {
+        "timm": "convnext_base.dinov3_lvd1689m",
+        "hf": "facebook/dinov3-convnext-base-pretrain-lvd1689m",
+        "facebook": "dinov3_convnext_base_pretrain_lvd1689m-801f2ba9.pth",
+    },
+    licence="DINOv3 License (gated; redistribute with the licence)",
+    source="https://github.com/facebookresearch/dinov3",
+    signs=("norms.3.", "layer_norm."),
+    sha256=("801f2ba9",),
+)
+
 # Outputs of the study's heads: its full label sets and those it shares with MIMIC-CXR.
 _STUDY_HEADS = (5, 7, 8, 9, 10, 11, 14, 17)
 
@@ -239,6 +241,8 @@ CHECKPOINTS = {
             pixel_mean=(0.430, 0.411, 0.296),
             pixel_std=(0.213, 0.156, 0.143),
         ),
+        _CONVNEXT,
+        _DINOV3_CONVNEXT,
         _study("study_dinov2_vitb14", _dinov2("base", 0), "dinov2"),
         _study("study_vit_base_patch16", _AUGREG, "timm"),
     )

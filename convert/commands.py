@@ -10,6 +10,7 @@ from dataclasses import asdict
 from convert.checkpoints import CHECKPOINTS
 from jaxcxr.errors import InputError
 from jaxcxr.files import check_writable, write_json
+from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec
 from jaxcxr.terminal import say
 
 
@@ -42,10 +43,9 @@ def import_(arguments: argparse.Namespace) -> None:
     write_weights(arguments.out, imported.spec, imported.tensors, imported.provenance)
     for note in imported.notes:
         say(f"note: {note}")
-    say(
-        f"{imported.provenance['layout']} names, {len(imported.tensors)} tensors, position rule "
-        f"{imported.spec.resample_rule}"
-    )
+    rule = imported.provenance["resample_rule"]
+    positions = f", position rule {rule}" if rule else ""
+    say(f"{imported.provenance['layout']} names, {len(imported.tensors)} tensors{positions}")
     say(f"wrote {arguments.out} and {arguments.out.with_suffix('.json').name}")
 
 
@@ -86,10 +86,12 @@ def verify(arguments: argparse.Namespace) -> None:
         parity = verify(
             arguments.file, source, name=arguments.source, image_size=arguments.image_size
         )
-    say(
-        f"{parity.reference}, images of {parity.image_size} pixels, float32; positions by rule "
-        f"{parity.resample_rule}, resampled at {parity.resample_at}"
+    positions = (
+        f"; positions by rule {parity.resample_rule}, resampled at {parity.resample_at}"
+        if parity.resample_rule
+        else ""
     )
+    say(f"{parity.reference}, images of {parity.image_size} pixels, float32{positions}")
     say(f"{'':44}{'max absolute':>14}{'max relative':>14}{'rms relative':>14}")
     worst = sorted(parity.gradients, key=lambda d: -d.relative)[:5]
     for row in (*parity.forward, *worst):
@@ -179,20 +181,14 @@ def list_(arguments: argparse.Namespace) -> None:
     lines = []
     for row in CHECKPOINTS.values():
         spec = row.spec
-        registers = f", {spec.register_tokens} registers" if spec.register_tokens else ""
-        scale = ", LayerScale" if spec.layer_scale else ""
+        specs = {family: row.spec_of(family) for family in row.names}
         rules = {
-            family: row.spec_of(family).resample_rule
-            for family in row.names
-            if spec.position_table != "none"
+            family: theirs.resample_rule
+            for family, theirs in specs.items()
+            if isinstance(theirs, ViTSpec) and theirs.table_rows
         }
         lines.append(row.name)
-        lines.append(
-            f"  patch {spec.patch_size}, width {spec.width}, depth {spec.depth}, {spec.heads} heads"
-            f"{registers}{scale}, {spec.native_image_size} pixels, LayerNorm epsilon "
-            f"{spec.layernorm_epsilon:g}, {spec.gelu} GELU, "
-            + ("rotary positions" if spec.rope_periods else f"position rows: {spec.position_table}")
-        )
+        lines.append(f"  {_sizes(spec)}")
         lines.append(
             f"  mean {_short(spec.pixel_mean)}, std {_short(spec.pixel_std)}, pools {row.pooling}"
         )
@@ -206,6 +202,24 @@ def list_(arguments: argparse.Namespace) -> None:
             lines.append(f"  has learnt from radiographs of {', '.join(row.pretrained_on)}")
     for line in lines:
         say(line)
+
+
+def _sizes(spec: ModelSpec) -> str:
+    """The facts of a model's making, in one line."""
+    scale = ", LayerScale" if spec.layer_scale else ""
+    rest = (
+        f"{scale}, {spec.native_image_size} pixels, LayerNorm epsilon "
+        f"{spec.layernorm_epsilon:g}, {spec.gelu} GELU"
+    )
+    if isinstance(spec, ConvNeXtSpec):
+        widths, depths = ("/".join(map(str, values)) for values in (spec.widths, spec.depths))
+        return f"ConvNeXt, patch {spec.patch_size}, widths {widths}, depths {depths}{rest}"
+    registers = f", {spec.register_tokens} registers" if spec.register_tokens else ""
+    positions = "rotary positions" if spec.rope_periods else f"position rows: {spec.position_table}"
+    return (
+        f"patch {spec.patch_size}, width {spec.width}, depth {spec.depth}, {spec.heads} heads"
+        f"{registers}{rest}, {positions}"
+    )
 
 
 def _short(values: tuple[float, ...]) -> str:

@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from convert.candidates import SIZES
 from convert.checkpoints import CHECKPOINTS
+from convert.choosing import choose_layout
 from convert.hf_config import hf_config
-from convert.layouts import LAYOUTS, Layout
+from convert.layouts import Layout
+from convert.layouts.table import name_blocks, places_of
 from convert.recognise import ROPE_PERIODS
-from convert.transforms import TRANSFORMS
+from convert.transforms import TRANSFORMS, heads_of
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
-from jaxcxr.model import ViTSpec, read_header, read_tensors
+from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec, read_header, read_tensors
 from jaxcxr.model.rope import rope_periods
 from jaxcxr.model.weights import EXTRA, check_tensors
-
-FAMILIES = ("timm", "dinov2", "hf")
 
 
 def export(
@@ -29,7 +30,8 @@ def export(
 
     Args:
       weights_file: ours.
-      family: `timm`, `dinov2` (the repositories of DINOv2 and DINOv3) or `hf`.
+      family: `timm`, `dinov2` (the repositories of DINOv2 and DINOv3), `facebook` (those of
+        ConvNeXt and of DINOv3's) or `hf`.
       out: `NAME.safetensors`; for transformers, `model.safetensors` also gets a `config.json`
         beside it, so that `from_pretrained` reads the folder.
       with_head: export the classification head, if there is one.
@@ -49,12 +51,12 @@ def export(
     labels = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
     model_tensors = {k: v for k, v in tensors.items() if not k.startswith(EXTRA)}
     check_tensors(str(weights_file), model_tensors, spec, labels)
-    layout = _layout(weights_file, spec, family, labels)
+    layout = choose_layout(weights_file, header, family, labels)
     tensors, notes = _fit(weights_file, layout, spec, tensors)
     names = _names(layout, spec, tensors)
     if labels is not None and layout.head_prefix:
         prefix = layout.head_prefix
-        if spec.register_tokens and layout.name == "hf_dinov2":
+        if layout.name == "hf_dinov2" and isinstance(spec, ViTSpec) and spec.register_tokens:
             prefix = "dinov2_with_registers."
         names = {k if k.startswith(layout.head) else prefix + k: v for k, v in names.items()}
     with atomic_path(out) as temporary:
@@ -66,43 +68,15 @@ def export(
     return layout.name, [*notes, *_how_to_load(layout, spec, labels)]
 
 
-def _layout(weights_file: Path, spec: ViTSpec, family: str, labels: int | None) -> Layout:
-    """The family's layout for a model, or why it has none."""
-
-    def refuse(reason: str) -> InputError:
-        return InputError(f"{weights_file}: cannot be exported to {family}: {reason}")
-
-    rope = bool(spec.rope_periods)
-    if family == "hf" and spec.position_table == "patches":
-        raise refuse(
-            "transformers has no model whose class token is without position; use --layout timm"
-        )
-    if family == "hf" and rope and labels is not None:
-        raise refuse(
-            "transformers has no classifier for DINOv3; use --layout timm, or --backbone to leave "
-            "the head out"
-        )
-    if family == "hf" and not rope and spec.register_tokens and not spec.layer_scale:
-        raise refuse("transformers has no model with registers and without LayerScale")
-    if family == "hf" and spec.layer_scale and not rope and spec.mlp_width % spec.width:
-        raise refuse("transformers wants an MLP width that is a multiple of the token width")
-    if family == "dinov2" and not spec.layer_scale:
-        raise refuse("DINOv2's models have LayerScale and this one has not; use --layout timm")
-    if family == "dinov2" and spec.position_table == "patches":
-        raise refuse("DINOv2's class token has its own row of the position table")
-    names = {
-        "timm": "timm_dinov3" if rope else "timm",
-        "dinov2": "dinov3" if rope else "dinov2",
-        "hf": "hf_dinov3" if rope else "hf_dinov2" if spec.layer_scale else "hf_vit",
-    }
-    return LAYOUTS[names[family]]
-
-
 def _fit(
-    weights_file: Path, layout: Layout, spec: ViTSpec, tensors: Mapping[str, np.ndarray]
+    weights_file: Path, layout: Layout, spec: ModelSpec, tensors: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Bring the tensors to the forms of a layout, and add what its files also hold."""
-    fitted, notes = dict(tensors), []
+    fitted, notes = dict(tensors), list[str]()
+    if isinstance(spec, ConvNeXtSpec):
+        # DINOv3's files hold the last norm twice, which training would leave behind.
+        again = {f"{EXTRA}norm_again/{part}": f"norm/{part}" for part in ("scale", "bias")}
+        return fitted | {k: fitted[v] for k, v in again.items() if k in fitted}, notes
     if layout.name == "timm" and spec.register_tokens and "position_table" in fitted:
         fitted |= _position_into_class_token(spec, fitted)
     if layout.rope:
@@ -157,38 +131,42 @@ def _companions(layout: Layout, spec: ViTSpec) -> dict[str, Callable[[], np.ndar
 
 
 def _names(
-    layout: Layout, spec: ViTSpec, tensors: Mapping[str, np.ndarray]
+    layout: Layout, spec: ModelSpec, tensors: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     names: dict[str, np.ndarray] = {}
     for row in layout.rows:
-        for n in range(spec.depth) if "{n}" in row.ours else (None,):
-            path = row.ours.replace("{n}", str(n))
+        for path, keys in name_blocks(row, places_of(spec)):
             if path in tensors:
-                parts = TRANSFORMS[row.transform].to_theirs(tensors[path], spec.heads)
-                keys = [key.replace("{n}", str(n)) for key in row.theirs]
+                parts = TRANSFORMS[row.transform].to_theirs(tensors[path], heads_of(spec))
                 names |= dict(zip(keys, map(np.ascontiguousarray, parts), strict=True))
     return names
 
 
-def _how_to_load(layout: Layout, spec: ViTSpec, labels: int | None) -> list[str]:
+def _how_to_load(layout: Layout, spec: ModelSpec, labels: int | None) -> list[str]:
     """What to tell the library so that it builds this very model."""
+    notes = list[str]()
     if layout.family != "timm":
-        return []
+        return notes
     timm_names = [
         row.names["timm"].split(".")[0]
         for row in CHECKPOINTS.values()
         if "timm" in row.names and _same_sizes(row.spec, spec) and "/" not in row.names["timm"]
     ]
     if not timm_names:
-        return []
-    name = timm_names[0] + ("_qkvb" if layout.rope and spec.qkv_bias != "none" else "")
-    token = ", global_pool='token'" if layout.rope else ""
-    return [
-        f"load with timm.create_model({name!r}, img_size={spec.native_image_size}, "
-        f"num_classes={labels or 0}{token})"
-    ]
+        return notes
+    name, options = timm_names[0], f"num_classes={labels or 0}"
+    if isinstance(spec, ViTSpec):
+        name += "_qkvb" if layout.rope and spec.qkv_bias != "none" else ""
+        options = f"img_size={spec.native_image_size}, {options}"
+        options += ", global_pool='token'" if layout.rope else ""
+        if spec.pooling == "mean_tokens" and labels is not None:
+            options += ", global_pool='avg', fc_norm=False, pool_include_prefix=True"
+    elif spec.final_layernorm_epsilon != spec.layernorm_epsilon:
+        notes.append(f"set model.head.norm.eps = {spec.final_layernorm_epsilon:g} after loading")
+    return [f"load with timm.create_model({name!r}, {options})", *notes]
 
 
-def _same_sizes(a: ViTSpec, b: ViTSpec) -> bool:
-    names = ("patch_size", "width", "depth", "heads", "mlp_width", "layer_scale", "register_tokens")
-    return all(getattr(a, name) == getattr(b, name) for name in names)
+def _same_sizes(a: ModelSpec, b: ModelSpec) -> bool:
+    names = (*SIZES[b.architecture], "layer_scale", "architecture")
+    names += ("heads",) if b.architecture == "vit" else ()
+    return all(getattr(a, name, None) == getattr(b, name) for name in names)

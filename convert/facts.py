@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from convert.beside import Beside
 from convert.candidates import SIZES, find_rows
-from convert.checkpoints import Checkpoint
+from convert.checkpoint import Checkpoint
 from convert.layouts import Layout
 from convert.recognise import Dimensions, Named
+from convert.transforms import heads_of
+from convert.unknown import unknown_model
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViTSpec
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model import ModelSpec, spec_from_dict
+from jaxcxr.model.architectures import SPECS
 
 # Fields that no tensor's size tells.
-UNSEEN = ("heads", "layernorm_epsilon", "gelu", "resample_rule", "pixel_mean", "pixel_std")
+UNSEEN = {
+    "vit": ("heads", "layernorm_epsilon", "gelu", "resample_rule", "pixel_mean", "pixel_std"),
+    "convnext": (
+        *("layernorm_epsilon", "final_layernorm_epsilon", "gelu"),
+        *("pixel_mean", "pixel_std"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Facts:
       notes: what the user should know of that.
     """
 
-    spec: ViTSpec
+    spec: ModelSpec
     known: tuple[Checkpoint, ...]
     recognised: str
     assumed: Mapping[str, Any]
@@ -65,7 +74,7 @@ def decide(
       named: its keys.
       dimensions: what its shapes say.
       checkpoint: the row that it is by its name, or by the user's word.
-      fields: fields of `ViTSpec` that the user states.
+      fields: fields of the spec that the user states.
       beside: what lies beside the file.
       sha256: of the file.
 
@@ -74,23 +83,27 @@ def decide(
         neither in the file nor stated, or what lies beside the file contradicts it.
     """
     layout = named.layout
-    _check_sizes(source, dimensions, beside, fields)
+    _check_sizes(source, layout, dimensions, beside, fields)
     known, recognised = find_rows(source, named, dimensions, checkpoint, beside, sha256)
     if recognised and "heads" not in fields:
         _check_heads(source, known[0], beside)
-    of_beside = {k: v for k, v in beside.fields.items() if k != "rope_periods" or layout.rope}
+    has = {field.name for field in dataclasses.fields(SPECS[layout.architecture])}
+    has -= set() if layout.rope else {"rope_periods"}
+    of_beside = {k: v for k, v in beside.fields.items() if k in has}
     if known:
         specs = [row.spec_of(layout.family).to_dict() for row in known]
         of_file = _of_file(layout, dimensions, known[0].spec_of(layout.family))
         base = specs[0]
-        spec = ViTSpec.from_dict(base | of_beside | of_file | dict(fields))
+        spec = spec_from_dict(base | of_beside | of_file | dict(fields))
         vouched = {*of_file, *of_beside, *fields}
         doubted = {key for key in base if any(s[key] != base[key] for s in specs)}
         assumed = {k: v for k, v in spec.to_dict().items() if k in doubted - vouched}
     else:
-        spec, assumed = _unknown(source, layout, dimensions, fields, of_beside)
+        spec, assumed = unknown_model(source, layout, dimensions, fields, of_beside)
         base, of_file = spec.to_dict(), {}
-    hidden = [k for k in UNSEEN if layout.rope is False or k != "resample_rule"]
+    hidden = [
+        k for k in UNSEEN[layout.architecture] if layout.rope is False or k != "resample_rule"
+    ]
     told = {*of_beside, *({"heads"} if dimensions.heads else ())}
     unproved = () if recognised else tuple(k for k in hidden if k not in told)
     unproved = tuple(k for k in hidden if k in fields or k in unproved)
@@ -100,9 +113,14 @@ def decide(
 
 
 def _check_sizes(
-    source: str, dimensions: Dimensions, beside: Beside, fields: Mapping[str, Any]
+    source: str,
+    layout: Layout,
+    dimensions: Dimensions,
+    beside: Beside,
+    fields: Mapping[str, Any],
 ) -> None:
-    seen = {name: getattr(dimensions, name) for name in (*SIZES, "heads")}
+    names = (*SIZES[layout.architecture], "heads")
+    seen = {name: getattr(dimensions, name) for name in names}
     if dimensions.grid and dimensions.patch_size:
         seen["native_image_size"] = dimensions.grid * dimensions.patch_size
     wrong = [
@@ -119,16 +137,16 @@ def _check_sizes(
 
 
 def _check_heads(source: str, row: Checkpoint, beside: Beside) -> None:
-    heads = beside.fields.get("heads", row.spec.heads)
-    if heads != row.spec.heads:
+    heads = beside.fields.get("heads", heads_of(row.spec))
+    if heads != heads_of(row.spec):
         raise InputError(
             f"{source}: {beside.files['heads']} beside it says {heads} heads where {row.name} has "
-            f"{row.spec.heads}; state which with --set heads=N, or leave out --checkpoint"
+            f"{heads_of(row.spec)}; state which with --set heads=N, or leave out --checkpoint"
         )
 
 
 def _contradictions(
-    spec: ViTSpec,
+    spec: ModelSpec,
     base: Mapping[str, Any],
     beside: Beside,
     of_file: Mapping[str, Any],
@@ -136,7 +154,7 @@ def _contradictions(
 ) -> list[str]:
     """Where what lies beside the file is not what is used, or not what the table has."""
     said, used = [], spec.to_dict()
-    for name in set(beside.fields) - set(of_file):
+    for name in set(beside.fields) & set(used) - set(of_file):
         value, ours, table = (_short(v) for v in (beside.fields[name], used[name], base[name]))
         file = f"{beside.files[name]} beside it says {name} {value}"
         if value != ours and name in fields:
@@ -146,8 +164,10 @@ def _contradictions(
     return sorted(said)
 
 
-def _of_file(layout: Layout, dimensions: Dimensions, spec: ViTSpec) -> dict[str, Any]:
+def _of_file(layout: Layout, dimensions: Dimensions, spec: ModelSpec) -> dict[str, Any]:
     """The fields that a file may change against its row: its image size and the table's form."""
+    if layout.architecture == "convnext":
+        return {}
     fields: dict[str, Any] = {"qkv_bias": dimensions.qkv_bias}
     if dimensions.grid:
         fields["native_image_size"] = dimensions.grid * spec.patch_size
@@ -155,54 +175,6 @@ def _of_file(layout: Layout, dimensions: Dimensions, spec: ViTSpec) -> dict[str,
     if dimensions.rope_periods:
         fields["rope_periods"] = dimensions.rope_periods
     return fields
-
-
-def _unknown(
-    source: str,
-    layout: Layout,
-    dimensions: Dimensions,
-    fields: Mapping[str, Any],
-    of_beside: Mapping[str, Any],
-) -> tuple[ViTSpec, dict[str, Any]]:
-    """The model of a file that fits no row, and what of it is assumed."""
-    width = dimensions.width or 64
-    stated = dict(of_beside) | dict(fields)
-    if "heads" not in stated and dimensions.heads is None and width % 64:
-        raise InputError(
-            f"{source}: width {width} is of no known checkpoint and the number of attention heads "
-            "cannot be read off the file; state it with --set heads=N"
-        )
-    heads = int(stated.get("heads", dimensions.heads or width // 64))
-    patch_size = dimensions.patch_size or 16
-    seen: dict[str, Any] = {
-        "patch_size": patch_size,
-        "width": width,
-        "depth": max(dimensions.depth, 1),
-        "heads": heads,
-        "mlp_width": dimensions.mlp_width or 4 * width,
-        "native_image_size": (dimensions.grid or 14) * patch_size,
-        "layer_scale": dimensions.layer_scale,
-        "register_tokens": dimensions.register_tokens,
-        "position_table": "none" if layout.rope else dimensions.position_table,
-        "qkv_bias": dimensions.qkv_bias,
-    }
-    of_file = {k for k in seen if k != "heads" or dimensions.heads}
-    if layout.rope:
-        seen["rope_periods"] = rope_periods(width // heads)
-        if dimensions.grid is None:
-            of_file.discard("native_image_size")
-    if layout.rope and dimensions.rope_periods:
-        seen["rope_periods"] = dimensions.rope_periods
-        of_file.add("rope_periods")
-    assumed = dict(layout.facts)
-    if dimensions.register_tokens and not layout.rope:
-        assumed["resample_rule"] = "size_aa"
-    told = {k: v for k, v in of_beside.items() if k not in of_file}
-    spec = ViTSpec.from_dict(seen | assumed | told | dict(fields))
-    vouched = (set(seen) - (set() if dimensions.heads else {"heads"})) | set(stated)
-    if layout.rope:
-        vouched |= {"resample_rule"}
-    return spec, {k: v for k, v in spec.to_dict().items() if k not in vouched}
 
 
 def _describe(known: list[Checkpoint], recognised: str, assumed: Mapping[str, Any]) -> list[str]:

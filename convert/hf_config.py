@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convert.layouts import Layout
-from jaxcxr.model import ViTSpec
+from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec
 
 # The classes of transformers: without and with a classification head.
 CLASSES = {
@@ -17,18 +17,26 @@ CLASSES = {
     ),
     "vit": ("ViTModel", "ViTForImageClassification"),
     "dinov3_vit": ("DINOv3ViTModel", ""),
+    "convnext": ("ConvNextModel", "ConvNextForImageClassification"),
+    "dinov3_convnext": ("DINOv3ConvNextModel", ""),
+}
+NAMES = {
+    "hf_vit": "vit",
+    "hf_dinov3": "dinov3_vit",
+    "hf_convnext": "convnext",
+    "hf_dinov3_convnext": "dinov3_convnext",
 }
 
 
-def model_type(spec: ViTSpec, layout: Layout) -> str:
+def model_type(spec: ModelSpec, layout: Layout) -> str:
     """What transformers calls the architecture, a key of `CLASSES`."""
-    if layout.name == "hf_dinov2":
+    if layout.name == "hf_dinov2" and isinstance(spec, ViTSpec):
         return "dinov2_with_registers" if spec.register_tokens else "dinov2"
-    return {"hf_vit": "vit", "hf_dinov3": "dinov3_vit"}[layout.name]
+    return NAMES[layout.name]
 
 
 def hf_config(
-    spec: ViTSpec, layout: Layout, labels: int | None, names: Sequence[str] | None = None
+    spec: ModelSpec, layout: Layout, labels: int | None, names: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Return plain JSON values for a layout of the `hf` family.
 
@@ -45,12 +53,25 @@ def hf_config(
         "image_size": spec.native_image_size,
         "patch_size": spec.patch_size,
         "num_channels": 3,
+        "hidden_act": "gelu" if spec.gelu == "erf" else "gelu_pytorch_tanh",
+        "dtype": "float32",
+    }
+    config |= _of_stages(spec) if isinstance(spec, ConvNeXtSpec) else _of_tokens(spec, layout)
+    if labels is not None:
+        names = names or [f"LABEL_{n}" for n in range(labels)]
+        config["id2label"] = {str(n): name for n, name in enumerate(names)}
+        config["label2id"] = {name: n for n, name in enumerate(names)}
+        config["problem_type"] = "multi_label_classification"
+    return config
+
+
+def _of_tokens(spec: ViTSpec, layout: Layout) -> dict[str, Any]:
+    """What describes a vision transformer."""
+    config: dict[str, Any] = {
         "hidden_size": spec.width,
         "num_hidden_layers": spec.depth,
         "num_attention_heads": spec.heads,
         "layer_norm_eps": spec.layernorm_epsilon,
-        "hidden_act": "gelu" if spec.gelu == "erf" else "gelu_pytorch_tanh",
-        "dtype": "float32",
     }
     if layout.name == "hf_dinov2":
         config["mlp_ratio"] = spec.mlp_width // spec.width
@@ -60,9 +81,16 @@ def hf_config(
         config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     if spec.register_tokens:
         config["num_register_tokens"] = spec.register_tokens
-    if labels is not None:
-        names = names or [f"LABEL_{n}" for n in range(labels)]
-        config["id2label"] = {str(n): name for n, name in enumerate(names)}
-        config["label2id"] = {name: n for n, name in enumerate(names)}
-        config["problem_type"] = "multi_label_classification"
     return config
+
+
+def _of_stages(spec: ConvNeXtSpec) -> dict[str, Any]:
+    """What describes a ConvNeXt."""
+    return {
+        "num_stages": len(spec.depths),
+        "hidden_sizes": list(spec.widths),
+        "depths": list(spec.depths),
+        "layer_norm_eps": spec.final_layernorm_epsilon,
+        # Above zero there are factors; their values are in the weights.
+        "layer_scale_init_value": 1e-6 if spec.layer_scale else 0.0,
+    }

@@ -17,7 +17,7 @@ from convert.strict import convert
 from input_pipeline.labels import MIMIC_TRANSFER, TRAINED
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViTSpec, resample_table
+from jaxcxr.model import ModelSpec, ViTSpec, resample_table
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Imported:
       notes: what the user should read: assumptions, ambiguities, what was left out.
     """
 
-    spec: ViTSpec
+    spec: ModelSpec
     tensors: dict[str, np.ndarray]
     provenance: dict[str, Any]
     notes: tuple[str, ...]
@@ -61,7 +61,7 @@ def import_checkpoint(
       keep_head: keep the file's classification head.
       labels: the names of the kept head's outputs, separated by commas; or `study:DATASET` for
         the list of the study's model of that dataset which is as long as the head.
-      fields: facts of the model that replace those of the table, by field of `ViTSpec`.
+      fields: facts of the model that replace those of the table, by field of its spec.
       state_dict: which of several sets of weights the source was opened at, for provenance.
 
     Raises:
@@ -82,7 +82,7 @@ def import_checkpoint(
     provenance |= {"named": checkpoint, "stated": stated, "beside": dict(beside.files)}
     provenance["state_dict"] = state_dict
     spec = facts.spec
-    if image_size is not None and _resamples(spec, image_size):
+    if image_size is not None and isinstance(spec, ViTSpec) and _resamples(spec, image_size):
         provenance["resampled"] = {"from": spec.native_image_size, "to": image_size}
         tensors["position_table"] = resample_table(
             tensors["position_table"].astype(np.float32),
@@ -168,7 +168,7 @@ def _provenance(
         "origin": checkpoint.source if checkpoint else None,
         "layout": named.layout.name,
         "source_dtypes": sorted({source.tensors[key].dtype for key in named.keys.values()}),
-        "resample_rule": facts.spec.resample_rule,
+        "resample_rule": getattr(facts.spec, "resample_rule", None),
         "resampled": None,
         "left_out": sorted(named.left_out),
         "labels": labels,

@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from convert.layouts import LAYOUTS, Layout, Row
+from convert.layouts.table import Place, count_blocks, find_place
 from convert.tensor import Tensor
 from jaxcxr.errors import InputError
 
 ROPE_PERIODS = "extra/rope_periods"
+# What has the width of its stage, by which most of them tell it.
+OF_WIDTH = tuple(
+    f"blocks/{{n}}/{path}"
+    for path in ("norm/scale", "norm/bias", "depthwise/bias", "mlp/fc2/bias", "scale")
+)
 
 
 @dataclass(frozen=True)
@@ -22,14 +28,14 @@ class Named:
     Attributes:
       layout: whose names they are.
       keys: the name in the file, by the layout's own name for it.
-      rows: the key table's row and the block's number, by the layout's name.
+      rows: the key table's row and the block's place, by the layout's name.
       left_out: names in the file that belong to a head or to pre-training, not to the backbone.
       unknown: names in the file that the layout has no row for.
     """
 
     layout: Layout
     keys: Mapping[str, str] = field(default_factory=dict)
-    rows: Mapping[str, tuple[Row, int | None]] = field(default_factory=dict)
+    rows: Mapping[str, tuple[Row, Place | None]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -46,8 +52,8 @@ def recognise(source: str, names: Iterable[str]) -> Named:
     if len(best.rows) < len(names) / 20 or not best.rows:
         shown = ", ".join(sorted(names)[:5])
         raise InputError(
-            f"{source}: its keys ({shown}, ...) are not those of a vision transformer in any "
-            f"known layout ({', '.join(layout.library for layout in LAYOUTS.values())})"
+            f"{source}: its keys ({shown}, ...) are not those of a model in any known "
+            f"layout ({', '.join(layout.library for layout in LAYOUTS.values())})"
         )
     twice = [f"{a} and {b}" for a, b in _collisions(best.layout, names)]
     if twice:
@@ -81,12 +87,12 @@ def _normalise(layout: Layout, name: str) -> str:
     return name
 
 
-def _find_row(layout: Layout, name: str) -> tuple[Row, int | None] | None:
+def _find_row(layout: Layout, name: str) -> tuple[Row, Place | None] | None:
     for row in layout.rows:
         for theirs in row.theirs:
-            pattern = re.escape(theirs).replace(r"\{n\}", r"(0|[1-9]\d{0,3})")
-            if match := re.fullmatch(pattern, name):
-                return row, int(match[1]) if match.groups() else None
+            place = find_place(theirs, name)
+            if place is not None:
+                return row, place if "{n}" in row.ours else None
     return None
 
 
@@ -103,7 +109,10 @@ def _collisions(layout: Layout, names: Iterable[str]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What the shapes of a file say of its model; None where they say nothing."""
+    """What the shapes of a file say of its model; None where they say nothing.
+
+    `widths` and `depths` are of the stages of a model that has them, else empty.
+    """
 
     width: int | None
     depth: int
@@ -117,6 +126,8 @@ class Dimensions:
     heads: int | None
     qkv_bias: str
     rope_periods: tuple[float, ...]
+    widths: tuple[int, ...] = ()
+    depths: tuple[int, ...] = ()
 
 
 def measure(source: str, named: Named, tensors: Mapping[str, Tensor]) -> Dimensions:
@@ -139,20 +150,23 @@ def measure(source: str, named: Named, tensors: Mapping[str, Tensor]) -> Dimensi
     periods = next(
         (tensors[named.keys[k]] for k, (r, _) in named.rows.items() if r.ours == ROPE_PERIODS), None
     )
-    numbers = {n for _, n in named.rows.values() if n is not None}
-    depth = 1 + max(numbers, default=-1)
-    if depth > 2 * len(numbers):
+    places = {place for _, place in named.rows.values() if place is not None}
+    depths = count_blocks(places)
+    if sum(depths) > 2 * len(places) or 0 in depths:
         raise InputError(
-            f"{source}: has {len(numbers)} blocks, and among them one of number {depth - 1}; "
-            "damaged, or a part of a checkpoint"
+            f"{source}: has {len(places)} blocks, and among them one of number {max(depths) - 1}"
+            + (f" and one of stage {len(depths) - 1}" if len(depths) > 1 else "")
+            + "; damaged, or a part of a checkpoint"
         )
+    if named.layout.architecture == "convnext":
+        return _measure_stages(named, tensors, sizes, depths)
     width = _majority(sizes.get("blocks/{n}/norm1/scale", []) + sizes.get("norm/scale", []))
     patch_area = _ratio(sizes.get("patch_embedding/kernel"), width and 3 * width)
     rows = _ratio(sizes.get("position_table"), width)
     grid, position_table = _grid(rows)
     return Dimensions(
         width=width,
-        depth=depth,
+        depth=sum(depths),
         mlp_width=_majority(sizes.get("blocks/{n}/mlp/fc1/bias", [])),
         patch_size=_root(patch_area),
         grid=grid,
@@ -163,6 +177,38 @@ def measure(source: str, named: Named, tensors: Mapping[str, Tensor]) -> Dimensi
         heads=_majority(heads),
         qkv_bias=forms[0] if "blocks/{n}/attention/qkv/bias" in sizes else forms[-1],
         rope_periods=tuple(map(float, periods.read())) if periods is not None else (),
+    )
+
+
+def _measure_stages(
+    named: Named,
+    tensors: Mapping[str, Tensor],
+    sizes: Mapping[str, list[int]],
+    depths: tuple[int, ...],
+) -> Dimensions:
+    """The dimensions of a model whose stages have widths of their own."""
+    of_stage: dict[int, list[int]] = {}
+    for normal, (row, place) in named.rows.items():
+        if row.ours in OF_WIDTH and place is not None:
+            shape = tensors[named.keys[normal]].shape
+            of_stage.setdefault(place[0], []).append(shape[0] if shape else 0)
+    widths = tuple(_majority(of_stage.get(stage, [])) or 1 for stage in range(len(depths)))
+    first = widths[0] if widths else None
+    return Dimensions(
+        width=widths[-1] if widths else None,
+        depth=sum(depths),
+        mlp_width=None,
+        patch_size=_root(_ratio(sizes.get("patch_embedding/kernel"), first and 3 * first)),
+        grid=None,
+        position_table="none",
+        layer_scale="blocks/{n}/scale" in sizes,
+        register_tokens=0,
+        labels=_majority(sizes.get("head/bias", [])),
+        heads=None,
+        qkv_bias="none",
+        rope_periods=(),
+        widths=widths,
+        depths=depths,
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from convert.layouts import Layout, Row
+from convert.layouts.table import name_blocks, places_of
 from convert.recognise import Named
 from convert.tensor import Tensor
-from convert.transforms import TRANSFORMS
+from convert.transforms import TRANSFORMS, heads_of
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViTSpec
+from jaxcxr.model import ModelSpec
 from jaxcxr.model.weights import EXTRA, expected_shapes
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -27,7 +28,7 @@ def convert(
     source: str,
     named: Named,
     tensors: Mapping[str, Tensor],
-    spec: ViTSpec,
+    spec: ModelSpec,
     num_labels: int | None,
 ) -> dict[str, np.ndarray]:
     """Return our tensors, in the dtypes of the file.
@@ -45,7 +46,7 @@ def convert(
     }
     converted = {}
     wanted: set[str] = set()
-    for ours, row, theirs in wanted_rows(named.layout, expected, named.keys):
+    for ours, row, theirs in wanted_rows(named.layout, spec, expected, named.keys):
         wanted.update(theirs)
         parts = []
         for key, shape in zip(theirs, _shapes(row, expected.get(ours), theirs, spec), strict=True):
@@ -63,7 +64,7 @@ def convert(
             else:
                 parts.append(part)
         if len(parts) == len(theirs) and not any(problems.values()):
-            ours_tensor = TRANSFORMS[row.transform].to_ours(parts, spec.heads)
+            ours_tensor = TRANSFORMS[row.transform].to_ours(parts, heads_of(spec))
             converted[ours] = np.ascontiguousarray(ours_tensor)
     problems["extra"] += [name for key, name in named.keys.items() if key not in wanted]
     if any(problems.values()):
@@ -78,15 +79,13 @@ def _finite(array: np.ndarray) -> bool:
 
 
 def wanted_rows(
-    layout: Layout, expected: Mapping[str, Any], present: Mapping[str, Any]
+    layout: Layout, spec: ModelSpec, expected: Mapping[str, Any], present: Mapping[str, Any]
 ) -> list[tuple[str, Row, list[str]]]:
     """Each parameter that a model needs, with its row and their names, and the extras present."""
-    depth = 1 + max((int(p.split("/")[1]) for p in expected if p.startswith("blocks/")), default=-1)
+    places = places_of(spec)
     wanted = []
     for row in layout.rows:
-        for n in range(depth) if "{n}" in row.ours else (None,):
-            ours = row.ours.replace("{n}", str(n))
-            theirs = [key.replace("{n}", str(n)) for key in row.theirs]
+        for ours, theirs in name_blocks(row, places):
             is_extra = row.ours.startswith(EXTRA) and any(key in present for key in theirs)
             if ours in expected or is_extra:
                 wanted.append((ours, row, theirs))
@@ -94,15 +93,19 @@ def wanted_rows(
 
 
 def _shapes(
-    row: Row, ours: tuple[int, ...] | None, theirs: list[str], spec: ViTSpec
+    row: Row, ours: tuple[int, ...] | None, theirs: list[str], spec: ModelSpec
 ) -> list[tuple[int, ...] | None]:
     if ours is None:
         return [None] * len(theirs)
     empty = np.broadcast_to(np.float32(0), ours)
-    return [tuple(part.shape) for part in TRANSFORMS[row.transform].to_theirs(empty, spec.heads)]
+    return [
+        tuple(part.shape) for part in TRANSFORMS[row.transform].to_theirs(empty, heads_of(spec))
+    ]
 
 
-def _sentence(source: str, layout: Layout, spec: ViTSpec, problems: Mapping[str, list[str]]) -> str:
+def _sentence(
+    source: str, layout: Layout, spec: ModelSpec, problems: Mapping[str, list[str]]
+) -> str:
     listed = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items() if names)
     why = [
         reason

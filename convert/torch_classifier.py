@@ -5,6 +5,7 @@ This module imports torch; import it in functions.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,15 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from convert.torch_convnext import build_timm_convnext
 from convert.torch_models import build_timm, build_timm_dinov3
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViTSpec
+from jaxcxr.model import ConvNeXtSpec, ModelSpec
 
 BATCH = 16
 
 
-def classifier(exported: Path, family: str, spec: ViTSpec, labels: int) -> nn.Module:
+def classifier(exported: Path, family: str, spec: ModelSpec, labels: int) -> nn.Module:
     """Build the model of an exported file: images `[batch, 3, height, width]` to logits.
 
     Args:
@@ -34,6 +36,11 @@ def classifier(exported: Path, family: str, spec: ViTSpec, labels: int) -> nn.Mo
         transformers.utils.logging.disable_progress_bar()
         model = transformers.AutoModelForImageClassification.from_pretrained(exported.parent)
         return _Logits(model).eval()
+    if isinstance(spec, ConvNeXtSpec):
+        return build_timm_convnext(load_file(exported), spec, labels).module
+    if spec.register_tokens and spec.position_table == "class_and_patches":
+        # The export added the class token's row to the class token, as timm has it.
+        spec = replace(spec, position_table="patches")
     build = build_timm_dinov3 if spec.rope_periods else build_timm
     return build(load_file(exported), spec, spec.native_image_size, labels).module
 

@@ -13,15 +13,16 @@ from safetensors.torch import save_file
 
 from convert.hf_config import CLASSES, hf_config, model_type
 from convert.layouts import Layout
+from convert.torch_convnext import staged
 from convert.torch_models import Reference, resample
 from jaxcxr.errors import InputError
 from jaxcxr.files import write_json
-from jaxcxr.model import ViTSpec
+from jaxcxr.model import ModelSpec, ViTSpec
 
 
 def build_hf(
     state: Mapping[str, torch.Tensor],
-    spec: ViTSpec,
+    spec: ModelSpec,
     layout: Layout,
     library_rule: str,
     config: Mapping[str, Any] | None = None,
@@ -38,7 +39,9 @@ def build_hf(
         size = {"image_size": spec.native_image_size}  # of the table, which may be resampled
         described = {**config, **size, "architectures": [name], "dtype": "float32"}
     kind = getattr(transformers, name)
-    options: dict[str, Any] = {"attn_implementation": "eager"}
+    options: dict[str, Any] = {}
+    if layout.architecture == "vit":
+        options["attn_implementation"] = "eager"
     if layout.name == "hf_vit":
         options["add_pooling_layer"] = "pooler.dense.weight" in state
     transformers.utils.logging.disable_progress_bar()
@@ -49,6 +52,17 @@ def build_hf(
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         if info.get(problem):
             raise InputError(f"transformers reads the source with {problem}: {info[problem]}")
+    title = f"transformers {transformers.__version__} {name}"
+    if layout.architecture == "convnext":
+        dinov3 = layout.name == "hf_dinov3_convnext"
+        stages = model.model.stages if dinov3 else model.encoder.stages
+        lists = [s.downsample_layers if dinov3 else s.downsampling_layer for s in stages]
+        norm = model.layer_norm if dinov3 else model.layernorm
+        patches = lists[0][0] if dinov3 else model.embeddings.patch_embeddings
+        blocks = [list(stage.layers) for stage in stages]
+        halvings = [halving[-1] for halving in lists[1:]]
+        return staged(title, _Tokens(model).eval(), patches, blocks, halvings, norm, layout.name)
+    assert isinstance(spec, ViTSpec)
     if layout.name == "hf_dinov3":
         blocks, norm, patches = model.model.layer, model.norm, model.embeddings.patch_embeddings
     else:
@@ -57,20 +71,13 @@ def build_hf(
         patches = model.embeddings.patch_embeddings
         _resample_by(model.embeddings, spec, library_rule)
     forward = _Tokens(model, interpolate=layout.name == "hf_vit")
-    return Reference(
-        f"transformers {transformers.__version__} {name}",
-        forward.eval(),
-        patches,
-        blocks,
-        norm,
-        layout.name,
-    )
+    return Reference(title, forward.eval(), patches, blocks, norm, layout.name)
 
 
 class _Tokens(torch.nn.Module):
     """Only the tokens of a transformers model, whose parameters keep their names."""
 
-    def __init__(self, model: torch.nn.Module, *, interpolate: bool):
+    def __init__(self, model: torch.nn.Module, *, interpolate: bool = False):
         super().__init__()
         self.model = model
         self.options = {"interpolate_pos_encoding": True} if interpolate else {}

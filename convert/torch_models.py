@@ -8,7 +8,7 @@ own handling of prefix tokens and positions. This module imports torch; import i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,7 @@ class Reference:
       patch_embedding, norm: the modules whose outputs are compared.
       blocks: the transformer blocks.
       layout: the names its parameters have, a key of `convert.layouts.LAYOUTS`.
+      places: further modules whose outputs are compared, by the name of the stage.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Reference:
     blocks: Any
     norm: nn.Module
     layout: str
+    places: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 def resample(table: torch.Tensor, rule: str, grid: int, class_rows: int) -> torch.Tensor:
@@ -168,7 +170,15 @@ def vit_arguments(spec: ViTSpec) -> dict[str, Any]:
         "depth": spec.depth,
         "num_heads": spec.heads,
         "global_pool": "token",
+        **pooling_arguments(spec),
     }
+
+
+def pooling_arguments(spec: ViTSpec) -> dict[str, Any]:
+    """What makes a transformer of timm, of its class VisionTransformer, read what this one does."""
+    if spec.pooling == "class_token":
+        return {}
+    return {"global_pool": "avg", "fc_norm": False, "pool_include_prefix": True}
 
 
 def build_timm_dinov3(
@@ -196,7 +206,7 @@ def build_timm_dinov3(
         rope_rotate_half=True,
         use_fc_norm=False,
         dynamic_img_size=True,
-        **vit_arguments(spec),
+        **vit_arguments(replace(spec, pooling="class_token")),  # no such head is exported
     )
     model.load_state_dict(checkpoint_filter_fn(dict(state), model), strict=True)
     if (periods := state.get("rope_embed.periods")) is not None:

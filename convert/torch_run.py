@@ -28,8 +28,9 @@ def run_torch(
     images: np.ndarray,
     labels: np.ndarray,
     pos_weight: np.ndarray,
+    pooling: str,
 ) -> TorchRun:
-    """Classify images with a linear head on the class token and differentiate a weighted BCE.
+    """Classify images with a linear head on the pooled tokens and differentiate a weighted BCE.
 
     Args:
       reference: the model.
@@ -37,20 +38,21 @@ def run_torch(
       images: `[batch, height, width, 3]`.
       labels: `[batch, labels]`, 0 or 1.
       pos_weight: `[labels]`.
+      pooling: of the spec; the first token is the class token, or the mean that ConvNeXt
+        normalises.
     """
     stages: dict[str, torch.Tensor] = {}
 
     def keep(name: str) -> Any:
         def hook(module: Any, inputs: Any, output: Any) -> None:
             del module, inputs
-            output = output[0] if isinstance(output, tuple) else output
-            stages[name] = output.flatten(2).transpose(1, 2) if output.ndim == 4 else output
+            stages[name] = _tokens(output[0] if isinstance(output, tuple) else output)
 
         return hook
 
     def keep_input(module: Any, inputs: Any) -> None:
         del module
-        stages["embedded"] = inputs[0]
+        stages["embedded"] = _tokens(inputs[0])
 
     handles = [
         reference.patch_embedding.register_forward_hook(keep("patch_embedding")),
@@ -60,12 +62,15 @@ def run_torch(
             block.register_forward_hook(keep(f"block{index:02}"))
             for index, block in enumerate(reference.blocks)
         ),
+        *(module.register_forward_hook(keep(name)) for name, module in reference.places.items()),
     ]
     kernel, bias = (torch.tensor(np.float32(head[k])).requires_grad_() for k in ("kernel", "bias"))
     reference.module(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
     for handle in handles:
         handle.remove()
-    stages["logits"] = stages["tokens"][:, 0] @ kernel + bias
+    tokens = stages["tokens"]
+    stages["pooled"] = tokens.mean(dim=1) if pooling == "mean_tokens" else tokens[:, 0]
+    stages["logits"] = stages["pooled"] @ kernel + bias
     torch.nn.functional.binary_cross_entropy_with_logits(
         stages["logits"], torch.from_numpy(labels), pos_weight=torch.from_numpy(pos_weight)
     ).backward()
@@ -75,3 +80,10 @@ def run_torch(
     }
     gradients |= {"head/kernel": kernel.grad.numpy(), "head/bias": bias.grad.numpy()}  # type: ignore[union-attr]
     return TorchRun({name: value.detach().numpy() for name, value in stages.items()}, gradients)
+
+
+def _tokens(output: torch.Tensor) -> torch.Tensor:
+    """Any output as `[batch, tokens, width]`."""
+    if output.ndim == 4:
+        return output.flatten(2).transpose(1, 2)
+    return output[:, None] if output.ndim == 2 else output

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxcxr.errors import InputError
+from jaxcxr.model import ModelSpec, ViTSpec
 
 Arrays = Sequence[np.ndarray]
 
@@ -27,6 +28,11 @@ class Transform:
 
     to_ours: Callable[[Arrays, int], np.ndarray]
     to_theirs: Callable[[np.ndarray, int], list[np.ndarray]]
+
+
+def heads_of(spec: ModelSpec) -> int:
+    """The attention heads of a model; 1 where there is no attention to split."""
+    return spec.heads if isinstance(spec, ViTSpec) else 1
 
 
 def _class_half(theirs: Arrays, heads: int) -> np.ndarray:

@@ -19,9 +19,9 @@ from convert.recognise import Named, measure, read_names, recognise
 from convert.reference import build_reference
 from convert.sources import Source
 from convert.strict import wanted_rows
-from convert.transforms import TRANSFORMS
+from convert.transforms import TRANSFORMS, heads_of
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViTSpec, flatten, load, read_header, split
+from jaxcxr.model import ModelSpec, flatten, load, read_header, split
 from jaxcxr.model.parameters import Params
 
 TOLERANCE = 1e-5
@@ -145,24 +145,30 @@ def verify(weights_file: Path, source: Source, *, name: str, image_size: int | N
 
     from convert.torch_run import run_torch
 
-    theirs = run_torch(reference, head, images, labels, pos_weight)
+    theirs = run_torch(reference, head, images, labels, pos_weight, facts.spec.pooling)
     logits, ours, gradients = _run_ours(apply, params, images, labels, pos_weight)
-    stages = ["patch_embedding", "embedded", *(f"block{n:02}" for n in range(spec.depth)), "tokens"]
     ours["logits"] = logits
-    forward = [
-        _difference(stage, ours[stage], theirs.stages[stage]) for stage in (*stages, "logits")
-    ]
+    forward = [_difference(k, ours[k], theirs.stages[k]) for k in _stages(spec, theirs.stages)]
     carried = _carry_gradients(theirs.gradients, reference.layout, facts.spec, gradients)
     return Parity(
         reference.name,
         size,
-        spec.resample_rule,
+        getattr(spec, "resample_rule", ""),
         at,
         tuple(forward),
         tuple(_difference(f"gradient of {k}", gradients[k], carried[k]) for k in gradients),
         tuple(_contradictions(original, facts.spec)),
         facts.unproved,
     )
+
+
+def _stages(spec: ModelSpec, theirs: Mapping[str, Any]) -> list[str]:
+    """The places to compare at, in the order of the forward pass."""
+    blocks = [(f"downsample{n:02}", f"block{n:02}") for n in range(spec.depth)]
+    # timm's ConvNeXt normalises the mean alone, and no token.
+    last = "tokens" if spec.architecture == "vit" else "pooled"
+    stages = ["patch_embedding", "embedded", *(k for pair in blocks for k in pair), last, "logits"]
+    return [stage for stage in stages if stage in theirs or not stage.startswith("downsample")]
 
 
 def _facts(
@@ -177,13 +183,13 @@ def _facts(
     return decide(name, named, dimensions, checkpoint, stated, beside, source.sha256)
 
 
-def _contradictions(ours: ViTSpec, theirs: ViTSpec) -> list[str]:
+def _contradictions(ours: ModelSpec, theirs: ModelSpec) -> list[str]:
     used, told = ours.to_dict(), theirs.to_dict()
     return [f"{k} is {used[k]}, in the source {told[k]}" for k in used if used[k] != told[k]]
 
 
-def _default_size(spec: ViTSpec) -> int:
-    return max(round(224 / spec.patch_size), 1) * spec.patch_size
+def _default_size(spec: ModelSpec) -> int:
+    return max(round(224 / spec.stride), 1) * spec.stride
 
 
 def _run_ours(
@@ -207,16 +213,16 @@ def _run_ours(
 
 
 def _carry_gradients(
-    theirs: Mapping[str, np.ndarray], layout_name: str, spec: ViTSpec, ours: Mapping[str, Any]
+    theirs: Mapping[str, np.ndarray], layout_name: str, spec: ModelSpec, ours: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """Bring PyTorch's gradients to our names: transforms only move elements, so they apply."""
     layout = LAYOUTS[layout_name]
     named = read_names(layout, [name for name in theirs if not name.startswith("head/")])
     carried = {name: theirs[name] for name in ("head/kernel", "head/bias")}
-    for path, row, keys in wanted_rows(layout, ours, {}):
+    for path, row, keys in wanted_rows(layout, spec, ours, {}):
         if not path.startswith("head/"):
             parts = [theirs[named.keys[key]] for key in keys]
-            carried[path] = TRANSFORMS[row.transform].to_ours(parts, spec.heads)
+            carried[path] = TRANSFORMS[row.transform].to_ours(parts, heads_of(spec))
     return carried
 
 

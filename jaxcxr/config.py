@@ -27,6 +27,8 @@ CHOICES = {
     "dtype": ("float32", "bfloat16"),
     "model.head": ("new", "keep", "probe"),
     "model.init": ("pretrained", "random"),
+    "model.partial_patches": ("refuse", "drop"),
+    "model.pooling": ("weights", "class_token", "mean_tokens"),
     "model.resample_at": ("load", "forward"),
     "normalization": ("study", "weights"),
     "pos_weight": ("study", "capped", "sqrt", "effective", "none"),
@@ -51,11 +53,16 @@ def study_config() -> ConfigDict:
     config.model = ConfigDict()
     config.model.weights = ""  # file written by `python -m convert import` or by a training run
     config.model.init = "pretrained"  # random: the architecture of the file, fresh parameters
-    config.model.spec = ConfigDict()  # fields of jaxcxr.model.ViTSpec where there is no file
+    config.model.spec = ConfigDict()  # fields of jaxcxr.model's specs where there is no file
     # keep: that of the weights, its outputs matched to labels by name; probe: a logistic
     # regression on the initial features, which is then epoch 0 of those to choose from
     config.model.head = "new"
     config.model.resample_at = "forward"  # the study trains the table through the resampling
+    # what the head reads: as the weights' spec says (class_token, unless they were trained
+    # otherwise), or mean_tokens, of all tokens: class, registers and patches
+    config.model.pooling = "weights"
+    # image sides that are no multiple of the patch; drop: the last rows and columns of pixels
+    config.model.partial_patches = "refuse"
 
     config.image_size = 224
     config.normalization = "study"  # study: pixels in [0, 1]; weights: the checkpoint's mean, std
@@ -222,7 +229,7 @@ def _check_fields(
         if isinstance(default, ConfigDict):
             if not isinstance(value, ConfigDict):
                 raise InputError(f"config.{where} is {_shown(value)}; it holds fields of its own")
-            if where != "model.spec":  # checked by ViTSpec.from_dict, which knows its fields
+            if where != "model.spec":  # checked by spec_from_dict, which knows its fields
                 _check_fields(value, default, f"{where}.", unknown)
         elif type(value) is not type(default) and not (
             isinstance(default, float) and type(value) is int

@@ -19,6 +19,12 @@ from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
 from jaxcxr.terminal import say
 
+# What a head reads where that is not the class token, by the pooling of the model.
+READ = {
+    "mean_tokens": "the mean of all tokens",
+    "mean_then_norm": "the normalised mean over all places, for a ConvNeXt has no class token",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
@@ -72,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             workers = os.cpu_count() or 1 if workers is None else workers
             images = embed_files(model, options.images, recipe, workers, options.out)
     say(f"features of {images} images in {options.out}")
+    pooling = model.model.spec.pooling
+    if pooling != "class_token":
+        say(f"class_token in it is what the model's head reads in its place: {READ[pooling]}")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -47,7 +47,9 @@ def attention_blocks(apply: Apply, params: Any, size: int) -> list[str]:
     return sorted(name for name in out if name.removeprefix("attention").isdigit())
 
 
-def make_maps(apply: Apply, params: Any, pixels: PixelStatistics, size: int, run: Path) -> Maps:
+def make_maps(
+    apply: Apply, params: Any, pixels: PixelStatistics, size: int, run: Path, pooling: str
+) -> Maps:
     """Build `maps(params, images)`, of images `[batch, size, size]` uint8.
 
     Args:
@@ -56,11 +58,12 @@ def make_maps(apply: Apply, params: Any, pixels: PixelStatistics, size: int, run
       pixels: mean and standard deviation of its normalisation.
       size: of its images, pixels.
       run: that it is of, for the message.
+      pooling: what the head reads, as in the model's spec: the class token, or all tokens' mean.
 
     Returns:
-      A function that gives `rollout` `[batch, rows, columns]`, the share of the class token that
-      comes from each patch, and `heads` `[batch, heads, rows, columns]`, what each head of the last
-      block lets the class token see of each patch; both float32.
+      A function that gives `rollout` `[batch, rows, columns]`, the share of what the head reads
+      that comes from each patch, and `heads` `[batch, heads, rows, columns]`, what each head of the
+      last block lets the class token see of each patch; both float32.
 
     Raises:
       InputError: the model has no attention.
@@ -78,8 +81,10 @@ def make_maps(apply: Apply, params: Any, pixels: PixelStatistics, size: int, run
         seen = [out[name] for name in blocks]
         patches = out["patch_embedding"].shape[1]
         side = math.isqrt(patches)
-        followed = rollout(seen)[:, 0, -patches:]
+        followed = rollout(seen)
+        read = followed[:, 0] if pooling == "class_token" else followed.mean(axis=1)
         heads = seen[-1][:, :, 0, -patches:].astype(jnp.float32)
-        return followed.reshape(-1, side, side), heads.reshape(*heads.shape[:2], side, side)
+        heads = heads.reshape(*heads.shape[:2], side, side)
+        return read[:, -patches:].reshape(-1, side, side), heads
 
     return maps

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
-from jaxcxr.model import ViT, load, read_header
+from jaxcxr.model import Model, load, read_header
 from jaxcxr.run.belongs import TEST_READ, check_weights
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
@@ -18,7 +18,7 @@ from jaxcxr.run.run_files import read_start
 
 def load_run(
     directory: Path, *, plain: bool = False
-) -> tuple[ViT, tuple[str, ...], PixelStatistics, dict[str, Any]]:
+) -> tuple[Model, tuple[str, ...], PixelStatistics, dict[str, Any]]:
     """Load a run's chosen model, its labels, its normalisation and its provenance.
 
     The model computes in the dtype of the run, in which it was chosen; a `plain` one in float32,

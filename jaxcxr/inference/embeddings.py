@@ -17,7 +17,7 @@ from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.embedding_parts import Parts, Report, joined, made_in_parts
 from jaxcxr.inference.embeddings_file import FORMAT, Embeddings, check_suffix, pixel_digest
 from jaxcxr.inference.features import features_of_split, make_extract
-from jaxcxr.model import ViT, flatten, load, read_header, split
+from jaxcxr.model import Model, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
 from jaxcxr.run.mesh import make_mesh
@@ -41,7 +41,7 @@ class Backbone:
       origin: which weights, from where.
     """
 
-    model: ViT
+    model: Model
     pixels: PixelStatistics
     image_size: int | None
     recipe: str | None
@@ -158,6 +158,7 @@ def origin_of(backbone: Backbone, image_size: int, recipe: str | None) -> dict[s
         "tool_version": __version__,
         **backbone.origin,
         "image_size": image_size,
+        "pooling": backbone.model.spec.pooling,
         "recipe": recipe,
         "normalization": {"mean": mean.tolist(), "std": std.tolist()},
     }

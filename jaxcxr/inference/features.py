@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from input_pipeline.loader import Prepared, eval_batches
 from jaxcxr.inference.forward import fill_devices
-from jaxcxr.model import ViT, split
+from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
 from jaxcxr.run.mesh import put_batch, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
@@ -23,7 +23,7 @@ from jaxcxr.run.pixels import PixelStatistics, to_model_input
 Extract = Callable[[Any, np.ndarray], np.ndarray]
 
 
-def make_extract(model: ViT, pixels: PixelStatistics, mesh: Mesh) -> Extract:
+def make_extract(model: Model, pixels: PixelStatistics, mesh: Mesh) -> Extract:
     """Build `extract(params, images)`: this process's part of a batch -> features of the whole.
 
     Args:
@@ -33,7 +33,8 @@ def make_extract(model: ViT, pixels: PixelStatistics, mesh: Mesh) -> Extract:
 
     Returns:
       A function of parameters by path and images `[batch, side, side]` uint8 that gives
-      `[batch, 2, width]` float32: the class token, which is what the head reads, then the mean of
+      `[batch, 2, width]` float32: what the head reads, by the model's pooling the class token, the
+      mean of all tokens, or of a ConvNeXt the normalised mean over all places; then the mean of
       the patch tokens, both after the final norm.
     """
     apply, _ = split(model)
@@ -43,7 +44,8 @@ def make_extract(model: ViT, pixels: PixelStatistics, mesh: Mesh) -> Extract:
     def step(params: dict[str, jax.Array], images: jax.Array) -> jax.Array:
         _, out = apply(merge_lora(params), to_model_input(images, mean, std))
         tokens = out["tokens"].astype(jnp.float32)
-        return jnp.stack([tokens[:, 0], tokens[:, prefix:].mean(axis=1)], axis=1)
+        pooled = out["pooled"].astype(jnp.float32)
+        return jnp.stack([pooled, tokens[:, prefix:].mean(axis=1)], axis=1)
 
     compiled = jax.jit(step, out_shardings=replicated(mesh))
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from input_pipeline.loader import Prepared, eval_batches
-from jaxcxr.model import ViT, split
+from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
 from jaxcxr.run.mesh import put_batch, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
@@ -21,7 +21,7 @@ Predictor = Callable[[Any, Prepared, str, Sequence[str]], np.ndarray]
 
 
 def make_predict_step(
-    model: ViT, pixels: PixelStatistics
+    model: Model, pixels: PixelStatistics
 ) -> Callable[[dict[str, jax.Array], jax.Array], jax.Array]:
     """Build `predict_step(params, images)` -> logits `[batch, labels]`, images uint8 as stored."""
     apply, _ = split(model)
@@ -36,7 +36,7 @@ def make_predict_step(
 
 
 def make_forward(
-    model: ViT, pixels: PixelStatistics, mesh: Mesh
+    model: Model, pixels: PixelStatistics, mesh: Mesh
 ) -> Callable[[Any, np.ndarray], np.ndarray]:
     """Build `forward(params, images)`: this process's part of a batch -> logits of the whole batch.
 
@@ -54,7 +54,7 @@ def make_forward(
 
 
 def make_forward_with_features(
-    model: ViT, pixels: PixelStatistics, mesh: Mesh
+    model: Model, pixels: PixelStatistics, mesh: Mesh
 ) -> Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Build a `forward` as of `make_forward` that gives what the head reads, too.
 
@@ -79,7 +79,7 @@ def make_forward_with_features(
     return forward
 
 
-def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
+def make_predictor(model: Model, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
     """Build `predict(params, prepared, split, labels)` -> logits `[images, labels]`.
 
     The rows are those of `prepared.records(split)`, on every process.

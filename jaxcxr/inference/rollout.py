@@ -47,7 +47,7 @@ def attend(directory: Path, split: str, image_ids: Sequence[str] | None) -> dict
     prepared = open_run_data(directory, origin)
     apply, state = split_model(model)
     params, size = flatten(state), prepared.image_size
-    maps = make_maps(apply, params, pixels, size, directory)
+    maps = make_maps(apply, params, pixels, size, directory, model.spec.pooling)
     rows = rows_of(prepared, split, image_ids)
     images = images_at(prepared, split, rows)
     # One shape for all batches: the last is filled up with black images.

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, ClassVar
 
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError
+from jaxcxr.model.base_spec import IMAGENET_MEAN, IMAGENET_STD, BaseSpec, Size
 from jaxcxr.model.position import RESAMPLE_RULES
-from jaxcxr.small_files import Finite, Positive, misfit
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-Size = Annotated[int, Field(ge=1, le=2**16)]
+from jaxcxr.small_files import Finite, Positive
 
 
 @dataclass(frozen=True)
-class ViTSpec:
+class ViTSpec(BaseSpec):
     """A pre-norm vision transformer with a class token.
 
     Attributes:
@@ -42,7 +35,22 @@ class ViTSpec:
         (`no_key`), or `none`.
       pixel_mean: per-channel mean that the pre-training subtracted from pixels in [0, 1].
       pixel_std: per-channel standard deviation that the pre-training divided by.
+      pooling: what a head reads of the tokens after the final norm: the class token
+        (`class_token`), or the mean of all, class and register tokens too (`mean_tokens`).
+      partial_patches: `refuse` images whose side is not a multiple of the patch size, or `drop`
+        the last rows and columns of pixels, as a convolution does.
+      architecture: tells this description from those of others.
     """
+
+    CHOICES: ClassVar = {
+        "position_table": ("class_and_patches", "patches", "none"),
+        "qkv_bias": ("full", "no_key", "none"),
+        "gelu": ("erf", "tanh"),
+        "resample_rule": tuple(RESAMPLE_RULES),
+        "pooling": ("class_token", "mean_tokens"),
+        "partial_patches": ("refuse", "drop"),
+        "architecture": ("vit",),
+    }
 
     patch_size: Size
     width: Size
@@ -60,29 +68,18 @@ class ViTSpec:
     qkv_bias: str = "full"
     pixel_mean: tuple[Finite, Finite, Finite] = IMAGENET_MEAN
     pixel_std: tuple[Positive, Positive, Positive] = IMAGENET_STD
+    pooling: str = "class_token"
+    partial_patches: str = "refuse"
+    architecture: str = "vit"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, naming the field."""
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(self).items()}
-        if wrong := misfit(fields, _fields()):
-            raise InputError(f"model field {wrong}")
+        self.check()
         if self.width % self.heads:
             raise InputError(
                 f"model width {self.width} is not a multiple of its {self.heads} heads; "
                 "change one of them"
             )
-        choices = {
-            "position_table": ("class_and_patches", "patches", "none"),
-            "qkv_bias": ("full", "no_key", "none"),
-            "gelu": ("erf", "tanh"),
-            "resample_rule": tuple(RESAMPLE_RULES),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise InputError(
-                    f"model field {name} is {getattr(self, name)!r}; choose one of "
-                    f"{', '.join(allowed)}"
-                )
         if self.rope_periods and 4 * len(self.rope_periods) * self.heads != self.width:
             raise InputError(
                 f"model field rope_periods has {len(self.rope_periods)} entries; heads of width "
@@ -106,51 +103,16 @@ class ViTSpec:
         """Side of the position table's grid, patches."""
         return self.native_image_size // self.patch_size
 
-    def grid(self, image_size: int) -> int:
-        """Side of the patch grid of a square image of `image_size` pixels.
+    @property
+    def stride(self) -> int:
+        """Pixels from one patch to the next."""
+        return self.patch_size
 
-        Raises:
-          InputError: the side is not a multiple of the patch size.
-        """
-        if image_size % self.patch_size or image_size < 1:
-            lower = max(image_size // self.patch_size, 1) * self.patch_size
-            raise InputError(
-                f"image size {image_size} is not a multiple of the patch size {self.patch_size}; "
-                f"use {lower} or {lower + self.patch_size}"
-            )
-        return image_size // self.patch_size
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; `from_dict` reads them back."""
-        fields = dataclasses.asdict(self)
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> ViTSpec:
-        """Build a spec from plain values.
-
-        Raises:
-          InputError: a field is unknown, missing or impossible; the message names it.
-        """
-        known = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = sorted(set(fields) - set(known))
-        missing = sorted(
-            name
-            for name, field in known.items()
-            if field.default is dataclasses.MISSING and name not in fields
-        )
-        if unknown or missing:
-            raise InputError(
-                f"model description has unknown fields {unknown} and lacks {missing}; "
-                f"its fields are {', '.join(known)}"
-            )
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list | tuple) else v for k, v in fields.items()
-        }
-        return cls(**values)
-
-
-@cache
-def _fields() -> Any:
-    """The fields with their types, as a shape that pydantic checks."""
-    return TypedDict("_Fields", get_type_hints(ViTSpec, include_extras=True))  # type: ignore[operator]
+    def forward_macs(self, image_size: int) -> int:
+        """Multiply-accumulates of the matrix products of one image's forward pass, no head."""
+        patches = self.grid(image_size) ** 2
+        tokens = patches + self.prefix_tokens
+        embedding = patches * 3 * self.patch_size**2 * self.width
+        products = tokens * self.width * (4 * self.width + 2 * self.mlp_width)
+        attention = 2 * tokens**2 * self.width
+        return embedding + self.depth * (products + attention)

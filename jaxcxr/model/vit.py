@@ -8,65 +8,21 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxcxr.model.layers import attention, gelu, layer_norm
+from jaxcxr.model.layers import attention
+from jaxcxr.model.modules import (
+    MLP,
+    LayerNorm,
+    Linear,
+    PatchEmbedding,
+    draw_weights,
+    new_head,
+    scaled,
+)
 from jaxcxr.model.position import resample_matrix
 from jaxcxr.model.rope import Rotation, rotate, rotation
 from jaxcxr.model.spec import ViTSpec
 
 Array = jax.Array
-
-# Both PyTorch implementations that the study used draw their weights from it.
-_weights = nnx.initializers.truncated_normal(stddev=0.02)
-
-
-class Linear(nnx.Module):
-    """`x @ kernel + bias`, computed in the dtype of `x` whatever the parameters' own."""
-
-    def __init__(self, inputs: int, outputs: int, rngs: nnx.Rngs, *, use_bias: bool = True):
-        self.kernel = nnx.Param(_weights(rngs.params(), (inputs, outputs)))
-        self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
-
-    def __call__(self, x: Array, bias_mask: Array | None = None) -> Array:
-        """Map `[..., inputs]` to `[..., outputs]`; `bias_mask` `[outputs]` scales the bias."""
-        y = x @ self.kernel[...].astype(x.dtype)
-        if self.bias is None:
-            return y
-        bias = self.bias[...] if bias_mask is None else self.bias[...] * bias_mask
-        return y + bias.astype(x.dtype)
-
-
-class LayerNorm(nnx.Module):
-    """Normalise each token, then scale and shift each channel."""
-
-    def __init__(self, spec: ViTSpec):
-        self.epsilon = spec.layernorm_epsilon
-        self.scale = nnx.Param(jnp.ones(spec.width))
-        self.bias = nnx.Param(jnp.zeros(spec.width))
-
-    def __call__(self, x: Array) -> Array:
-        """Normalise `[..., width]`."""
-        return layer_norm(x, self.scale[...], self.bias[...], self.epsilon)
-
-
-class PatchEmbedding(nnx.Module):
-    """Cut the image into patches and map each to a token."""
-
-    def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
-        shape = (spec.patch_size, spec.patch_size, 3, spec.width)
-        self.kernel = nnx.Param(_weights(rngs.params(), shape))
-        self.bias = nnx.Param(jnp.zeros(spec.width))
-
-    def __call__(self, images: Array) -> Array:
-        """Map `[batch, height, width, 3]` to `[batch, patches, width]`, patches row by row."""
-        size, _, channels, width = self.kernel.shape
-        batch, height, image_width, _ = images.shape
-        rows, columns = height // size, image_width // size
-        patches = images.reshape(batch, rows, size, columns, size, channels)
-        patches = patches.transpose(0, 1, 3, 2, 4, 5)
-        patches = patches.reshape(batch * rows * columns, size * size * channels)
-        kernel = self.kernel[...].reshape(-1, width).astype(images.dtype)
-        tokens = patches @ kernel + self.bias[...].astype(images.dtype)
-        return tokens.reshape(batch, rows * columns, width)
 
 
 class Attention(nnx.Module):
@@ -94,39 +50,22 @@ class Attention(nnx.Module):
         return self.projection(attended.reshape(rows, width)), probabilities
 
 
-class MLP(nnx.Module):
-    """Two linear maps around a GELU."""
-
-    def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
-        self.gelu = spec.gelu
-        self.fc1 = Linear(spec.width, spec.mlp_width, rngs)
-        self.fc2 = Linear(spec.mlp_width, spec.width, rngs)
-
-    def __call__(self, x: Array) -> Array:
-        """Map `[batch * tokens, width]` to the same shape."""
-        return self.fc2(gelu(self.fc1(x), self.gelu))
-
-
 class Block(nnx.Module):
     """Attention and MLP, each after a LayerNorm and added to the residual stream."""
 
     def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
-        self.norm1 = LayerNorm(spec)
+        self.norm1 = LayerNorm(spec.width, spec.layernorm_epsilon)
         self.attention = Attention(spec, rngs)
-        self.norm2 = LayerNorm(spec)
-        self.mlp = MLP(spec, rngs)
+        self.norm2 = LayerNorm(spec.width, spec.layernorm_epsilon)
+        self.mlp = MLP(spec.width, spec.mlp_width, spec.gelu, rngs)
         self.scale1 = nnx.Param(jnp.ones(spec.width)) if spec.layer_scale else None
         self.scale2 = nnx.Param(jnp.ones(spec.width)) if spec.layer_scale else None
 
     def __call__(self, x: Array, batch: int, turn: Rotation | None = None) -> tuple[Array, Array]:
         """Map the residual stream `[batch * tokens, width]`; also return the probabilities."""
         branch, probabilities = self.attention(self.norm1(x), batch, turn)
-        x = x + _scaled(branch, self.scale1)
-        return x + _scaled(self.mlp(self.norm2(x)), self.scale2), probabilities
-
-
-def _scaled(branch: Array, scale: nnx.Param | None) -> Array:
-    return branch if scale is None else branch * scale[...].astype(branch.dtype)
+        x = x + scaled(branch, self.scale1)
+        return x + scaled(self.mlp(self.norm2(x)), self.scale2), probabilities
 
 
 class ViT(nnx.Module):
@@ -155,23 +94,24 @@ class ViT(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.spec = spec
+        self.image_size = image_size
         self.grid = spec.grid(image_size)
         self.dtype = dtype
         self.remat = remat
-        self.patch_embedding = PatchEmbedding(spec, rngs)
-        self.class_token = nnx.Param(_weights(rngs.params(), (1, spec.width)))
+        self.patch_embedding = PatchEmbedding(spec.patch_size, 3, spec.width, rngs)
+        self.class_token = nnx.Param(draw_weights(rngs.params(), (1, spec.width)))
         self.position_table = (
-            nnx.Param(_weights(rngs.params(), (spec.table_rows, spec.width)))
+            nnx.Param(draw_weights(rngs.params(), (spec.table_rows, spec.width)))
             if spec.table_rows
             else None
         )
         self.register_tokens = (
-            nnx.Param(_weights(rngs.params(), (spec.register_tokens, spec.width)))
+            nnx.Param(draw_weights(rngs.params(), (spec.register_tokens, spec.width)))
             if spec.register_tokens
             else None
         )
         self.blocks = nnx.List([Block(spec, rngs) for _ in range(spec.depth)])
-        self.norm = LayerNorm(spec)
+        self.norm = LayerNorm(spec.width, spec.layernorm_epsilon)
         self.head = None if num_labels is None else new_head(spec.width, num_labels, rngs)
 
     def __call__(self, images: Array) -> tuple[Array | None, dict[str, Array]]:
@@ -186,8 +126,9 @@ class ViT(nnx.Module):
           and prefix tokens, `[batch, tokens, width]`; `block00`, `block01`, ... the residual
           stream after each block; `attention00`, ... the probabilities
           `[batch, heads, tokens, tokens]`; `tokens`, after the final norm, class token first,
-          then registers, then patches; `pooled` `[batch, width]`, the class token of `tokens`.
-          Under `jax.jit`, what is not used is not kept.
+          then registers, then patches; `pooled` `[batch, width]`, what the head reads: the class
+          token of `tokens`, or the mean of all of them, by `spec.pooling`. Under `jax.jit`, what is
+          not used is not kept.
         """
         batch, width = images.shape[0], self.spec.width  # `len` would want a number
         out: dict[str, Array] = {}
@@ -203,8 +144,9 @@ class ViT(nnx.Module):
             x, probabilities = jax.checkpoint(run)(x) if self.remat else run(x)
             out[f"block{index:02}"] = x.reshape(batch, -1, width)
             out[f"attention{index:02}"] = probabilities
+        by_class_token = self.spec.pooling == "class_token"
         tokens = out["tokens"] = self.norm(x).reshape(batch, -1, width)
-        pooled = out["pooled"] = tokens[:, 0]
+        pooled = out["pooled"] = tokens[:, 0] if by_class_token else _mean(tokens)
         logits = None if self.head is None else self.head(pooled.astype(jnp.float32))
         return logits, out
 
@@ -238,16 +180,6 @@ class ViT(nnx.Module):
         return jnp.concatenate([table[:class_rows], resampled.reshape(self.grid**2, -1)])
 
 
-def new_head(width: int, num_labels: int, rngs: nnx.Rngs) -> Linear:
-    """A fresh linear head, drawn as PyTorch draws `Linear`: uniform in +-1/sqrt(width).
-
-    The study puts such a head on DINOv2; its ImageNet-21K head has a standard deviation of 0.02
-    where this has 0.021, and a zero bias.
-    """
-    head = Linear(width, num_labels, rngs)
-    bound = width**-0.5
-    assert head.bias is not None
-    for parameter in (head.kernel, head.bias):
-        draw = jax.random.uniform(rngs.params(), parameter.shape, minval=-bound, maxval=bound)
-        parameter[...] = draw
-    return head
+def _mean(tokens: Array) -> Array:
+    """The mean over all tokens `[batch, tokens, width]`, summed in float32."""
+    return tokens.astype(jnp.float32).mean(axis=1).astype(tokens.dtype)

@@ -26,10 +26,11 @@ from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path, write_json
+from jaxcxr.model.architectures import Model, ModelSpec, build_model, spec_from_dict
+from jaxcxr.model.modules import new_head
 from jaxcxr.model.parameters import flatten
 from jaxcxr.model.position import resample_table
 from jaxcxr.model.spec import ViTSpec
-from jaxcxr.model.vit import ViT, new_head
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
 
@@ -55,7 +56,7 @@ class Header:
       shapes: of every tensor, by path.
     """
 
-    spec: ViTSpec
+    spec: ModelSpec
     provenance: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
 
@@ -68,7 +69,7 @@ def check_weights_name(path: Path) -> None:
 
 def write_weights(
     path: str | os.PathLike[str],
-    spec: ViTSpec,
+    spec: ModelSpec,
     tensors: Mapping[str, np.ndarray],
     provenance: Mapping[str, Any],
 ) -> None:
@@ -104,7 +105,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             )
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     try:
-        spec = ViTSpec.from_dict(described["spec"])
+        spec = spec_from_dict(described["spec"])
     except InputError as error:
         raise InputError(f"{path}, its metadata: {error}; convert or train it again") from None
     _check_outputs(path, described["provenance"], shapes)
@@ -158,7 +159,8 @@ def load(
     dtype: jnp.dtype = jnp.float32,
     remat: bool = False,
     seed: int = 0,
-) -> ViT:
+    spec: ModelSpec | None = None,
+) -> Model:
     """Build the model of a weights file.
 
     Args:
@@ -173,6 +175,8 @@ def load(
       dtype: of the computation.
       remat: recompute blocks in the backward pass, to save memory.
       seed: of a fresh head.
+      spec: what the model is, where the experiment changes what the file says of pooling or of
+        partial patches.
 
     Raises:
       InputError: the file is missing or damaged, or its tensors are not those of its spec; the
@@ -182,7 +186,7 @@ def load(
     tensors: dict[str, Any] = {
         k: v for k, v in read_tensors(weights_file).items() if not k.startswith(EXTRA)
     }
-    spec = header.spec
+    spec = header.spec if spec is None else spec
     if resample_at not in ("load", "forward"):
         raise InputError(f"resample_at is {resample_at!r}; choose load or forward")
     kept_head = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
@@ -191,13 +195,8 @@ def load(
         tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
     build = _builder(spec, labels, image_size, dtype, remat)
     check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
-    has_table = spec.position_table != "none"
-    if resample_at == "load" and has_table and spec.grid(image_size) != spec.native_grid:
-        class_row = spec.position_table == "class_and_patches"
-        tensors["position_table"] = resample_table(
-            tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
-        )
-        spec = replace(spec, native_image_size=image_size)
+    if resample_at == "load" and isinstance(spec, ViTSpec):
+        tensors, spec = _resampled(tensors, spec, image_size)
         build = _builder(spec, labels, image_size, dtype, remat)
     if num_labels is not None:
         head = new_head(spec.width, num_labels, nnx.Rngs(seed))
@@ -210,14 +209,26 @@ def load(
     return nnx.merge(graph, nnx.from_flat_state(filled))
 
 
+def _resampled(
+    tensors: dict[str, Any], spec: ViTSpec, image_size: int
+) -> tuple[dict[str, Any], ViTSpec]:
+    """Bring a position table, where there is one, to the grid of images of this size."""
+    grid = spec.grid(image_size)
+    if not spec.table_rows or grid == spec.native_grid:
+        return tensors, spec
+    class_row = spec.position_table == "class_and_patches"
+    table = resample_table(tensors["position_table"], spec.resample_rule, grid, class_row)
+    return tensors | {"position_table": table}, replace(spec, native_image_size=image_size)
+
+
 def _builder(
-    spec: ViTSpec,
+    spec: ModelSpec,
     labels: int | None,
     image_size: int,
     dtype: jnp.dtype = jnp.float32,
     remat: bool = False,
-) -> Callable[[], ViT]:
-    return lambda: ViT(
+) -> Callable[[], Model]:
+    return lambda: build_model(
         spec,
         num_labels=labels,
         image_size=image_size,
@@ -227,7 +238,7 @@ def _builder(
     )
 
 
-def expected_shapes(spec: ViTSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
+def expected_shapes(spec: ModelSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter of a model, by path, at its native image size."""
     build = _builder(spec, num_labels, spec.native_image_size)
     _, state = nnx.split(nnx.eval_shape(build), nnx.Param)
@@ -236,7 +247,7 @@ def expected_shapes(spec: ViTSpec, num_labels: int | None) -> dict[str, tuple[in
 
 
 def check_tensors(
-    source: str, tensors: Mapping[str, np.ndarray], spec: ViTSpec, num_labels: int | None
+    source: str, tensors: Mapping[str, np.ndarray], spec: ModelSpec, num_labels: int | None
 ) -> None:
     """Stop unless `tensors` are exactly the parameters of the model.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from input_pipeline.loader import Prepared, open_prepared
 from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViT, ViTSpec, load, read_header
+from jaxcxr.model import Model, ModelSpec, build_model, load, read_header, spec_from_dict
 from jaxcxr.run.learnt import (
     FINE_TUNED,
     Learnt,
@@ -97,7 +98,7 @@ def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]
     return f"{text}, {of}drawn as {config.train_patients:.4g} of all ({whole} images)"
 
 
-def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
+def make_model(config: ConfigDict, labels: tuple[str, ...]) -> Model:
     """Build the model, from the weights file or from the seed, with one output a label."""
     options: dict[str, Any] = {
         "image_size": config.image_size,
@@ -108,8 +109,9 @@ def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
         _check_same_model(config)
     if config.model.init == "random":
         rngs = nnx.Rngs(config.seed)
-        return ViT(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
+        return build_model(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
     options |= {"resample_at": config.model.resample_at, "seed": config.seed}
+    options["spec"] = model_spec(config)
     if config.model.head != "keep":
         return load(config.model.weights, num_labels=len(labels), **options)
     model = load(config.model.weights, **options)
@@ -117,7 +119,7 @@ def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
     return model
 
 
-def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> None:
+def _keep_outputs(model: Model, weights_file: str, labels: tuple[str, ...]) -> None:
     """Keep those outputs of the head that are named `labels`, in their order."""
     known = read_header(weights_file).provenance.get("labels")
     if model.head is None or model.head.bias is None or not known:
@@ -135,18 +137,36 @@ def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> Non
     model.head.bias = nnx.Param(model.head.bias[...][columns])
 
 
-def model_spec(config: ConfigDict) -> ViTSpec:
-    """Return what the weights file, or else the config, says the model is."""
+def model_spec(config: ConfigDict) -> ModelSpec:
+    """Return what the weights file, or else the config, says the model is.
+
+    Raises:
+      InputError: the model cannot be it, or has no such pooling.
+    """
     if config.model.weights:
-        return read_header(config.model.weights).spec
-    return ViTSpec.from_dict(config.model.spec.to_dict())
+        return asked_spec(config, read_header(config.model.weights).spec)
+    return asked_spec(config, spec_from_dict(config.model.spec.to_dict()))
+
+
+def asked_spec(config: ConfigDict, spec: ModelSpec) -> ModelSpec:
+    """Return a spec with the pooling and the use of partial patches that the config asks for."""
+    asked = {"partial_patches": config.model.partial_patches}
+    if config.model.pooling != "weights":
+        asked["pooling"] = config.model.pooling
+    allowed = spec.CHOICES["pooling"]
+    if asked.get("pooling", spec.pooling) not in allowed:
+        raise InputError(
+            f"config.model.pooling is {config.model.pooling}, but this model's head reads "
+            f"{' or '.join(allowed)}; set --config.model.pooling=weights"
+        )
+    return replace(spec, **asked)
 
 
 def _check_same_model(config: ConfigDict) -> None:
     """Stop where the weights are not of the model that the config describes."""
     described = config.model.spec.to_dict()
     found = read_header(config.model.weights).spec.to_dict()
-    ViTSpec.from_dict(found | described)
+    spec_from_dict(found | described)
     wrong = [
         f"{name} {found[name]}, not {value}"
         for name, value in described.items()

@@ -27,9 +27,16 @@ def describe_pixels(config: ConfigDict) -> str:
     """Say how pixels are normalised, and what the weights expect where that is otherwise."""
     spec = model_spec(config)
     expected = f"mean {spec.pixel_mean}, std {spec.pixel_std}"
+    left = spec.dropped(config.image_size)
+    dropped = (
+        f"; of {config.image_size} rows and columns the last {left} are dropped, as no "
+        f"{spec.STRIDE} of {spec.stride} fits"
+        if left
+        else ""
+    )
     if config.normalization == "weights":
-        return f"{expected}, as the weights expect"
-    return f"[0, 1], as in the study; the weights expect {expected}"
+        return f"{expected}, as the weights expect{dropped}"
+    return f"[0, 1], as in the study; the weights expect {expected}{dropped}"
 
 
 def to_model_input(images: jax.Array, mean: np.ndarray, std: np.ndarray) -> jax.Array:

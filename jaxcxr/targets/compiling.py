@@ -22,7 +22,7 @@ from ml_collections import ConfigDict
 from jaxcxr import __version__
 from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
-from jaxcxr.model import ViT, ViTSpec, flatten, split
+from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
 from jaxcxr.model.lora import add_lora
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
@@ -36,7 +36,7 @@ _STEPS = 10_000
 
 
 def compile_config(
-    config: ConfigDict, spec: ViTSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+    config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
 ) -> dict[str, Any]:
     """Compile the training step and the prediction, exactly as a run would, and account for them.
 
@@ -79,7 +79,7 @@ def compile_config(
 
 
 def largest_batch(
-    config: ConfigDict, spec: ViTSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+    config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
 ) -> int:
     """Estimate the largest global batch whose training step fits, from two that are compiled.
 
@@ -113,21 +113,21 @@ def largest_batch(
     return int(left / an_image) // len(devices) * len(devices)
 
 
-def _model(config: ConfigDict, spec: ViTSpec, labels: Sequence[str]) -> ViT:
+def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str]) -> Model:
     """Build the model without its numbers."""
     options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
     options |= {"image_size": config.image_size, "num_labels": len(labels)}
-    return nnx.eval_shape(lambda: ViT(spec, rngs=nnx.Rngs(0), **options))
+    return nnx.eval_shape(lambda: build_model(spec, rngs=nnx.Rngs(0), **options))
 
 
-def _parameters(config: ConfigDict, model: ViT) -> dict[str, Any]:
+def _parameters(config: ConfigDict, model: Model) -> dict[str, Any]:
     params = flatten(split(model)[1])
     if config.trainable == "lora":
         params = jax.eval_shape(lambda p: add_lora(p, config.lora_rank, config.seed), params)
     return params
 
 
-def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
+def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Any:
     model = _model(config, spec, labels)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
     state = jax.eval_shape(
@@ -150,7 +150,9 @@ def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: 
     )
 
 
-def _lower_prediction(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
+def _lower_prediction(
+    config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh
+) -> Any:
     model = _model(config, spec, labels)
     params = _parameters(config, model)
     step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxcxr.model import ViTSpec
+from jaxcxr.model import ModelSpec
 
 # Dense peak in FLOP/s by what `jax.Device.device_kind` contains, as the makers state it:
 # (bfloat16, float32). On a GPU float32 products run as TF32 by default, on a TPU as bfloat16.
@@ -17,19 +17,13 @@ PEAKS = {
 }
 
 
-def training_flops(spec: ViTSpec, image_size: int) -> float:
-    """FLOPs of the matrix products that one image costs in training.
+def training_flops(spec: ModelSpec, image_size: int) -> float:
+    """FLOPs of the matrix products and convolutions that one image costs in training.
 
     A multiplication and an addition each count as one; the backward pass is twice the forward
     pass. Recomputed blocks do not count, nor does the head.
     """
-    patches = spec.grid(image_size) ** 2
-    tokens = patches + 1 + spec.register_tokens
-    embedding = patches * 3 * spec.patch_size**2 * spec.width
-    products = tokens * spec.width * (4 * spec.width + 2 * spec.mlp_width)
-    attention = 2 * tokens**2 * spec.width
-    forward = 2 * (embedding + spec.depth * (products + attention))
-    return 3.0 * forward
+    return 6.0 * spec.forward_macs(image_size)
 
 
 def peak_flops(device_kind: str, dtype: str) -> float | None:

@@ -22,7 +22,7 @@ from input_pipeline.loader import Prepared
 from input_pipeline.subset import training_units
 from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.inference.forward import Predictor
-from jaxcxr.model import ViT
+from jaxcxr.model import Model
 from jaxcxr.probing.examples import Examples
 from jaxcxr.probing.floor import FLOOR, Floor, find_floor, read_floor
 from jaxcxr.probing.linear import LinearHead
@@ -78,7 +78,7 @@ class Cache:
 def find_start(
     config: ConfigDict,
     directory: Path,
-    model: ViT,
+    model: Model,
     pixels: PixelStatistics,
     mesh: Mesh,
     params: dict[str, Any],

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from jaxcxr.model import ViT, split
+from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.training.augment import augment, mirror_labels
@@ -37,7 +37,7 @@ def init_state(
 
 def make_train_step(
     config: ConfigDict,
-    model: ViT,
+    model: Model,
     optimizer: optax.GradientTransformation,
     labels: Sequence[str],
     pos_weight: np.ndarray,

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from input_pipeline.loader import Prepared, train_dataset
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
-from jaxcxr.model import ViTSpec, flatten, split, write_weights
+from jaxcxr.model import ModelSpec, flatten, split, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
@@ -275,7 +275,7 @@ def _say_if_another_mesh(saved: dict[str, int], now: dict[str, int]) -> None:
         )
 
 
-def _peak_images(config: ConfigDict, spec: ViTSpec, devices: int) -> float | None:
+def _peak_images(config: ConfigDict, spec: ModelSpec, devices: int) -> float | None:
     """Images a second of which all devices would be busy at their peak; None if it is unknown."""
     peak = peak_flops(jax.devices()[0].device_kind, config.dtype)
     return peak and peak * devices / training_flops(spec, config.image_size)

@@ -101,7 +101,7 @@ def load_explainer(
     attribute = make_attribute(apply, pixels, columns, steps=steps) if names else None
     attend = None
     if set(ATTENTION) & set(methods):
-        attend = make_maps(apply, params, pixels, size, run)
+        attend = make_maps(apply, params, pixels, size, run, model.spec.pooling)
 
     def maps_of(image: np.ndarray) -> Found:
         found: Found = {"prepared": image, "labels": np.array(labels)}

@@ -20,7 +20,7 @@ from jaxcxr.files import atomic_path, check_writable, write_json
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.forward import make_predict_step
 from jaxcxr.inference.image_files import find_images, read_images
-from jaxcxr.model import ViT, flatten, split, write_weights
+from jaxcxr.model import Model, flatten, split, write_weights
 from jaxcxr.run.belongs import open_run_data
 from jaxcxr.run.directory import own_files, read_config
 from jaxcxr.run.pixels import PixelStatistics
@@ -113,6 +113,7 @@ def export_run(
                 "which is the run's own program"
             )
         notes = notes_of(made, kind, config, pixels, card, origin)
+        notes["pooling"] = model.spec.pooling
         notes["verified"] = {"images": compared.images, "tolerance": TOLERANCE} | {
             name: getattr(compared, name).tolist()
             for name in ("logit", "probability", "calibrated")
@@ -157,7 +158,7 @@ def _pictures(
 
 
 def _of_run(
-    model: ViT, pixels: PixelStatistics, card: Sequence[LabelCard], images: np.ndarray
+    model: Model, pixels: PixelStatistics, card: Sequence[LabelCard], images: np.ndarray
 ) -> Scores:
     step, params = jax.jit(make_predict_step(model, pixels)), flatten(split(model)[1])
     logits = np.concatenate(
@@ -173,7 +174,7 @@ def _of_run(
 def _converted(
     made: Path,
     kind: str,
-    model: ViT,
+    model: Model,
     pixels: PixelStatistics,
     card: Sequence[LabelCard],
     images: np.ndarray,

@@ -18,7 +18,7 @@ from jax import export
 
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predict_step
-from jaxcxr.model import ViT, flatten, split
+from jaxcxr.model import Model, flatten, split
 from jaxcxr.run.pixels import PixelStatistics
 from jaxcxr.use.card import LabelCard
 
@@ -27,7 +27,7 @@ MOST_BYTES = 2**31 - 2**20  # of flatbuffers and protobuf, in which these files 
 
 
 def write_stablehlo(
-    path: Path, model: ViT, pixels: PixelStatistics, card: Sequence[LabelCard]
+    path: Path, model: Model, pixels: PixelStatistics, card: Sequence[LabelCard]
 ) -> None:
     """Write `program(images)` -> `(logits, probabilities)`, both `[batch, labels]` float32.
 
@@ -40,7 +40,7 @@ def write_stablehlo(
     Raises:
       InputError: the model is too large for one file.
     """
-    params, side = flatten(split(model)[1]), model.grid * model.spec.patch_size
+    params, side = flatten(split(model)[1]), model.image_size
     check_fits(sum(value.size for value in params.values()) * 4, path)
     step = make_predict_step(model, pixels)
     slope = jnp.array([one.slope for one in card], jnp.float32)

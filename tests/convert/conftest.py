@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ import timm  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
+from timm.models.convnext import ConvNeXt  # noqa: E402
 from timm.models.eva import Eva  # noqa: E402
 from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 
@@ -127,6 +129,41 @@ def hf_model(kind, labels=None):
     return randomise(getattr(transformers, kind + suffix)(config))
 
 
+STAGES = {"dims": (16, 24, 32, 40), "depths": (1, 2, 3, 1)}
+
+
+def timm_convnext(labels=0, **options):
+    return randomise(ConvNeXt(num_classes=labels, **STAGES | options))
+
+
+def facebook_convnext(labels=0, again=False):
+    """The keys of ConvNeXt's releases; of DINOv3's, which holds its last norm `again`."""
+    state = {}
+    for key, value in timm_convnext(labels).state_dict().items():
+        for pattern, name in (
+            (r"^stem\.", "downsample_layers.0."),
+            (r"^stages\.(\d)\.downsample\.", r"downsample_layers.\1."),
+            (r"^stages\.(\d)\.blocks\.", r"stages.\1."),
+            (r"conv_dw", "dwconv"),
+            (r"mlp\.fc", "pwconv"),
+            (r"^head\.norm", "norm"),
+            (r"^head\.fc", "head"),
+        ):
+            key = re.sub(pattern, name, key)
+        state[key] = value
+    if again:
+        state |= {f"norms.3.{part}": state[f"norm.{part}"].clone() for part in ("weight", "bias")}
+    return state
+
+
+def hf_convnext(kind, labels=None):
+    config = getattr(transformers, f"{kind}Config")(
+        hidden_sizes=list(STAGES["dims"]), depths=list(STAGES["depths"]), num_labels=labels or 2
+    )
+    suffix = "Model" if labels is None else "ForImageClassification"
+    return randomise(getattr(transformers, kind + suffix)(config))
+
+
 def google_arrays(generation):
     """A timm ViT in the arrays of Google's files, of the `old` or the `new` (stacked) names."""
     state = {k: v.numpy() for k, v in timm_vit(16, 112, labels=3).state_dict().items()}
@@ -187,6 +224,11 @@ FAMILIES = {
     "timm_dinov3": lambda: timm_dinov3(qkv_bias=False).state_dict(),
     "timm_dinov3_qkvb": lambda: timm_dinov3(qkv_bias=True).state_dict(),
     "dinov3": dinov3_state,
+    "timm_convnext": lambda: timm_convnext().state_dict(),
+    "convnext": facebook_convnext,
+    "convnext_dinov3": lambda: facebook_convnext(again=True),
+    "hf_convnext": lambda: hf_convnext("ConvNext"),
+    "hf_dinov3_convnext": lambda: hf_convnext("DINOv3ConvNext"),
     "google_old": lambda: google_arrays("old"),
     "google_new": lambda: google_arrays("new"),
 }
@@ -208,7 +250,7 @@ def checkpoint_file(tmp_path_factory):
         elif family.startswith("google"):
             files[family] = folder / f"{family}.npz"
             np.savez(files[family], **content)
-        elif family.startswith("dinov"):
+        elif family.startswith(("dinov", "convnext")):
             files[family] = folder / f"{family}.pth"
             torch.save(content, files[family])
         else:
@@ -226,6 +268,9 @@ def models():
         "timm_vit": timm_vit,
         "timm_dinov3": timm_dinov3,
         "hf_model": hf_model,
+        "timm_convnext": timm_convnext,
+        "hf_convnext": hf_convnext,
+        "facebook_convnext": facebook_convnext,
         "repository_state": repository_state,
         "dinov3_state": dinov3_state,
         "families": tuple(FAMILIES),

@@ -29,6 +29,11 @@ FAMILY_OF = {
     "hf_dinov2_registers": "hf",
     "hf_vit": "hf",
     "hf_dinov3": "hf",
+    "timm_convnext": "timm",
+    "convnext": "facebook",
+    "convnext_dinov3": "facebook",
+    "hf_convnext": "hf",
+    "hf_dinov3_convnext": "hf",
 }
 
 

@@ -41,7 +41,8 @@ class Cost:
 
 def expected_cost(study: Study, experiment: Experiment) -> Cost:
     """Bound what training the experiment costs."""
-    from jaxcxr.model import ViTSpec, read_header
+    from jaxcxr.model import read_header, spec_from_dict
+    from jaxcxr.run.inputs import asked_spec
     from jaxcxr.training.flops import training_flops
 
     config = experiment_config(experiment)
@@ -49,14 +50,14 @@ def expected_cost(study: Study, experiment: Experiment) -> Cost:
     weights = Path(config.model.weights or "none")
     spec = None
     if config.model.spec:
-        spec = ViTSpec.from_dict(config.model.spec.to_dict())
+        spec = spec_from_dict(config.model.spec.to_dict())
     elif weights.is_file():
         spec = read_header(weights).spec
     elif experiment.spec:
-        spec = ViTSpec.from_dict(dict(experiment.spec))
+        spec = spec_from_dict(dict(experiment.spec))
     if spec is None:
         return Cost(images, config.epochs, None)
-    flops = training_flops(spec, config.image_size) * images * config.epochs
+    flops = training_flops(asked_spec(config, spec), config.image_size) * images * config.epochs
     # A probe's backward pass ends at the head. LoRA's gradients go through the whole kernels, which
     # its updates are added to: as much as full fine-tuning.
     return Cost(images, config.epochs, flops / 3 if config.trainable == "head" else flops)

@@ -141,4 +141,4 @@ def test_a_model_without_attention_is_refused_in_a_sentence(net, tmp_path):
     apply, params = split(net)
     assert attention_blocks(apply, flatten(params), SIDE) == []
     with pytest.raises(InputError, match="its model has no attention to show"):
-        make_maps(apply, flatten(params), PIXELS, SIDE, tmp_path)
+        make_maps(apply, flatten(params), PIXELS, SIDE, tmp_path, "mean_then_norm")
