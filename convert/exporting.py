@@ -17,7 +17,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
 from jaxcxr.model import ViTSpec, read_header, read_tensors
 from jaxcxr.model.rope import rope_periods
-from jaxcxr.model.weights import EXTRA, check_tensors
+from jaxcxr.model.weights import EXTRA, check_shapes
 
 FAMILIES = ("timm", "dinov2", "hf")
 
@@ -47,8 +47,8 @@ def export(
     if not with_head:
         tensors = {path: value for path, value in tensors.items() if not path.startswith("head/")}
     labels = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
-    model_tensors = {k: v for k, v in tensors.items() if not k.startswith(EXTRA)}
-    check_tensors(str(weights_file), model_tensors, spec, labels)
+    shapes = {k: v.shape for k, v in tensors.items() if not k.startswith(EXTRA)}
+    check_shapes(str(weights_file), shapes, spec, labels)
     layout = _layout(weights_file, spec, family, labels)
     tensors, notes = _fit(weights_file, layout, spec, tensors)
     names = _names(layout, spec, tensors)

@@ -1,10 +1,28 @@
-"""The vision transformer, its parameters as plain data, and the weights file."""
+"""The vision transformer, its parameters as plain data, and the weights file.
 
-from jaxcxr.model.parameters import flatten, split, unflatten
-from jaxcxr.model.position import RESAMPLE_RULES, resample_matrix, resample_table
-from jaxcxr.model.spec import IMAGENET_MEAN, IMAGENET_STD, ViTSpec
-from jaxcxr.model.vit import ViT
-from jaxcxr.model.weights import load, read_header, read_tensors, write_weights
+Names are imported when they are asked for: a weights file is read and written without JAX.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxcxr.model.loading import load, load_parts
+    from jaxcxr.model.parameters import flatten, split, unflatten
+    from jaxcxr.model.position import RESAMPLE_RULES, resample_matrix, resample_table
+    from jaxcxr.model.spec import IMAGENET_MEAN, IMAGENET_STD, ViTSpec
+    from jaxcxr.model.vit import ViT
+    from jaxcxr.model.weights import read_header, read_tensors, write_weights
+
+_FILES = {
+    "loading": ("load", "load_parts"),
+    "parameters": ("flatten", "split", "unflatten"),
+    "position": ("RESAMPLE_RULES", "resample_matrix", "resample_table"),
+    "spec": ("IMAGENET_MEAN", "IMAGENET_STD", "ViTSpec"),
+    "vit": ("ViT",),
+    "weights": ("read_header", "read_tensors", "write_weights"),
+}
+_FILE_OF = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -14,6 +32,7 @@ __all__ = [
     "ViTSpec",
     "flatten",
     "load",
+    "load_parts",
     "read_header",
     "read_tensors",
     "resample_matrix",
@@ -22,3 +41,9 @@ __all__ = [
     "unflatten",
     "write_weights",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)

@@ -141,6 +141,8 @@ class ViT(nnx.Module):
         `jaxcxr.model.load` resamples once instead unless told otherwise.
       dtype: of the computation; parameters stay float32.
       remat: recompute each block in the backward pass instead of keeping its intermediates.
+      matmul_precision: of float32 products, as of `jax.default_matmul_precision`; None leaves it
+        to the device. Who differentiates the model has to ask for the same around it.
       rngs: draws the initial parameters.
     """
 
@@ -152,12 +154,14 @@ class ViT(nnx.Module):
         image_size: int,
         dtype: jnp.dtype = jnp.float32,
         remat: bool = False,
+        matmul_precision: str | None = None,
         rngs: nnx.Rngs,
     ):
         self.spec = spec
         self.grid = spec.grid(image_size)
         self.dtype = dtype
         self.remat = remat
+        self.matmul_precision = matmul_precision
         self.patch_embedding = PatchEmbedding(spec, rngs)
         self.class_token = nnx.Param(_weights(rngs.params(), (1, spec.width)))
         self.position_table = (
@@ -189,6 +193,10 @@ class ViT(nnx.Module):
           then registers, then patches; `pooled` `[batch, width]`, the class token of `tokens`.
           Under `jax.jit`, what is not used is not kept.
         """
+        with jax.default_matmul_precision(self.matmul_precision):
+            return self._classify(images)
+
+    def _classify(self, images: Array) -> tuple[Array | None, dict[str, Array]]:
         batch, width = images.shape[0], self.spec.width  # `len` would want a number
         out: dict[str, Array] = {}
         x = out["patch_embedding"] = self.patch_embedding(images.astype(self.dtype))

@@ -11,25 +11,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path, write_json
-from jaxcxr.model.parameters import flatten
-from jaxcxr.model.position import resample_table
+from jaxcxr.model.shapes import expected_shapes
 from jaxcxr.model.spec import ViTSpec
-from jaxcxr.model.vit import ViT, new_head
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
 
@@ -88,7 +84,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     Raises:
       InputError: there is no such file, or it is not a weights file.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         metadata = (file.metadata() or {}).get("jaxcxr")
         if metadata is None:
             raise InputError(
@@ -128,18 +124,19 @@ def _check_outputs(
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read every tensor of a weights file, by path."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
 def read_some(path: str | os.PathLike[str], prefix: str) -> dict[str, np.ndarray]:
     """Read those tensors of a weights file whose paths begin with `prefix`."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a weights file to read tensors, or parts of them, within the block."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such weights file; python -m convert import makes one")
     with (
@@ -149,107 +146,21 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield file
 
 
-def load(
-    weights_file: str | os.PathLike[str],
-    *,
-    num_labels: int | None = None,
-    image_size: int = 224,
-    resample_at: str = "load",
-    dtype: jnp.dtype = jnp.float32,
-    remat: bool = False,
-    seed: int = 0,
-) -> ViT:
-    """Build the model of a weights file.
-
-    Args:
-      weights_file: written by `python -m convert import`, or by a training run.
-      num_labels: outputs of a fresh linear head, drawn from `seed`, in place of any head that the
-        file has. None keeps the file's head, or its lack of one.
-      image_size: side of the images in pixels.
-      resample_at: `load` resamples the position table once to the grid of `image_size`; `forward`
-        keeps its native size and resamples in each forward pass, so that training moves the
-        native table through the resampling, as in the study. At the first step both are the same
-        function.
-      dtype: of the computation.
-      remat: recompute blocks in the backward pass, to save memory.
-      seed: of a fresh head.
-
-    Raises:
-      InputError: the file is missing or damaged, or its tensors are not those of its spec; the
-        message lists every missing, extra and misshapen one.
-    """
-    header = read_header(weights_file)
-    tensors: dict[str, Any] = {
-        k: v for k, v in read_tensors(weights_file).items() if not k.startswith(EXTRA)
-    }
-    spec = header.spec
-    if resample_at not in ("load", "forward"):
-        raise InputError(f"resample_at is {resample_at!r}; choose load or forward")
-    kept_head = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
-    labels = kept_head if num_labels is None else num_labels
-    if num_labels is not None:
-        tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
-    build = _builder(spec, labels, image_size, dtype, remat)
-    check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
-    has_table = spec.position_table != "none"
-    if resample_at == "load" and has_table and spec.grid(image_size) != spec.native_grid:
-        class_row = spec.position_table == "class_and_patches"
-        tensors["position_table"] = resample_table(
-            tensors["position_table"], spec.resample_rule, spec.grid(image_size), class_row
-        )
-        spec = replace(spec, native_image_size=image_size)
-        build = _builder(spec, labels, image_size, dtype, remat)
-    if num_labels is not None:
-        head = new_head(spec.width, num_labels, nnx.Rngs(seed))
-        tensors |= {f"head/{k}": v for k, v in nnx.to_pure_dict(nnx.state(head)).items()}
-    graph, state = nnx.split(nnx.eval_shape(build), nnx.Param)
-    filled = {
-        path: variable.replace(jnp.asarray(tensors["/".join(map(str, path))], jnp.float32))
-        for path, variable in nnx.to_flat_state(state)
-    }
-    return nnx.merge(graph, nnx.from_flat_state(filled))
-
-
-def _builder(
-    spec: ViTSpec,
-    labels: int | None,
-    image_size: int,
-    dtype: jnp.dtype = jnp.float32,
-    remat: bool = False,
-) -> Callable[[], ViT]:
-    return lambda: ViT(
-        spec,
-        num_labels=labels,
-        image_size=image_size,
-        dtype=dtype,
-        remat=remat,
-        rngs=nnx.Rngs(0),
-    )
-
-
-def expected_shapes(spec: ViTSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter of a model, by path, at its native image size."""
-    build = _builder(spec, num_labels, spec.native_image_size)
-    _, state = nnx.split(nnx.eval_shape(build), nnx.Param)
-    leaves = flatten(nnx.to_pure_dict(state))
-    return {path: tuple(leaf.shape) for path, leaf in leaves.items()}
-
-
-def check_tensors(
-    source: str, tensors: Mapping[str, np.ndarray], spec: ViTSpec, num_labels: int | None
+def check_shapes(
+    source: str, shapes: Mapping[str, tuple[int, ...]], spec: ViTSpec, num_labels: int | None
 ) -> None:
-    """Stop unless `tensors` are exactly the parameters of the model.
+    """Stop unless `shapes` are exactly those of the parameters of the model.
 
     Raises:
       InputError: lists every missing, extra and misshapen tensor of `source`.
     """
     expected = expected_shapes(spec, num_labels)
-    missing = [path for path in expected if path not in tensors]
-    extra = [path for path in tensors if path not in expected]
+    missing = [path for path in expected if path not in shapes]
+    extra = [path for path in shapes if path not in expected]
     misshapen = [
-        f"{path} is {tensors[path].shape}, not {shape}"
+        f"{path} is {shapes[path]}, not {shape}"
         for path, shape in expected.items()
-        if path in tensors and tuple(tensors[path].shape) != shape
+        if path in shapes and shapes[path] != shape
     ]
     if missing or extra or misshapen:
         found = [

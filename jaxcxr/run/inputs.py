@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from input_pipeline.loader import Prepared, open_prepared
 from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViT, ViTSpec, load, read_header
+from jaxcxr.model import ViT, ViTSpec, flatten, load_parts, read_header, split
 from jaxcxr.run.learnt import (
     FINE_TUNED,
     Learnt,
@@ -24,6 +27,7 @@ from jaxcxr.run.learnt import (
     read_learnt,
     unlisted,
 )
+from jaxcxr.run.mesh import put_part_by_part, put_state, state_shardings
 
 
 def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
@@ -97,30 +101,55 @@ def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]
     return f"{text}, {of}drawn as {config.train_patients:.4g} of all ({whole} images)"
 
 
-def make_model(config: ConfigDict, labels: tuple[str, ...]) -> ViT:
-    """Build the model, from the weights file or from the seed, with one output a label."""
+def make_model(
+    config: ConfigDict, labels: tuple[str, ...], mesh: Mesh
+) -> tuple[ViT, dict[str, jax.Array]]:
+    """Build the model with one output a label, from the weights file or from the seed.
+
+    Returns:
+      The model without its numbers, and its parameters by path, each created where it belongs on
+      the mesh: none ever stands whole on a device that is to hold a part of it.
+    """
     options: dict[str, Any] = {
         "image_size": config.image_size,
         "dtype": jnp.dtype(config.dtype),
         "remat": config.remat,
+        "matmul_precision": matmul_precision(config),
     }
     if config.model.weights and config.model.spec:
         _check_same_model(config)
     if config.model.init == "random":
-        rngs = nnx.Rngs(config.seed)
-        return ViT(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
+        return _drawn(model_spec(config), config.seed, mesh, num_labels=len(labels), **options)
     options |= {"resample_at": config.model.resample_at, "seed": config.seed}
+    options |= {"place": partial(put_part_by_part, mesh)}
     if config.model.head != "keep":
-        return load(config.model.weights, num_labels=len(labels), **options)
-    model = load(config.model.weights, **options)
-    _keep_outputs(model, config.model.weights, labels)
-    return model
+        return load_parts(config.model.weights, num_labels=len(labels), **options)
+    model, params = load_parts(config.model.weights, **options)
+    return model, put_state(mesh, _keep_outputs(params, config.model.weights, labels))
 
 
-def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> None:
+def _drawn(
+    spec: ViTSpec, seed: int, mesh: Mesh, **options: Any
+) -> tuple[ViT, dict[str, jax.Array]]:
+    def build() -> ViT:
+        return ViT(spec, rngs=nnx.Rngs(seed), **options)
+
+    model = nnx.eval_shape(build)
+    places = state_shardings(mesh, flatten(split(model)[1]))
+    return model, jax.jit(lambda: flatten(split(build())[1]), out_shardings=places)()
+
+
+def matmul_precision(config: ConfigDict) -> str | None:
+    """The config's, as JAX takes it: None leaves it to the device."""
+    return None if config.matmul_precision == "default" else config.matmul_precision
+
+
+def _keep_outputs(
+    params: dict[str, jax.Array], weights_file: str, labels: tuple[str, ...]
+) -> dict[str, jax.Array]:
     """Keep those outputs of the head that are named `labels`, in their order."""
     known = read_header(weights_file).provenance.get("labels")
-    if model.head is None or model.head.bias is None or not known:
+    if "head/bias" not in params or not known:
         raise InputError(
             f"{weights_file}: has no head with named outputs to keep; set --config.model.head=new"
         )
@@ -131,8 +160,8 @@ def _keep_outputs(model: ViT, weights_file: str, labels: tuple[str, ...]) -> Non
             f"{', '.join(known)}; choose config.labels among them or set --config.model.head=new"
         )
     columns = np.array([known.index(name) for name in labels])
-    model.head.kernel = nnx.Param(model.head.kernel[...][:, columns])
-    model.head.bias = nnx.Param(model.head.bias[...][columns])
+    kernel, bias = params["head/kernel"][:, columns], params["head/bias"][columns]
+    return params | {"head/kernel": kernel, "head/bias": bias}
 
 
 def model_spec(config: ConfigDict) -> ViTSpec:

@@ -24,12 +24,13 @@ from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import ViT, ViTSpec, flatten, split
 from jaxcxr.model.lora import add_lora
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
 from jaxcxr.training.flops import peak_flops, training_flops
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.step import make_train_step, shapes_of_state
 
 # What a training's length changes in its program is a constant of the schedule.
 _STEPS = 10_000
@@ -117,6 +118,7 @@ def _model(config: ConfigDict, spec: ViTSpec, labels: Sequence[str]) -> ViT:
     """Build the model without its numbers."""
     options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
     options |= {"image_size": config.image_size, "num_labels": len(labels)}
+    options |= {"matmul_precision": matmul_precision(config)}
     return nnx.eval_shape(lambda: ViT(spec, rngs=nnx.Rngs(0), **options))
 
 
@@ -130,10 +132,8 @@ def _parameters(config: ConfigDict, model: ViT) -> dict[str, Any]:
 def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
     model = _model(config, spec, labels)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
-    state = jax.eval_shape(
-        lambda params: init_state(config, params, optimizer), _parameters(config, model)
-    )
-    shardings = state_shardings(mesh, state)
+    state = shapes_of_state(config, _parameters(config, model), optimizer, mesh)
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
     step = make_train_step(
         config, model, optimizer, labels, np.ones(len(labels), np.float32), pixels
@@ -145,9 +145,7 @@ def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: 
         name: jax.ShapeDtypeStruct((config.batch_size, *shape), dtype, sharding=rows)
         for name, (shape, dtype) in shapes.items()
     }
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(
-        _placed(state, shardings), batch
-    )
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
 
 
 def _lower_prediction(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:

@@ -16,13 +16,13 @@ from ml_collections import ConfigDict
 from input_pipeline.loader import Prepared, train_dataset
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
-from jaxcxr.model import ViTSpec, flatten, split, write_weights
+from jaxcxr.model import ViTSpec, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.run.learnt import to_tensors
-from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings, to_host
+from jaxcxr.run.mesh import make_mesh, put_batch, put_state, to_host
 from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
 from jaxcxr.training.flops import peak_flops, training_flops
@@ -34,7 +34,7 @@ from jaxcxr.training.reach import too_few_steps
 from jaxcxr.training.seal import agreed
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.start import find_start
-from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.step import create_state, make_train_step, shapes_of_state
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
@@ -62,17 +62,16 @@ def train(config: ConfigDict, directory: Path) -> None:
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp, config.batch_size)
     pixels = pixel_statistics(config)
-    model = inputs.make_model(config, labels)
-    params = flatten(split(model)[1])
+    model, params = inputs.make_model(config, labels, mesh)
     if config.trainable == "lora":
-        params = add_lora(params, config.lora_rank, config.seed)
+        params = put_state(mesh, add_lora(params, config.lora_rank, config.seed))
     resumed = any((directory / CHECKPOINTS).glob("[0-9]*"))
     first = find_start(
         *(config, directory, model, pixels, mesh, params),
         *(prepared, labels, lessons.rows, lessons.pos_weight),
         resumed=resumed,
     )
-    params, floor, cache = first.params, first.floor, first.cache
+    floor, cache = first.floor, first.cache
     optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
     selection = Selection(config, prepared, labels)
     predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
@@ -80,19 +79,20 @@ def train(config: ConfigDict, directory: Path) -> None:
         predict = cache.predictor(mesh)
 
     # ---- State: new, or that of the newest checkpoint -------------------------------------------
-    state = init_state(config, params, optimizer)
-    shardings = state_shardings(mesh, state)
-    state = jax.device_put(state, shardings)
+    shapes = shapes_of_state(config, first.params, optimizer, mesh)
     checkpoints = checkpoint.open_checkpoints(directory / CHECKPOINTS)
     window: list[float] = []
-    restored = checkpoint.restore_newest(checkpoints, state, report=say)
-    if restored is not None:
+    restored = checkpoint.restore_newest(checkpoints, shapes, report=say)
+    if restored is None:
+        state = create_state(config, first.params, optimizer, shapes)
+    else:
         state, progress = restored
         belongs.check_checkpoints(directory, start, progress)
         batches.set_state(progress["batches"])
         selection.restore(progress["selection"])
         window = progress["window"]
         _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
+    del params, first, restored  # or what the steps do not reuse would stay on the devices
     if belongs.TEST_READ in start:
         say("its test split was read before this training ended; all numbers from it will say so")
     first_step = int(state["step"])
@@ -104,12 +104,13 @@ def train(config: ConfigDict, directory: Path) -> None:
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
         donate_argnums=0,
-        out_shardings=(shardings, None),
+        out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, shapes), None),
     )
 
     # ---- Say what is about to happen ------------------------------------------------------------
     origin = inputs.provenance(config, prepared, labels, start, learnt)
-    learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
+    sizes = {path: leaf.size for path, leaf in shapes["params"].items()}
+    learning = sum(size for path, size in sizes.items() if is_trainable(path, config.trainable))
     summary(
         f"Training in {directory}",
         {
@@ -120,7 +121,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             ),
             "weights": inputs.describe_weights(config),
             "pixels": describe_pixels(config),
-            "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
+            "parameters": f"{sum(sizes.values()):,}, of which learn {learning:,}",
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{lessons.total_steps} of {config.batch_size} images, "
@@ -170,7 +171,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         lost = agreed(lambda: "" if (directory / WEIGHTS).is_file() else "gone")
         if lost and (validated := selection.chosen()):
             at = validated["epoch"] * lessons.steps_per_epoch
-            kept = state if at == step else checkpoint.restore_at(checkpoints, at, state)
+            kept = state if at == step else checkpoint.restore_at(checkpoints, at, shapes)
             keep(kept["params"], validated)
             say(f"{WEIGHTS} was gone; it is written again from the checkpoint of step {at}")
         if config.model.head == "probe" and not step:
