@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jaxcxr.model import ViTSpec
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -16,7 +16,7 @@ from convert.transforms import TRANSFORMS
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
 from jaxcxr.model import ViTSpec, read_header, read_tensors
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 from jaxcxr.model.weights import EXTRA, check_shapes
 
 FAMILIES = ("timm", "dinov2", "hf")

@@ -13,7 +13,7 @@ from convert.layouts import Layout
 from convert.recognise import Dimensions, Named
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 
 # Fields that no tensor's size tells.
 UNSEEN = ("heads", "layernorm_epsilon", "gelu", "resample_rule", "pixel_mean", "pixel_std")

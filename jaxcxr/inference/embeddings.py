@@ -39,7 +39,7 @@ from jaxcxr.inference.image_files import (
 from jaxcxr.model import ViT, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.run.pixels import PixelStatistics
 from jaxcxr.small_files import read_json
 from jaxcxr.terminal import console
@@ -117,7 +117,8 @@ def embed_prepared(backbone: Backbone, data: Path, out: Path) -> int:
     origin = _origin(backbone, prepared.image_size, prepared.cohort.get("recipe"))
     origin |= {"dataset": prepared.dataset, "recipe_hash": prepared.cohort.get("recipe_hash")}
     mesh = make_mesh(-1, 1, batch_size=0)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), _params(backbone)
+    extract = make_extract(backbone.model, backbone.pixels, mesh)
+    params = put_state(mesh, _params(backbone))
     parts = [
         (name, np.arange(start, min(start + PART, len(prepared.records(name)))))
         for name in prepared.splits
@@ -157,12 +158,13 @@ def embed_files(backbone: Backbone, paths: Sequence[Path], recipe: str, out: Pat
     origin = _origin(backbone, size, recipe)
     origin |= {"dataset": None, "recipe_hash": recipe_hash(recipe, size)}
     mesh = make_mesh(-1, 1, batch_size=0)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), _params(backbone)
+    extract = make_extract(backbone.model, backbone.pixels, mesh)
+    params = put_state(mesh, _params(backbone))
 
     def batches(chosen: Sequence[Path]) -> Batches:
         readable = read_images(chosen, recipe, size, [])
         for names, images in padded_batches(readable, fill_devices(BATCH, mesh)):
-            yield names, images[: len(names)], extract(params, images)[: len(names)]
+            yield names, images[: len(names)], np.asarray(extract(params, images))[: len(names)]
 
     parts = [files[start : start + PART] for start in range(0, len(files), PART)]
     identity = origin | {"images": len(files), "parts": [image_id_of(file) for file in files]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,10 +14,12 @@ from jax.sharding import Mesh
 from input_pipeline.loader import Prepared, eval_batches
 from jaxcxr.model import ViT, split
 from jaxcxr.model.lora import merge_lora
-from jaxcxr.run.mesh import put_batch, replicated
+from jaxcxr.run.mesh import put_batch, put_state, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.stats import auc
 
+IN_FLIGHT = 2  # batches that the device has before the oldest is waited for
+Batch = dict[str, np.ndarray]
 Predictor = Callable[[Any, Prepared, str, Sequence[str]], np.ndarray]
 
 
@@ -36,8 +40,11 @@ def make_predict_step(
 
 def make_forward(
     model: ViT, pixels: PixelStatistics, mesh: Mesh
-) -> Callable[[Any, np.ndarray], np.ndarray]:
+) -> Callable[[Any, np.ndarray], jax.Array]:
     """Build `forward(params, images)`: this process's part of a batch -> logits of the whole batch.
+
+    The logits are an array that may still be computed. Parameters that `put_state` placed are not
+    sent again with each batch.
 
     Args:
       model: gives the function; its own parameters are not used.
@@ -46,10 +53,24 @@ def make_forward(
     """
     step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
 
-    def forward(params: Any, images: np.ndarray) -> np.ndarray:
-        return np.asarray(step(params, put_batch(mesh, {"image": images})["image"]))
+    def forward(params: Any, images: np.ndarray) -> jax.Array:
+        return step(params, put_batch(mesh, {"image": images})["image"])
 
     return forward
+
+
+def in_flight(
+    compute: Callable[[np.ndarray], jax.Array], batches: Iterable[Batch]
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Give each batch with what is computed of its images, while the next are on their way."""
+    waiting: deque[tuple[Batch, jax.Array]] = deque()
+    for batch in batches:
+        waiting.append((batch, compute(batch["image"])))
+        if len(waiting) > IN_FLIGHT:
+            done, result = waiting.popleft()
+            yield done, np.asarray(result)
+    for done, result in waiting:
+        yield done, np.asarray(result)
 
 
 def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
@@ -75,7 +96,8 @@ def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: 
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
-        logits = [forward(params, batch["image"]) for batch in batches]
+        placed = put_state(mesh, params)
+        logits = [found for _, found in in_flight(partial(forward, placed), batches)]
         # The last batch is filled up to the common shape; the rows beyond the split are dropped.
         images = len(prepared.records(split))
         return np.concatenate(logits or [np.zeros((0, len(labels)), np.float32)])[:images]

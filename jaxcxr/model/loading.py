@@ -20,7 +20,6 @@ from jaxcxr.errors import InputError
 from jaxcxr.model.parameters import flatten, unflatten
 from jaxcxr.model.position import resample_table
 from jaxcxr.model.shapes import Shapes
-from jaxcxr.model.spec import ViTSpec
 from jaxcxr.model.vit import ViT, new_head
 from jaxcxr.model.weights import EXTRA, Header, check_shapes, opened, read_header
 

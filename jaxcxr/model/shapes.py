@@ -1,4 +1,4 @@
-"""The shapes of a model's parameters, which its spec alone tells; nothing is traced, or imported."""
+"""Shapes of a model's parameters, which its spec alone tells: nothing is traced or imported."""
 
 from __future__ import annotations
 

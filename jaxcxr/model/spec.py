@@ -20,6 +20,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 Size = Annotated[int, Field(ge=1, le=2**16)]
 
 
+def rope_periods(head_width: int, base: float = 100.0) -> tuple[float, ...]:
+    """Return the `head_width / 4` periods of a geometric series from 1 to below `base`."""
+    count = head_width // 4
+    return tuple(float(base ** (i / count)) for i in range(count))
+
+
 @dataclass(frozen=True)
 class ViTSpec:
     """A pre-norm vision transformer with a class token.

@@ -144,7 +144,7 @@ def put_part_by_part(
     mesh: Mesh, shape: tuple[int, ...], read: Callable[[tuple[slice, ...]], np.ndarray]
 ) -> jax.Array:
     """Place an array of the state of which every device's part is read by itself."""
-    return jax.make_array_from_callback(shape, sharding_of(mesh, shape), read)
+    return jax.make_array_from_callback(shape, sharding_of(mesh, shape), read)  # type: ignore[arg-type]
 
 
 def put_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:

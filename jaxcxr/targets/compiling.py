@@ -184,7 +184,7 @@ def _compile(
     memory = compiled.memory_analysis()
     planned = memory.argument_size_in_bytes + memory.output_size_in_bytes
     planned += memory.temp_size_in_bytes - memory.alias_size_in_bytes
-    peak = peak_flops(chip.kind, config.dtype)
+    peak = peak_flops(chip.kind, config.dtype, config.matmul_precision)
     if not peak:
         raise InputError(f"{chip.kind}: its peak is not known to jaxcxr.training.flops")
     return {"batch": batch, "compile_seconds": round(seconds, 1)} | account(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from ml_collections import ConfigDict
 
-from input_pipeline.loader import Prepared, train_dataset
+from input_pipeline.loader import Prepared, Reading, train_dataset
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
 from jaxcxr.model import ViTSpec, write_weights
@@ -148,6 +148,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         )
         named = _names(lessons.records, checkpoints)
         step = first_step
+        timer = checkpoint.Timer(checkpoints, 60 * config.checkpoint_minutes)
 
         def keep(params: Any, validated: dict[str, Any]) -> None:
             tensors = to_host(mesh, merge_lora(params))
@@ -185,8 +186,9 @@ def train(config: ConfigDict, directory: Path) -> None:
             step += 1
             losses.add(step, rows, metrics, named)
             end_of_epoch = step % lessons.steps_per_epoch == 0
-            stopping = all_agree(stop, step, config.log_every)
-            if not (end_of_epoch or step % config.checkpoint_every == 0 or stopping):
+            stopping, due = all_agree(bool(stop), timer.due(), step, config.log_every)
+            due |= bool(config.checkpoint_every) and step % config.checkpoint_every == 0
+            if not (end_of_epoch or due or stopping):
                 continue
             losses.settle(named)
             if end_of_epoch:
@@ -199,6 +201,7 @@ def train(config: ConfigDict, directory: Path) -> None:
                 "mesh": dict(mesh.shape),
             }
             checkpoint.save(checkpoints, step, state, progress)
+            timer.restart()
             losses.restart_clock()
             if stopping and step < lessons.total_steps and not selection.finished:
                 checkpoint.wait(checkpoints)
@@ -254,6 +257,7 @@ def _batches(
             rows=lessons.rows,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            how=Reading(**config.reading),
         )
     )
 
@@ -268,7 +272,8 @@ def _say_if_another_mesh(saved: dict[str, int], now: dict[str, int]) -> None:
 
 def _peak_images(config: ConfigDict, spec: ViTSpec, devices: int) -> float | None:
     """Images a second of which all devices would be busy at their peak; None if it is unknown."""
-    peak = peak_flops(jax.devices()[0].device_kind, config.dtype)
+    kind = jax.devices()[0].device_kind
+    peak = peak_flops(kind, config.dtype, config.matmul_precision)
     return peak and peak * devices / training_flops(spec, config.image_size)
 
 

@@ -23,7 +23,7 @@ from jaxcxr.inference.image_names import named_images
 from jaxcxr.model import flatten, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.terminal import console, say
 from jaxcxr.use.card import LabelCard, read_card
 from jaxcxr.use.flags import Trained, flags_of, trained_by
@@ -142,8 +142,8 @@ def load_ensemble(runs: Sequence[Path]) -> Ensemble:
 
 
 def _forward(model: Any, pixels: Any, mesh: Any) -> Forward:
-    forward, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
-    return lambda images: forward(params, images)
+    forward, params = make_forward(model, pixels, mesh), put_state(mesh, flatten(split(model)[1]))
+    return lambda images: np.asarray(forward(params, images))
 
 
 def _predict(
