@@ -13,7 +13,7 @@ from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signa
 
 
 def test_all_processes_stop_and_save_together(monkeypatch):
-    """After the same step, if any was told to or finds it time; asked only where records are made."""
+    """After the same step, if any wants to; asked only where records are made."""
     assert all_agree(True, False, 1, 10) == (True, False)
     assert all_agree(False, True, 1, 10) == (False, True)
     monkeypatch.setattr(jax, "process_count", lambda: 2)
