@@ -6,8 +6,9 @@ speed (tested for equality).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,14 @@ class Images:
         )
 
 
+@cache
+def _parser() -> Callable[[bytes], Any]:
+    """Parses a record; kept out of the objects that are sent to other processes."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    return tf_example_pb2.Example.FromString  # type: ignore[no-any-return]
+
+
 class _Records:
     """The records of shards by row; a damaged one is known by its shard.
 
@@ -107,9 +116,6 @@ class _Records:
     """
 
     def __init__(self, shards: Sequence[str]):
-        from tensorflow_datasets.proto import tf_example_pb2
-
-        self._parse = tf_example_pb2.Example.FromString
         self._source, self._shards = ArrayRecordDataSource(list(shards)), shards
         lengths = np.array([len(ArrayRecordDataSource(shard)) for shard in shards])
         self._ends = np.cumsum(lengths)
@@ -120,7 +126,7 @@ class _Records:
 
     def features(self, row: int) -> Any:
         """Return the features of a row; what goes wrong with them is to be raised in `reading`."""
-        return self._parse(self._source[row]).features.feature
+        return _parser()(self._source[row]).features.feature
 
     @contextmanager
     def reading(self, row: int) -> Iterator[None]:
