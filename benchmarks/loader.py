@@ -89,7 +89,7 @@ def _wait_before_each_read(seconds: float) -> None:
         return read(records, row)
 
     if seconds:
-        _Records.features = waiting  # type: ignore[method-assign]
+        _Records.features = waiting  # type: ignore
 
 
 def _train(prepared: Prepared, size: int, how: Reading) -> Iterator[Any]:

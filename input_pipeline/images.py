@@ -105,7 +105,7 @@ def _parser() -> Callable[[bytes], Any]:
     """Parses a record; kept out of the objects that are sent to other processes."""
     from tensorflow_datasets.proto import tf_example_pb2
 
-    return tf_example_pb2.Example.FromString  # type: ignore[no-any-return]
+    return tf_example_pb2.Example.FromString
 
 
 class _Records:

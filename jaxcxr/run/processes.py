@@ -45,7 +45,7 @@ def ending_together() -> Iterator[None]:
     if jax.process_count() == 1:
         yield
         return
-    client = distributed.global_state.client
+    client: Any = distributed.global_state.client
     ended = Event()
     # Asked now and then, not waited for: Python cannot end while a thread waits within JAX.
     watcher = Thread(target=_leave_with_the_first, args=(client, ended), daemon=True)
