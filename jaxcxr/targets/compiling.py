@@ -6,6 +6,7 @@ write, and times are bounds by the makers' peaks.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
 from jaxcxr.training.flops import peak_flops, training_flops
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import make_train_step, shapes_of_state
+from jaxcxr.training.step import State, make_train_step, shapes_of_state
 
 # What a training's length changes in its program is a constant of the schedule.
 _STEPS = 10_000
@@ -49,8 +50,8 @@ def compile_config(
       devices: of `absent_devices`.
 
     Returns:
-      Plain JSON values: `config`, `chip`, `devices`, `mesh`, and for `train_step` and `prediction`
-      either `error` or what `_account` says.
+      Plain JSON values: `config`, `chip`, `devices`, `mesh`, `state_bytes` of a device, and for
+      `train_step` and `prediction` either `error` or what `_account` says.
 
     Raises:
       InputError: the batch does not divide over the devices.
@@ -72,6 +73,7 @@ def compile_config(
         "dtype": config.dtype,
         "image_size": config.image_size,
         "labels": len(labels),
+        "state_bytes": state_bytes(_state(config, spec, labels, mesh)),
         "spec": spec.to_dict(),
     } | {
         name: _compile(program, batch, flops_an_image, config, chip, len(devices))
@@ -129,10 +131,23 @@ def _parameters(config: ConfigDict, model: ViT) -> dict[str, Any]:
     return params
 
 
+def _state(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> State:
+    params = _parameters(config, _model(config, spec, labels))
+    return shapes_of_state(config, params, make_optimizer(config, spec.depth, _STEPS), mesh)
+
+
+def state_bytes(state: State) -> int:
+    """Bytes of one device's part of the parameters and the optimizer state."""
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(state)
+    )
+
+
 def _lower_step(config: ConfigDict, spec: ViTSpec, labels: Sequence[str], mesh: Mesh) -> Any:
     model = _model(config, spec, labels)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
-    state = shapes_of_state(config, _parameters(config, model), optimizer, mesh)
+    state = _state(config, spec, labels, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
     step = make_train_step(
@@ -186,7 +201,10 @@ def _compile(
     planned += memory.temp_size_in_bytes - memory.alias_size_in_bytes
     peak = peak_flops(chip.kind, config.dtype, config.matmul_precision)
     if not peak:
-        raise InputError(f"{chip.kind}: its peak is not known to jaxcxr.training.flops")
+        raise InputError(
+            f"{chip.kind}: its peak in {config.dtype} at config.matmul_precision="
+            f"{config.matmul_precision} is not known to jaxcxr.training.flops; leave it at default"
+        )
     return {"batch": batch, "compile_seconds": round(seconds, 1)} | account(
         counts, batch, flops * batch / devices, planned, chip, peak, devices
     )
