@@ -15,7 +15,15 @@ from input_pipeline.images import Images as _Images
 from input_pipeline.prepared import Prepared, open_prepared
 from jaxcxr.errors import InputError
 
-__all__ = ["Prepared", "Reading", "eval_batches", "images_at", "open_prepared", "train_dataset"]
+__all__ = [
+    "AS_USUAL",
+    "Prepared",
+    "Reading",
+    "eval_batches",
+    "images_at",
+    "open_prepared",
+    "train_dataset",
+]
 
 FOR_EVER = 2**40  # batches
 
@@ -35,6 +43,9 @@ class Reading:
     threads: int = 2
     read_ahead: int = 4
     processes: int = 0
+
+
+AS_USUAL = Reading()
 
 
 class TrainBatches:
@@ -100,7 +111,7 @@ def train_dataset(
     rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
-    how: Reading = Reading(),
+    how: Reading = AS_USUAL,
 ) -> TrainBatches:
     """Shuffled batches for ever; each epoch in a new order, without its incomplete last batch.
 
@@ -165,7 +176,7 @@ def eval_batches(
     rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
-    how: Reading = Reading(),
+    how: Reading = AS_USUAL,
 ) -> Iterator[Batch]:
     """Batches in the order of `prepared.records(split)`; the last is filled up by its first image.
 

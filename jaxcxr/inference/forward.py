@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from input_pipeline.loader import Prepared, eval_batches
+from input_pipeline.loader import AS_USUAL, Prepared, Reading, eval_batches
 from jaxcxr.model import ViT, split
 from jaxcxr.model.lora import merge_lora
 from jaxcxr.run.mesh import put_batch, put_state, replicated
@@ -73,7 +73,9 @@ def in_flight(
         yield done, np.asarray(result)
 
 
-def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
+def make_predictor(
+    model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: int, how: Reading = AS_USUAL
+) -> Predictor:
     """Build `predict(params, prepared, split, labels)` -> logits `[images, labels]`.
 
     The rows are those of `prepared.records(split)`, on every process.
@@ -83,6 +85,7 @@ def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: 
       pixels: as for `make_forward`.
       mesh: as for `make_forward`.
       batch_size: images at a time, rounded up to fill all devices.
+      how: batches are read.
     """
     forward = make_forward(model, pixels, mesh)
     batch_size = fill_devices(batch_size, mesh)
@@ -95,6 +98,7 @@ def make_predictor(model: ViT, pixels: PixelStatistics, mesh: Mesh, batch_size: 
             batch_size=batch_size,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            how=how,
         )
         placed = put_state(mesh, params)
         logits = [found for _, found in in_flight(partial(forward, placed), batches)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from flax import nnx
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from input_pipeline.loader import Prepared, open_prepared
+from input_pipeline.loader import Prepared, Reading, open_prepared
 from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
@@ -137,6 +138,11 @@ def _drawn(
     model = nnx.eval_shape(build)
     places = state_shardings(mesh, flatten(split(model)[1]))
     return model, jax.jit(lambda: flatten(split(build())[1]), out_shardings=places)()
+
+
+def reading_here(config: ConfigDict) -> Reading:
+    """How predictions read: as training, but in this process, since others take long to start."""
+    return replace(Reading(**config.reading), processes=0)
 
 
 def matmul_precision(config: ConfigDict) -> str | None:

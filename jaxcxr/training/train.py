@@ -74,7 +74,8 @@ def train(config: ConfigDict, directory: Path) -> None:
     floor, cache = first.floor, first.cache
     optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
     selection = Selection(config, prepared, labels)
-    predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
+    reading = inputs.reading_here(config)
+    predict = make_predictor(model, pixels, mesh, config.eval_batch_size, reading)
     if cache is not None:
         predict = cache.predictor(mesh)
 

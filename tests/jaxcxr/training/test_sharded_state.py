@@ -22,6 +22,7 @@ from tiny import get_config
 from jaxcxr.model import loading
 from jaxcxr.run import inputs
 from jaxcxr.run.mesh import make_mesh, to_host
+from jaxcxr.targets.compiling import state_bytes
 from jaxcxr.training.optimizer import make_optimizer
 from jaxcxr.training.step import create_state, shapes_of_state
 
@@ -35,11 +36,16 @@ if sys.argv[2] == "random":
 mesh = make_mesh(1, -1, batch_size=16)
 model, params = inputs.make_model(config, ("A", "B"), mesh)
 optimizer = make_optimizer(config, 3, 10)
-state = create_state(config, params, optimizer, shapes_of_state(config, params, optimizer, mesh))
+shapes = shapes_of_state(config, params, optimizer, mesh)
+state = create_state(config, params, optimizer, shapes)
 held = {device.id: 0 for device in jax.devices()}
 for array in {id(leaf): leaf for leaf in jax.tree.leaves(state) + jax.live_arrays()}.values():
     for shard in array.addressable_shards:
         held[shard.device.id] += shard.data.nbytes
+# Counted last: to look at a shard makes an array of it.
+first = jax.devices()[0]
+shards = [s for leaf in jax.tree.leaves(state) for s in leaf.addressable_shards]
+assert state_bytes(shapes) == sum(s.data.nbytes for s in shards if s.device == first)
 whole = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
 np.savez(sys.argv[3], **{k.replace("/", "|"): v for k, v in to_host(mesh, state["params"]).items()})
 print(json.dumps({"held": max(held.values()), "whole": whole, "read": max(read, default=0)}))
