@@ -19,6 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.processor import describe_processor, describe_torch
+
 # The released files number the modules of a block as Flax did before Linen; timm wants that.
 RELEASED = (
     ("LayerNorm_1", "LayerNorm_2"),
@@ -141,6 +143,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         files = write_files(Path(folder))
+        print(f"{describe_processor()};\n{describe_torch()}\n")
         print(f"{'file':24}{'MB':>7}{'convert s':>11}{'MB':>7}{'timm s':>9}{'MB':>7}")
         for path in files:
             size = path.stat().st_size / 1e6

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processor import describe_processor, describe_torch
 from benchmarks.rotation import Step, rotate, serve
 
 CONTENDERS = ("pytorch eager", "jaxcxr", "jaxcxr bfloat16", "pytorch compile", "pytorch bfloat16")
@@ -130,7 +129,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def report(results: dict[str, Any], options: argparse.Namespace) -> None:
     base = {what: min(results["pytorch eager"][what]) for what in ("forward", "step")}
     print(f"{options.model}, {SIZE} px, batch {options.batch}, {options.rounds} rounds, minimum of")
-    print(f"each; {os.cpu_count()} CPU cores, {platform.machine()}\n")
+    print(f"each, on {describe_processor()};")
+    print(f"{describe_torch()}\n")
     print("| | forward | step | images/s (step) | first step | peak memory |")
     print("|---|---|---|---|---|---|")
     for name, found in results.items():

@@ -15,7 +15,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 from jaxcxr.small_files import read_json
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"

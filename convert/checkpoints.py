@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.checkpoint import Checkpoint
 from jaxcxr.model import ConvNeXtSpec, ViTSpec
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -19,8 +19,8 @@ from convert.transforms import TRANSFORMS, heads_of
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path, write_json
 from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec, read_header, read_tensors
-from jaxcxr.model.rope import rope_periods
-from jaxcxr.model.weights import EXTRA, check_tensors
+from jaxcxr.model.spec import rope_periods
+from jaxcxr.model.weights import EXTRA, check_shapes
 
 
 def export(
@@ -49,8 +49,8 @@ def export(
     if not with_head:
         tensors = {path: value for path, value in tensors.items() if not path.startswith("head/")}
     labels = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
-    model_tensors = {k: v for k, v in tensors.items() if not k.startswith(EXTRA)}
-    check_tensors(str(weights_file), model_tensors, spec, labels)
+    shapes = {k: v.shape for k, v in tensors.items() if not k.startswith(EXTRA)}
+    check_shapes(str(weights_file), shapes, spec, labels)
     layout = choose_layout(weights_file, header, family, labels)
     tensors, notes = _fit(weights_file, layout, spec, tensors)
     names = _names(layout, spec, tensors)

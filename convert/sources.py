@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +177,11 @@ def _tensors(path: Path, state_dict: str | None) -> dict[str, Tensor]:
 def _safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
+    def read(key: str) -> np.ndarray:
+        # Opened for each: what has been read of an open file counts as this process's memory.
+        with safe_open(path, framework="numpy") as file:
+            return file.get_tensor(key)
+
     try:
         file = safe_open(path, framework="numpy")
         _check_count(path, len(file.keys()), MOST_TENSORS, "tensors")
@@ -189,7 +194,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         key: Tensor(
             tuple(view.get_shape()),
             _SAFETENSORS_DTYPES.get(view.get_dtype(), view.get_dtype()),
-            lambda key=key: file.get_tensor(key),  # type: ignore[misc]
+            partial(read, key),
         )
         for key, view in described.items()
     }

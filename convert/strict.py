@@ -14,7 +14,8 @@ from convert.tensor import Tensor
 from convert.transforms import TRANSFORMS, heads_of
 from jaxcxr.errors import InputError
 from jaxcxr.model import ModelSpec
-from jaxcxr.model.weights import EXTRA, expected_shapes
+from jaxcxr.model.shapes import expected_shapes
+from jaxcxr.model.weights import EXTRA
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # What some models have and this one cannot express, by how their keys begin.

@@ -9,7 +9,7 @@ from convert.layouts import Layout
 from convert.recognise import Dimensions
 from jaxcxr.errors import InputError
 from jaxcxr.model import ConvNeXtSpec, ModelSpec, ViTSpec
-from jaxcxr.model.rope import rope_periods
+from jaxcxr.model.spec import rope_periods
 
 # What is read of a model's tokens, and of which pixels, is no fact of its pre-training.
 OURS = ("pooling", "partial_patches", "architecture")

@@ -6,8 +6,9 @@ speed (tested for equality).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,14 +59,18 @@ class Images:
         """Read rows: `image`, `labels`, `mask` and `index`."""
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         truth = np.empty((len(rows), len(self._columns)), np.int8)
-        for place, row in enumerate(rows):
-            with self._source.reading(int(row)) as feature:
+        for place, row in enumerate(rows.tolist()):
+            try:
+                feature = self._source.features(row)
                 flat = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8)
                 images[place] = flat.reshape(self._size, self._size)
                 stored = np.asarray(feature["labels"].int64_list.value)
                 truth[place] = stored[self._columns]
+            except Exception:
+                with self._source.reading(row):
+                    raise
             if not self._checked[row]:  # once: an epoch later the same bytes say the same
-                self._check(int(row), feature, stored, flat)
+                self._check(row, feature, stored, flat)
                 self._checked[row] = True
         return {
             "image": images,
@@ -95,6 +100,14 @@ class Images:
         )
 
 
+@cache
+def _parser() -> Callable[[bytes], Any]:
+    """Parses a record; kept out of the objects that are sent to other processes."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    return tf_example_pb2.Example.FromString
+
+
 class _Records:
     """The records of shards by row; a damaged one is known by its shard.
 
@@ -111,14 +124,16 @@ class _Records:
     def __len__(self) -> int:
         return len(self._source)
 
-    @contextmanager
-    def reading(self, row: int) -> Iterator[Any]:
-        """Give the features of a row to a block that takes them apart."""
-        from tensorflow_datasets.proto import tf_example_pb2
+    def features(self, row: int) -> Any:
+        """Return the features of a row; what goes wrong with them is to be raised in `reading`."""
+        return _parser()(self._source[row]).features.feature
 
+    @contextmanager
+    def reading(self, row: int) -> Iterator[None]:
+        """Name the shard of a row in an error of the block."""
         shard = self._shards[int(np.searchsorted(self._ends, row, side="right"))]
         with reading(shard, "a shard of images", "remove it and run its preparation again"):
-            yield tf_example_pb2.Example.FromString(self._source[row]).features.feature
+            yield
 
 
 def digests_in_shards(prepared: Prepared, split: str) -> list[str]:
@@ -127,7 +142,8 @@ def digests_in_shards(prepared: Prepared, split: str) -> list[str]:
     ids = prepared.records(split)["image_id"].astype(str).tolist()
     digests = []
     for row in range(len(source)):
-        with source.reading(row) as feature:
+        with source.reading(row):
+            feature = source.features(row)
             found = feature["image_id"].bytes_list.value[0].decode(errors="replace")
             image = feature["image"].bytes_list.value[0]
         if row >= len(ids) or found != ids[row]:

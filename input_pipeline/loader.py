@@ -2,20 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import grain
 import numpy as np
+from absl import flags
 
 from input_pipeline.images import Batch
 from input_pipeline.images import Images as _Images
 from input_pipeline.prepared import Prepared, open_prepared
 from jaxcxr.errors import InputError
 
-__all__ = ["Prepared", "eval_batches", "images_at", "open_prepared", "train_dataset"]
+__all__ = [
+    "AS_USUAL",
+    "Prepared",
+    "Reading",
+    "eval_batches",
+    "images_at",
+    "open_prepared",
+    "train_dataset",
+]
 
 FOR_EVER = 2**40  # batches
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far ahead batches are read, and by how many.
+
+    Attributes:
+      threads: that read, each a batch of its own. They share one core for what Python does, which
+        is most of it where images come from memory; more of them hide a slow disk.
+      read_ahead: batches that lie ready.
+      processes: that read beside this one, each with as many threads, on cores of their own; 0 for
+        none.
+    """
+
+    threads: int = 2
+    read_ahead: int = 4
+    processes: int = 0
+
+
+AS_USUAL = Reading()
+
+
+class TrainBatches:
+    """Batches for ever; each iterator over them begins with the first."""
+
+    def __init__(self, read: Callable[[int], Batch], how: Reading):
+        self._read, self._how = read, how
+
+    def __iter__(self) -> TrainIterator:
+        return TrainIterator(self._read, self._how)
+
+
+class TrainIterator:
+    """Gives batches in order; `set_state` goes on exactly where `get_state` was.
+
+    The state does not depend on how they are read, which may change meanwhile.
+    """
+
+    def __init__(self, read: Callable[[int], Batch], how: Reading):
+        self._read, self._how = read, how
+        self._number, self._begun = 0, False
+        self._batches: Iterator[Batch] = iter(())
+
+    def __iter__(self) -> TrainIterator:
+        return self
+
+    def __next__(self) -> Batch:
+        if not self._begun:
+            numbers = range(self._number, FOR_EVER)
+            self._batches, self._begun = _read_ahead(self._read, numbers, self._how), True
+        batch = next(self._batches)
+        self._number += 1
+        return batch
+
+    def get_state(self) -> dict[str, int]:
+        """Return the place among the batches, as JSON values."""
+        return {"next_index": self._number}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Go to the place that `get_state` returned."""
+        self._number, self._begun = state["next_index"], False
+
+
+def _read_ahead(read: Callable[[int], Batch], numbers: range, how: Reading) -> Iterator[Batch]:
+    if not numbers:
+        return iter(())
+    options = grain.ReadOptions(num_threads=how.threads, prefetch_buffer_size=how.read_ahead)
+    batches = grain.MapDataset.range(numbers.start, numbers.stop).map(read).to_iter_dataset(options)
+    if how.processes:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # Grain asks for them when it starts processes
+        batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=how.processes))
+    return iter(batches)
 
 
 def train_dataset(
@@ -28,7 +111,8 @@ def train_dataset(
     rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
-) -> grain.IterDataset:
+    how: Reading = AS_USUAL,
+) -> TrainBatches:
     """Shuffled batches for ever; each epoch in a new order, without its incomplete last batch.
 
     The iterator's `get_state` and `set_state` go on exactly. The global batches do not depend on
@@ -43,6 +127,7 @@ def train_dataset(
       rows: of `prepared.records(split)` to read, as of `patient_subset`; None for all.
       process_index: whose contiguous part of each global batch to give.
       process_count: how many parts there are.
+      how: batches are read; they are the same.
 
     Returns:
       Batches of `image` `[batch, size, size]` uint8, `labels` `[batch, labels]` float32 in {0, 1},
@@ -69,11 +154,7 @@ def train_dataset(
 
     # Whole batches are numbered: Grain's own shuffle and batch, row by row, take twice the time
     # that reading takes.
-    return (
-        grain.MapDataset.range(FOR_EVER)
-        .map(read)
-        .to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-    )
+    return TrainBatches(read, how)
 
 
 @lru_cache(maxsize=4)
@@ -95,6 +176,7 @@ def eval_batches(
     rows: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
+    how: Reading = AS_USUAL,
 ) -> Iterator[Batch]:
     """Batches in the order of `prepared.records(split)`; the last is filled up by its first image.
 
@@ -106,6 +188,7 @@ def eval_batches(
       rows: of `prepared.records(split)` to read, in this order; None for all.
       process_index: whose contiguous part of each global batch to give.
       process_count: how many parts there are.
+      how: batches are read.
 
     Returns:
       Batches as of `train_dataset`, with `valid` `[batch]` float32: 1 for an image of the split, 0
@@ -117,12 +200,16 @@ def eval_batches(
     images = _Images(prepared, split, labels)
     chosen = np.arange(len(images)) if rows is None else rows
     part = batch_size // process_count
-    for start in range(0, len(chosen), batch_size):
+    mine = slice(process_index * part, (process_index + 1) * part)
+
+    def read(number: int) -> Batch:
+        start = number * batch_size
         places = np.arange(start, start + batch_size)
         valid = places < len(chosen)
         places = np.where(valid, places, start)
-        mine = slice(process_index * part, (process_index + 1) * part)
-        yield images.batch(chosen[places[mine]]) | {"valid": valid[mine].astype(np.float32)}
+        return images.batch(chosen[places[mine]]) | {"valid": valid[mine].astype(np.float32)}
+
+    return _read_ahead(read, range(-(-len(chosen) // batch_size)), how)
 
 
 def images_at(prepared: Prepared, split: str, rows: np.ndarray) -> np.ndarray:

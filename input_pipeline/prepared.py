@@ -96,9 +96,18 @@ class Prepared:
         return tuple(self._records["split"].unique())
 
     def records(self, split: str) -> pd.DataFrame:
-        """Return ids, view, age, sex and labels of a split, in the order of its images."""
-        chosen = self._records[self._records["split"] == split].reset_index(drop=True)
-        return chosen.drop(columns=PIXELS, errors="ignore")
+        """Return ids, view, age, sex and labels of a split, in the order of its images.
+
+        The same frame each time, not a copy: leave it as it is.
+        """
+        if split not in self._by_split:
+            chosen = self._records[self._records["split"] == split].reset_index(drop=True)
+            self._by_split[split] = chosen.drop(columns=PIXELS, errors="ignore")
+        return self._by_split[split]
+
+    @cached_property
+    def _by_split(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def columns(self, labels: Sequence[str] | None) -> np.ndarray:
         """Return the places of labels in the stored vectors.

@@ -16,8 +16,9 @@ from jaxcxr.errors import InputError, first_line
 # What an experiment's identity does not depend on: a run may be resumed with these changed. Of
 # `data` and `model.weights` the places may change; `jaxcxr.run.belongs` compares the content.
 RESUMABLE_CHANGES = (
-    *("checkpoint_every", "data", "epochs", "floor", "log_every", "mesh.data", "mesh.fsdp"),
-    *("model.weights", "patience", "wandb"),
+    *("checkpoint_every", "checkpoint_minutes", "data", "epochs", "floor", "log_every"),
+    *("mesh.data", "mesh.fsdp", "model.weights", "patience", "wandb"),
+    *("reading.threads", "reading.read_ahead", "reading.processes"),
 )
 
 LARGEST, LARGEST_FLOAT = 2**31, 3e38  # of whole numbers but the seed; of others, as of float32
@@ -25,6 +26,7 @@ SEEDS = 2**32
 
 CHOICES = {
     "dtype": ("float32", "bfloat16"),
+    "matmul_precision": ("default", "high", "highest"),
     "model.head": ("new", "keep", "probe"),
     "model.init": ("pretrained", "random"),
     "model.partial_patches": ("refuse", "drop"),
@@ -88,13 +90,20 @@ def study_config() -> ConfigDict:
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
     config.dtype = "float32"  # of the computation; parameters and optimizer stay float32
+    # of float32 products. default: as fast as the device can, which is TF32 (10 bits of 23) on an
+    # NVIDIA GPU and bfloat16 (7 bits) on a TPU; highest: float32 itself; high: between. A CPU
+    # computes float32 whatever is asked for
+    config.matmul_precision = "default"
     config.remat = False  # recompute blocks in the backward pass: less memory, 1/3 more time
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # devices; -1: all that are left
 
     config.floor = True  # probe the initial features first: what a training has to beat
     config.eval_batch_size = 64
     config.log_every = 10  # steps
-    config.checkpoint_every = 200  # steps; and after every epoch
+    config.checkpoint_minutes = 5.0  # between two within an epoch; there is one after each epoch
+    config.checkpoint_every = 0  # steps between two, besides; 0: by time alone
+    # of batches: threads and batches read ahead, in each of as many processes (0: in this one)
+    config.reading = ConfigDict({"threads": 2, "read_ahead": 4, "processes": 0})
     config.bootstrap_resamples = 1000
     config.wandb = ""  # project of Weights & Biases to report to, with its own client
     return config
@@ -155,23 +164,24 @@ def _check_values(config: ConfigDict) -> None:
                 f"choose one of {', '.join(allowed)}"
             )
     positive = [
-        *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_every", "epochs"),
+        *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_minutes", "epochs"),
         *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
-        *("lora_rank", "patience"),
+        *("lora_rank", "patience", "reading.threads", "reading.read_ahead"),
     ]
     for name in positive:
-        if not config[name] > 0:
-            raise InputError(f"config.{name} is {config[name]}; it must be above zero")
+        if not _get(config, name) > 0:
+            raise InputError(f"config.{name} is {_get(config, name)}; it must be above zero")
     if not 0 < config.train_patients <= 1:
         raise InputError(
             f"config.train_patients is {config.train_patients}; give a share of the training "
             "patients above 0 and at most 1, such as 0.1"
         )
     for name in (
-        *("clip_norm", "head_learning_rate", "rotation_degrees", "warmup_steps", "weight_decay"),
+        *("checkpoint_every", "clip_norm", "head_learning_rate", "reading.processes"),
+        *("rotation_degrees", "warmup_steps", "weight_decay"),
     ):
-        if not config[name] >= 0:
-            raise InputError(f"config.{name} is {config[name]}; it cannot be negative")
+        if not _get(config, name) >= 0:
+            raise InputError(f"config.{name} is {_get(config, name)}; it cannot be negative")
     if not 0 <= config.seed < SEEDS:
         raise InputError(
             f"config.seed is {config.seed}; give a whole number from 0 to {SEEDS - 1}, since JAX "

@@ -63,6 +63,7 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     from jaxcxr.evaluate import evaluate
     from jaxcxr.inference.splits import predict_run
     from jaxcxr.run.directory import COMPILED, PREDICTIONS, open_run
+    from jaxcxr.run.environment import machine_and_device
     from jaxcxr.training.monitor import say
     from jaxcxr.training.stopping import TrainingStoppedError
     from jaxcxr.training.train import train
@@ -71,7 +72,8 @@ def run_experiment(config: ConfigDict, directory: Path) -> None:
     check_config(config)
     chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if chosen is None:
-        jax.config.update("jax_compilation_cache_dir", str(directory / COMPILED))
+        place = directory / COMPILED / machine_and_device()
+        jax.config.update("jax_compilation_cache_dir", str(place))
     with open_run(directory, config):
         try:
             train(config, directory)

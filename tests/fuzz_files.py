@@ -14,8 +14,9 @@ from fuzz_small import PROVENANCE, SPEC
 def weights():
     """Weights files: their metadata, their header, their tensors."""
     from convert.exporting import export
-    from jaxcxr.model import ViTSpec, load, read_header
-    from jaxcxr.model.weights import expected_shapes, write_weights
+    from jaxcxr.model import ViTSpec, load_parts, read_header
+    from jaxcxr.model.shapes import expected_shapes
+    from jaxcxr.model.weights import write_weights
     from jaxcxr.run.inputs import _keep_outputs
     from jaxcxr.run.learnt import read_learnt, unlisted_by
 
@@ -47,7 +48,7 @@ def weights():
         read_learnt(path)
         unlisted_by(str(path))
         if number % 8 == 0:
-            _keep_outputs(load(path, image_size=14), str(path), ("A",))
+            _keep_outputs(load_parts(path, image_size=14)[1], str(path), ("A",))
         if number % 8 == 1:
             export(path, "timm", folder / "timm.safetensors", with_head=True)
 
@@ -63,7 +64,7 @@ def checkpoints():
     from convert.importing import import_checkpoint
     from convert.sources import open_source
     from jaxcxr.model import ViTSpec, write_weights
-    from jaxcxr.model.weights import expected_shapes
+    from jaxcxr.model.shapes import expected_shapes
 
     made = Path(tempfile.mkdtemp())
     spec, rng = ViTSpec.from_dict(SPEC), np.random.default_rng(0)

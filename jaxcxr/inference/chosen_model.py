@@ -12,6 +12,7 @@ from jaxcxr.files import sha256
 from jaxcxr.model import Model, load, read_header
 from jaxcxr.run.belongs import TEST_READ, check_weights
 from jaxcxr.run.directory import WEIGHTS, read_config
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 from jaxcxr.run.run_files import read_start
 
@@ -21,8 +22,9 @@ def load_run(
 ) -> tuple[Model, tuple[str, ...], PixelStatistics, dict[str, Any]]:
     """Load a run's chosen model, its labels, its normalisation and its provenance.
 
-    The model computes in the dtype of the run, in which it was chosen; a `plain` one in float32,
-    with its position table at the size of the run's images, as other libraries want it.
+    The model computes in the dtype and the precision of the run, in which it was chosen; a `plain`
+    one in float32, with its position table at the size of the run's images, as other libraries
+    want it.
 
     Raises:
       InputError: there is no run, it has not kept any weights yet, or they are of another run.
@@ -46,5 +48,6 @@ def load_run(
         image_size=config.image_size,
         resample_at="load" if plain else config.model.resample_at,
         dtype=jnp.dtype("float32" if plain else config.dtype),
+        matmul_precision=matmul_precision(config),
     )
     return model, tuple(origin["labels"]), pixel_statistics(config), origin

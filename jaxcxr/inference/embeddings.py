@@ -20,7 +20,7 @@ from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.model import Model, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt, to_json
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.run.pixels import PixelStatistics
 
 PART = 512  # images
@@ -115,7 +115,8 @@ def embed_rows(
     origin |= {"dataset": prepared.dataset, "recipe_hash": prepared.cohort.get("recipe_hash")}
     origin["data"] = prepared.identity
     mesh = make_mesh(-1, 1, batch_size=0)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), params_of(backbone)
+    extract = make_extract(backbone.model, backbone.pixels, mesh)
+    params = put_state(mesh, params_of(backbone))
     parts = [
         (name, chosen[start : start + PART])
         for name, chosen in rows.items()

@@ -6,6 +6,7 @@ These two are what linear evaluations of vision transformers read (DINOv2, arXiv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,13 +15,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from input_pipeline.loader import Prepared, eval_batches
-from jaxcxr.inference.forward import fill_devices
+from jaxcxr.inference.forward import fill_devices, in_flight
 from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
-from jaxcxr.run.mesh import put_batch, replicated
+from jaxcxr.run.mesh import put_batch, put_state, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 
-Extract = Callable[[Any, np.ndarray], np.ndarray]
+Extract = Callable[[Any, np.ndarray], jax.Array]
 
 
 def make_extract(model: Model, pixels: PixelStatistics, mesh: Mesh) -> Extract:
@@ -35,7 +36,7 @@ def make_extract(model: Model, pixels: PixelStatistics, mesh: Mesh) -> Extract:
       A function of parameters by path and images `[batch, side, side]` uint8 that gives
       `[batch, 2, width]` float32: what the head reads, by the model's pooling the class token, the
       mean of all tokens, or of a ConvNeXt the normalised mean over all places; then the mean of
-      the patch tokens, both after the final norm.
+      the patch tokens, both after the final norm; an array that may still be computed.
     """
     apply, _ = split(model)
     mean, std = pixels
@@ -49,8 +50,8 @@ def make_extract(model: Model, pixels: PixelStatistics, mesh: Mesh) -> Extract:
 
     compiled = jax.jit(step, out_shardings=replicated(mesh))
 
-    def extract(params: Any, images: np.ndarray) -> np.ndarray:
-        return np.asarray(compiled(params, put_batch(mesh, {"image": images})["image"]))
+    def extract(params: Any, images: np.ndarray) -> jax.Array:
+        return compiled(params, put_batch(mesh, {"image": images})["image"])
 
     return extract
 
@@ -81,6 +82,8 @@ def features_of_split(
       batch, `[images, 2, width]`; without what only filled the last batch up.
     """
     left = len(prepared.records(split)) if rows is None else len(rows)
+    if not left:
+        return
     batches = eval_batches(
         prepared,
         split=split,
@@ -90,7 +93,7 @@ def features_of_split(
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    for batch in batches if left else ():
-        features = extract(params, batch["image"])[:left]
+    for batch, whole in in_flight(partial(extract, put_state(mesh, params)), batches):
+        features = whole[:left]
         left -= len(features)
         yield batch["image"][batch["valid"] == 1], features

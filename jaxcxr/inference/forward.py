@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,13 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from input_pipeline.loader import Prepared, eval_batches
+from input_pipeline.loader import AS_USUAL, Prepared, Reading, eval_batches
 from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
-from jaxcxr.run.mesh import put_batch, replicated
+from jaxcxr.run.mesh import put_batch, put_state, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.stats import auc
 
+IN_FLIGHT = 2  # batches that the device has before the oldest is waited for
+Batch = dict[str, np.ndarray]
 Predictor = Callable[[Any, Prepared, str, Sequence[str]], np.ndarray]
 
 
@@ -37,8 +41,11 @@ def make_predict_step(
 
 def make_forward(
     model: Model, pixels: PixelStatistics, mesh: Mesh
-) -> Callable[[Any, np.ndarray], np.ndarray]:
+) -> Callable[[Any, np.ndarray], jax.Array]:
     """Build `forward(params, images)`: this process's part of a batch -> logits of the whole batch.
+
+    The logits are an array that may still be computed. Parameters that `put_state` placed are not
+    sent again with each batch.
 
     Args:
       model: gives the function; its own parameters are not used.
@@ -47,20 +54,20 @@ def make_forward(
     """
     step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
 
-    def forward(params: Any, images: np.ndarray) -> np.ndarray:
-        return np.asarray(step(params, put_batch(mesh, {"image": images})["image"]))
+    def forward(params: Any, images: np.ndarray) -> jax.Array:
+        return step(params, put_batch(mesh, {"image": images})["image"])
 
     return forward
 
 
 def make_forward_with_features(
     model: Model, pixels: PixelStatistics, mesh: Mesh
-) -> Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+) -> Callable[[Any, np.ndarray], tuple[jax.Array, jax.Array]]:
     """Build a `forward` as of `make_forward` that gives what the head reads, too.
 
     Returns:
       A function of parameters by path and images that gives logits `[batch, labels]` and `pooled`
-      `[batch, width]`, both float32.
+      `[batch, width]`, both float32, arrays that may still be computed.
     """
     apply, _ = split(model)
     mean, std = pixels
@@ -72,14 +79,29 @@ def make_forward_with_features(
 
     compiled = jax.jit(step, out_shardings=replicated(mesh))
 
-    def forward(params: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits, pooled = compiled(params, put_batch(mesh, {"image": images})["image"])
-        return np.asarray(logits), np.asarray(pooled)
+    def forward(params: Any, images: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        return compiled(params, put_batch(mesh, {"image": images})["image"])
 
     return forward
 
 
-def make_predictor(model: Model, pixels: PixelStatistics, mesh: Mesh, batch_size: int) -> Predictor:
+def in_flight(
+    compute: Callable[[np.ndarray], jax.Array], batches: Iterable[Batch]
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Give each batch with what is computed of its images, while the next are on their way."""
+    waiting: deque[tuple[Batch, jax.Array]] = deque()
+    for batch in batches:
+        waiting.append((batch, compute(batch["image"])))
+        if len(waiting) > IN_FLIGHT:
+            done, result = waiting.popleft()
+            yield done, np.asarray(result)
+    for done, result in waiting:
+        yield done, np.asarray(result)
+
+
+def make_predictor(
+    model: Model, pixels: PixelStatistics, mesh: Mesh, batch_size: int, how: Reading = AS_USUAL
+) -> Predictor:
     """Build `predict(params, prepared, split, labels)` -> logits `[images, labels]`.
 
     The rows are those of `prepared.records(split)`, on every process.
@@ -89,6 +111,7 @@ def make_predictor(model: Model, pixels: PixelStatistics, mesh: Mesh, batch_size
       pixels: as for `make_forward`.
       mesh: as for `make_forward`.
       batch_size: images at a time, rounded up to fill all devices.
+      how: batches are read.
     """
     forward = make_forward(model, pixels, mesh)
     batch_size = fill_devices(batch_size, mesh)
@@ -101,8 +124,10 @@ def make_predictor(model: Model, pixels: PixelStatistics, mesh: Mesh, batch_size
             batch_size=batch_size,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            how=how,
         )
-        logits = [forward(params, batch["image"]) for batch in batches]
+        placed = put_state(mesh, params)
+        logits = [found for _, found in in_flight(partial(forward, placed), batches)]
         # The last batch is filled up to the common shape; the rows beyond the split are dropped.
         images = len(prepared.records(split))
         return np.concatenate(logits or [np.zeros((0, len(labels)), np.float32)])[:images]

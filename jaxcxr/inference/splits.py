@@ -18,9 +18,9 @@ from jaxcxr.inference.predictions_file import predictions_of_split, write_predic
 from jaxcxr.model import flatten, split
 from jaxcxr.run.belongs import note_test_read, open_run_data
 from jaxcxr.run.directory import WEIGHTS, read_config
-from jaxcxr.run.inputs import training_rows
+from jaxcxr.run.inputs import reading_here, training_rows
 from jaxcxr.run.learnt import Learnt, check_unseen, learnt_by, read_learnt
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 
 
 def predict_run(directory: Path, out: Path, splits: Sequence[str]) -> None:
@@ -46,8 +46,9 @@ def _load(directory: Path) -> tuple[tuple[str, ...], dict[str, Any], Callable]:
 
     config = read_config(directory)
     model, labels, pixels, origin = load_run(directory)
-    predict = make_predictor(model, pixels, make_mesh(-1, 1, batch_size=0), config.eval_batch_size)
-    return labels, origin, partial(predict, flatten(split(model)[1]))
+    mesh = make_mesh(-1, 1, batch_size=0)
+    predict = make_predictor(model, pixels, mesh, config.eval_batch_size, reading_here(config))
+    return labels, origin, partial(predict, put_state(mesh, flatten(split(model)[1])))
 
 
 def predict_elsewhere(

@@ -84,6 +84,7 @@ class ConvNeXt(nnx.Module):
       image_size: side in pixels of the square images it will see.
       dtype: of the computation; parameters stay float32.
       remat: recompute each block in the backward pass instead of keeping its intermediates.
+      matmul_precision: of float32 products and convolutions, as of `ViT`.
       rngs: draws the initial parameters.
     """
 
@@ -95,6 +96,7 @@ class ConvNeXt(nnx.Module):
         image_size: int,
         dtype: jnp.dtype = jnp.float32,
         remat: bool = False,
+        matmul_precision: str | None = None,
         rngs: nnx.Rngs,
     ):
         self.spec = spec
@@ -102,6 +104,7 @@ class ConvNeXt(nnx.Module):
         self.grid = spec.grid(image_size)
         self.dtype = dtype
         self.remat = remat
+        self.matmul_precision = matmul_precision
         self.patch_embedding = PatchEmbedding(spec.patch_size, 3, spec.widths[0], rngs)
         self.embedding_norm = LayerNorm(spec.widths[0], spec.layernorm_epsilon)
         self.blocks = nnx.List([ConvNeXtBlock(spec, *place, rngs) for place in spec.places()])
@@ -123,6 +126,10 @@ class ConvNeXt(nnx.Module):
           them; `pooled` `[batch, width]`, that first token, which the head reads. Under `jax.jit`,
           what is not used is not kept.
         """
+        with jax.default_matmul_precision(self.matmul_precision):
+            return self._classify(images)
+
+    def _classify(self, images: Array) -> tuple[Array | None, dict[str, Array]]:
         batch, height, width, _ = images.shape
         out: dict[str, Array] = {}
         x = out["patch_embedding"] = self.patch_embedding(images.astype(self.dtype))

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 from flax import nnx, traverse_util
 
+from jaxcxr.model.shapes import in_order
+
 Params = dict[str, Any]
 Apply = Callable[[Params, jax.Array], tuple[jax.Array | None, dict[str, jax.Array]]]
 
@@ -15,12 +17,7 @@ Apply = Callable[[Params, jax.Array], tuple[jax.Array | None, dict[str, jax.Arra
 def flatten(params: Mapping[Any, Any]) -> dict[str, Any]:
     """Return `{"blocks/0/norm1/scale": array, ...}` in sorted order of the paths."""
     flat = traverse_util.flatten_dict(dict(params))
-    return {"/".join(map(str, path)): flat[path] for path in sorted(flat, key=_natural)}
-
-
-def _natural(path: tuple) -> list[tuple[int, str]]:
-    """Sort `blocks/2` before `blocks/10`."""
-    return [(int(part), "") if str(part).isdigit() else (-1, str(part)) for part in path]
+    return {"/".join(map(str, path)): flat[path] for path in sorted(flat, key=in_order)}
 
 
 def unflatten(flat: Mapping[str, Any]) -> Params:

@@ -16,12 +16,6 @@ Array = jax.Array
 Rotation = tuple[np.ndarray, np.ndarray]
 
 
-def rope_periods(head_width: int, base: float = 100.0) -> tuple[float, ...]:
-    """Return the `head_width / 4` periods of a geometric series from 1 to below `base`."""
-    count = head_width // 4
-    return tuple(float(base ** (i / count)) for i in range(count))
-
-
 def rotation(grid: int, periods: tuple[float, ...], prefix_tokens: int) -> Rotation:
     """Return the sines and cosines `[prefix_tokens + grid * grid, head_width]`, float32.
 

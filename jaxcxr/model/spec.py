@@ -13,6 +13,12 @@ from jaxcxr.model.position import RESAMPLE_RULES
 from jaxcxr.small_files import Finite, Positive
 
 
+def rope_periods(head_width: int, base: float = 100.0) -> tuple[float, ...]:
+    """Return the `head_width / 4` periods of a geometric series from 1 to below `base`."""
+    count = head_width // 4
+    return tuple(float(base ** (i / count)) for i in range(count))
+
+
 @dataclass(frozen=True)
 class ViTSpec(BaseSpec):
     """A pre-norm vision transformer with a class token.

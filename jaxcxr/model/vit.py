@@ -80,6 +80,8 @@ class ViT(nnx.Module):
         `jaxcxr.model.load` resamples once instead unless told otherwise.
       dtype: of the computation; parameters stay float32.
       remat: recompute each block in the backward pass instead of keeping its intermediates.
+      matmul_precision: of float32 products, as of `jax.default_matmul_precision`; None leaves it
+        to the device. Who differentiates the model has to ask for the same around it.
       rngs: draws the initial parameters.
     """
 
@@ -91,6 +93,7 @@ class ViT(nnx.Module):
         image_size: int,
         dtype: jnp.dtype = jnp.float32,
         remat: bool = False,
+        matmul_precision: str | None = None,
         rngs: nnx.Rngs,
     ):
         self.spec = spec
@@ -98,6 +101,7 @@ class ViT(nnx.Module):
         self.grid = spec.grid(image_size)
         self.dtype = dtype
         self.remat = remat
+        self.matmul_precision = matmul_precision
         self.patch_embedding = PatchEmbedding(spec.patch_size, 3, spec.width, rngs)
         self.class_token = nnx.Param(draw_weights(rngs.params(), (1, spec.width)))
         self.position_table = (
@@ -130,6 +134,10 @@ class ViT(nnx.Module):
           token of `tokens`, or the mean of all of them, by `spec.pooling`. Under `jax.jit`, what is
           not used is not kept.
         """
+        with jax.default_matmul_precision(self.matmul_precision):
+            return self._classify(images)
+
+    def _classify(self, images: Array) -> tuple[Array | None, dict[str, Array]]:
         batch, width = images.shape[0], self.spec.width  # `len` would want a number
         out: dict[str, Array] = {}
         x = out["patch_embedding"] = self.patch_embedding(images.astype(self.dtype))

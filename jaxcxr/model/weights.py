@@ -11,26 +11,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path, write_json
-from jaxcxr.model.architectures import Model, ModelSpec, build_model, spec_from_dict
-from jaxcxr.model.modules import new_head
-from jaxcxr.model.parameters import flatten
-from jaxcxr.model.position import resample_table
-from jaxcxr.model.spec import ViTSpec
+from jaxcxr.model.architectures import ModelSpec, spec_from_dict
+from jaxcxr.model.shapes import expected_shapes
 from jaxcxr.provenance import Provenance
 from jaxcxr.small_files import parse_json
 
@@ -89,7 +84,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     Raises:
       InputError: there is no such file, or it is not a weights file.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         metadata = (file.metadata() or {}).get("jaxcxr")
         if metadata is None:
             raise InputError(
@@ -129,18 +124,19 @@ def _check_outputs(
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read every tensor of a weights file, by path."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
 def read_some(path: str | os.PathLike[str], prefix: str) -> dict[str, np.ndarray]:
     """Read those tensors of a weights file whose paths begin with `prefix`."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a weights file to read tensors, or parts of them, within the block."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such weights file; python -m convert import makes one")
     with (
@@ -150,117 +146,21 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield file
 
 
-def load(
-    weights_file: str | os.PathLike[str],
-    *,
-    num_labels: int | None = None,
-    image_size: int = 224,
-    resample_at: str = "load",
-    dtype: jnp.dtype = jnp.float32,
-    remat: bool = False,
-    seed: int = 0,
-    spec: ModelSpec | None = None,
-) -> Model:
-    """Build the model of a weights file.
-
-    Args:
-      weights_file: written by `python -m convert import`, or by a training run.
-      num_labels: outputs of a fresh linear head, drawn from `seed`, in place of any head that the
-        file has. None keeps the file's head, or its lack of one.
-      image_size: side of the images in pixels.
-      resample_at: `load` resamples the position table once to the grid of `image_size`; `forward`
-        keeps its native size and resamples in each forward pass, so that training moves the
-        native table through the resampling, as in the study. At the first step both are the same
-        function.
-      dtype: of the computation.
-      remat: recompute blocks in the backward pass, to save memory.
-      seed: of a fresh head.
-      spec: what the model is, where the experiment changes what the file says of pooling or of
-        partial patches.
-
-    Raises:
-      InputError: the file is missing or damaged, or its tensors are not those of its spec; the
-        message lists every missing, extra and misshapen one.
-    """
-    header = read_header(weights_file)
-    tensors: dict[str, Any] = {
-        k: v for k, v in read_tensors(weights_file).items() if not k.startswith(EXTRA)
-    }
-    spec = header.spec if spec is None else spec
-    if resample_at not in ("load", "forward"):
-        raise InputError(f"resample_at is {resample_at!r}; choose load or forward")
-    kept_head = tensors["head/bias"].shape[0] if "head/bias" in tensors else None
-    labels = kept_head if num_labels is None else num_labels
-    if num_labels is not None:
-        tensors = {k: v for k, v in tensors.items() if not k.startswith("head/")}
-    build = _builder(spec, labels, image_size, dtype, remat)
-    check_tensors(str(weights_file), tensors, spec, labels if num_labels is None else None)
-    if resample_at == "load" and isinstance(spec, ViTSpec):
-        tensors, spec = _resampled(tensors, spec, image_size)
-        build = _builder(spec, labels, image_size, dtype, remat)
-    if num_labels is not None:
-        head = new_head(spec.width, num_labels, nnx.Rngs(seed))
-        tensors |= {f"head/{k}": v for k, v in nnx.to_pure_dict(nnx.state(head)).items()}
-    graph, state = nnx.split(nnx.eval_shape(build), nnx.Param)
-    filled = {
-        path: variable.replace(jnp.asarray(tensors["/".join(map(str, path))], jnp.float32))
-        for path, variable in nnx.to_flat_state(state)
-    }
-    return nnx.merge(graph, nnx.from_flat_state(filled))
-
-
-def _resampled(
-    tensors: dict[str, Any], spec: ViTSpec, image_size: int
-) -> tuple[dict[str, Any], ViTSpec]:
-    """Bring a position table, where there is one, to the grid of images of this size."""
-    grid = spec.grid(image_size)
-    if not spec.table_rows or grid == spec.native_grid:
-        return tensors, spec
-    class_row = spec.position_table == "class_and_patches"
-    table = resample_table(tensors["position_table"], spec.resample_rule, grid, class_row)
-    return tensors | {"position_table": table}, replace(spec, native_image_size=image_size)
-
-
-def _builder(
-    spec: ModelSpec,
-    labels: int | None,
-    image_size: int,
-    dtype: jnp.dtype = jnp.float32,
-    remat: bool = False,
-) -> Callable[[], Model]:
-    return lambda: build_model(
-        spec,
-        num_labels=labels,
-        image_size=image_size,
-        dtype=dtype,
-        remat=remat,
-        rngs=nnx.Rngs(0),
-    )
-
-
-def expected_shapes(spec: ModelSpec, num_labels: int | None) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter of a model, by path, at its native image size."""
-    build = _builder(spec, num_labels, spec.native_image_size)
-    _, state = nnx.split(nnx.eval_shape(build), nnx.Param)
-    leaves = flatten(nnx.to_pure_dict(state))
-    return {path: tuple(leaf.shape) for path, leaf in leaves.items()}
-
-
-def check_tensors(
-    source: str, tensors: Mapping[str, np.ndarray], spec: ModelSpec, num_labels: int | None
+def check_shapes(
+    source: str, shapes: Mapping[str, tuple[int, ...]], spec: ModelSpec, num_labels: int | None
 ) -> None:
-    """Stop unless `tensors` are exactly the parameters of the model.
+    """Stop unless `shapes` are exactly those of the parameters of the model.
 
     Raises:
       InputError: lists every missing, extra and misshapen tensor of `source`.
     """
     expected = expected_shapes(spec, num_labels)
-    missing = [path for path in expected if path not in tensors]
-    extra = [path for path in tensors if path not in expected]
+    missing = [path for path in expected if path not in shapes]
+    extra = [path for path in shapes if path not in expected]
     misshapen = [
-        f"{path} is {tensors[path].shape}, not {shape}"
+        f"{path} is {shapes[path]}, not {shape}"
         for path, shape in expected.items()
-        if path in tensors and tuple(tensors[path].shape) != shape
+        if path in shapes and shapes[path] != shape
     ]
     if missing or extra or misshapen:
         found = [

@@ -14,7 +14,7 @@ from jaxcxr.inference.forward import fill_devices, make_forward
 from jaxcxr.model import flatten, split
 from jaxcxr.reporting.disturbances import DISTURBANCES, Disturbance
 from jaxcxr.reporting.run_record import RunRecord
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.stats import auc_difference, auc_interval
 from jaxcxr.stats.delong_interval import DeLongInterval
 
@@ -79,7 +79,8 @@ def _forward(run: RunRecord) -> Callable[[np.ndarray, Disturbance], np.ndarray]:
     assert prepared is not None
     mesh = make_mesh(-1, 1, batch_size=0)
     model, _, pixels, _ = load_run(run.directory)
-    step, params = make_forward(model, pixels, mesh), flatten(split(model)[1])
+    step = make_forward(model, pixels, mesh)
+    params = put_state(mesh, flatten(split(model)[1]))
     batch_size = fill_devices(run.config["eval_batch_size"], mesh)
 
     def forward(rows: np.ndarray, disturbance: Disturbance) -> np.ndarray:
@@ -93,7 +94,7 @@ def _forward(run: RunRecord) -> Callable[[np.ndarray, Disturbance], np.ndarray]:
             # One shape for all batches, so that one program is compiled.
             filled = np.zeros((batch_size, *images.shape[1:]), np.uint8)
             filled[: len(part)] = changed
-            logits.append(step(params, filled)[: len(part)])
+            logits.append(np.asarray(step(params, filled))[: len(part)])
         return np.concatenate(logits)
 
     return forward

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -33,6 +35,24 @@ def environment() -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def machine_and_device(cpu: Path = Path("/proc/cpuinfo")) -> str:
+    """Name what compiled programs run on: the kind of device, and the processor's instructions.
+
+    A run may go on elsewhere, and a program compiled for another processor may end in an illegal
+    instruction: part of it is the processor's even where the rest is a GPU's.
+
+    Args:
+      cpu: what Linux says of the processor; where there is none, its name has to do.
+    """
+    told = platform.machine() + platform.processor()
+    if cpu.is_file():
+        lines = cpu.read_text(errors="replace").splitlines()
+        about = ("vendor_id", "cpu family", "model", "flags", "Features")
+        told += "".join(sorted({line for line in lines if line.split("\t")[0].strip() in about}))
+    kind = re.sub(r"[^A-Za-z0-9]+", "-", jax.devices()[0].device_kind).strip("-")
+    return f"{kind}-{platform.machine()}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def _git_commit() -> str | None:

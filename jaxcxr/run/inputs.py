@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from input_pipeline.loader import Prepared, open_prepared
+from input_pipeline.loader import Prepared, Reading, open_prepared
 from input_pipeline.subset import patient_subset, training_units
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
-from jaxcxr.model import Model, ModelSpec, build_model, load, read_header, spec_from_dict
+from jaxcxr.model import (
+    Model,
+    ModelSpec,
+    build_model,
+    flatten,
+    load_parts,
+    read_header,
+    spec_from_dict,
+    split,
+)
 from jaxcxr.run.learnt import (
     FINE_TUNED,
     Learnt,
@@ -25,6 +37,7 @@ from jaxcxr.run.learnt import (
     read_learnt,
     unlisted,
 )
+from jaxcxr.run.mesh import put_part_by_part, put_state, state_shardings
 
 
 def open_data(config: ConfigDict) -> tuple[Prepared, tuple[str, ...]]:
@@ -98,31 +111,60 @@ def describe_data(config: ConfigDict, prepared: Prepared, learnt: dict[str, Any]
     return f"{text}, {of}drawn as {config.train_patients:.4g} of all ({whole} images)"
 
 
-def make_model(config: ConfigDict, labels: tuple[str, ...]) -> Model:
-    """Build the model, from the weights file or from the seed, with one output a label."""
+def make_model(
+    config: ConfigDict, labels: tuple[str, ...], mesh: Mesh
+) -> tuple[Model, dict[str, jax.Array]]:
+    """Build the model with one output a label, from the weights file or from the seed.
+
+    Returns:
+      The model without its numbers, and its parameters by path, each created where it belongs on
+      the mesh: none ever stands whole on a device that is to hold a part of it.
+    """
     options: dict[str, Any] = {
         "image_size": config.image_size,
         "dtype": jnp.dtype(config.dtype),
         "remat": config.remat,
+        "matmul_precision": matmul_precision(config),
     }
     if config.model.weights and config.model.spec:
         _check_same_model(config)
     if config.model.init == "random":
-        rngs = nnx.Rngs(config.seed)
-        return build_model(model_spec(config), num_labels=len(labels), rngs=rngs, **options)
+        return _drawn(model_spec(config), config.seed, mesh, num_labels=len(labels), **options)
     options |= {"resample_at": config.model.resample_at, "seed": config.seed}
-    options["spec"] = model_spec(config)
+    options |= {"spec": model_spec(config), "place": partial(put_part_by_part, mesh)}
     if config.model.head != "keep":
-        return load(config.model.weights, num_labels=len(labels), **options)
-    model = load(config.model.weights, **options)
-    _keep_outputs(model, config.model.weights, labels)
-    return model
+        return load_parts(config.model.weights, num_labels=len(labels), **options)
+    model, params = load_parts(config.model.weights, **options)
+    return model, put_state(mesh, _keep_outputs(params, config.model.weights, labels))
 
 
-def _keep_outputs(model: Model, weights_file: str, labels: tuple[str, ...]) -> None:
+def _drawn(
+    spec: ModelSpec, seed: int, mesh: Mesh, **options: Any
+) -> tuple[Model, dict[str, jax.Array]]:
+    def build() -> Model:
+        return build_model(spec, rngs=nnx.Rngs(seed), **options)
+
+    model = nnx.eval_shape(build)
+    places = state_shardings(mesh, flatten(split(model)[1]))
+    return model, jax.jit(lambda: flatten(split(build())[1]), out_shardings=places)()
+
+
+def reading_here(config: ConfigDict) -> Reading:
+    """How predictions read: as training, but in this process, since others take long to start."""
+    return replace(Reading(**config.reading), processes=0)
+
+
+def matmul_precision(config: ConfigDict) -> str | None:
+    """The config's, as JAX takes it: None leaves it to the device."""
+    return None if config.matmul_precision == "default" else config.matmul_precision
+
+
+def _keep_outputs(
+    params: dict[str, jax.Array], weights_file: str, labels: tuple[str, ...]
+) -> dict[str, jax.Array]:
     """Keep those outputs of the head that are named `labels`, in their order."""
     known = read_header(weights_file).provenance.get("labels")
-    if model.head is None or model.head.bias is None or not known:
+    if "head/bias" not in params or not known:
         raise InputError(
             f"{weights_file}: has no head with named outputs to keep; set --config.model.head=new"
         )
@@ -133,8 +175,8 @@ def _keep_outputs(model: Model, weights_file: str, labels: tuple[str, ...]) -> N
             f"{', '.join(known)}; choose config.labels among them or set --config.model.head=new"
         )
     columns = np.array([known.index(name) for name in labels])
-    model.head.kernel = nnx.Param(model.head.kernel[...][:, columns])
-    model.head.bias = nnx.Param(model.head.bias[...][columns])
+    kernel, bias = params["head/kernel"][:, columns], params["head/bias"][columns]
+    return params | {"head/kernel": kernel, "head/bias": bias}
 
 
 def model_spec(config: ConfigDict) -> ModelSpec:

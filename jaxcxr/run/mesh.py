@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import jax
@@ -133,24 +134,35 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def state_shardings(mesh: Mesh, state: Any) -> Any:
-    """Sharding of each array of the training state.
-
-    An array is split over `fsdp` along its longest axis that divides, or kept whole.
+    """Sharding of each array of the training state, see `sharding_of`.
 
     Args:
       mesh: of `make_mesh`.
       state: a tree of arrays or of their shapes.
     """
+    return jax.tree.map(lambda leaf: sharding_of(mesh, leaf.shape), state)
+
+
+def sharding_of(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:
+    """Split an array over `fsdp` along its longest axis that divides, or keep it whole."""
     shards = mesh.shape["fsdp"]
+    divisible = [axis for axis, size in enumerate(shape) if size % shards == 0]
+    if shards == 1 or not divisible:
+        return replicated(mesh)
+    longest = max(divisible, key=lambda axis: shape[axis])
+    return NamedSharding(mesh, P(*(None,) * longest, "fsdp"))
 
-    def place(leaf: Any) -> NamedSharding:
-        divisible = [axis for axis, size in enumerate(leaf.shape) if size % shards == 0]
-        if shards == 1 or not divisible:
-            return replicated(mesh)
-        longest = max(divisible, key=lambda axis: leaf.shape[axis])
-        return NamedSharding(mesh, P(*(None,) * longest, "fsdp"))
 
-    return jax.tree.map(place, state)
+def put_state(mesh: Mesh, state: Any) -> Any:
+    """Place arrays as `state_shardings` says; those that lie there already stay."""
+    return jax.device_put(state, state_shardings(mesh, state))
+
+
+def put_part_by_part(
+    mesh: Mesh, shape: tuple[int, ...], read: Callable[[tuple[slice, ...]], np.ndarray]
+) -> jax.Array:
+    """Place an array of the state of which every device's part is read by itself."""
+    return jax.make_array_from_callback(shape, sharding_of(mesh, shape), read)  # type: ignore[arg-type]
 
 
 def put_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
@@ -162,6 +174,22 @@ def put_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
 
 
 def to_host(mesh: Mesh, tree: Any) -> Any:
-    """Bring arrays to this host whole, wherever their parts lie."""
-    gathered = jax.jit(lambda x: x, out_shardings=replicated(mesh))(tree)
-    return jax.tree.map(np.asarray, gathered)
+    """Bring arrays to this host whole, wherever their parts lie; every process has to call it.
+
+    Parts that lie with other processes are gathered one array after the other, so that no device
+    ever holds more than one array whole.
+    """
+
+    def bring(leaf: Any) -> np.ndarray:
+        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+            leaf = _gathering(replicated(mesh))(leaf).addressable_data(0)
+        # A copy: a view would keep the next step from writing in its place.
+        return np.array(leaf)
+
+    return jax.tree.map(bring, tree)
+
+
+@cache
+def _gathering(whole: NamedSharding) -> Any:
+    """The program that gathers, one for all calls, so that each shape is compiled once."""
+    return jax.jit(lambda x: x, out_shardings=whole)

@@ -6,6 +6,7 @@ write, and times are bounds by the makers' peaks.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,12 +25,13 @@ from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
 from jaxcxr.model.lora import add_lora
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
 from jaxcxr.training.flops import peak_flops, training_flops
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.step import State, make_train_step, shapes_of_state
 
 # What a training's length changes in its program is a constant of the schedule.
 _STEPS = 10_000
@@ -48,8 +50,8 @@ def compile_config(
       devices: of `absent_devices`.
 
     Returns:
-      Plain JSON values: `config`, `chip`, `devices`, `mesh`, and for `train_step` and `prediction`
-      either `error` or what `_account` says.
+      Plain JSON values: `config`, `chip`, `devices`, `mesh`, `state_bytes` of a device, and for
+      `train_step` and `prediction` either `error` or what `_account` says.
 
     Raises:
       InputError: the batch does not divide over the devices.
@@ -71,6 +73,7 @@ def compile_config(
         "dtype": config.dtype,
         "image_size": config.image_size,
         "labels": len(labels),
+        "state_bytes": state_bytes(_state(config, spec, labels, mesh)),
         "spec": spec.to_dict(),
     } | {
         name: _compile(program, batch, flops_an_image, config, chip, len(devices))
@@ -117,6 +120,7 @@ def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str]) -> Model:
     """Build the model without its numbers."""
     options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
     options |= {"image_size": config.image_size, "num_labels": len(labels)}
+    options |= {"matmul_precision": matmul_precision(config)}
     return nnx.eval_shape(lambda: build_model(spec, rngs=nnx.Rngs(0), **options))
 
 
@@ -127,13 +131,24 @@ def _parameters(config: ConfigDict, model: Model) -> dict[str, Any]:
     return params
 
 
+def _state(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> State:
+    params = _parameters(config, _model(config, spec, labels))
+    return shapes_of_state(config, params, make_optimizer(config, spec.depth, _STEPS), mesh)
+
+
+def state_bytes(state: State) -> int:
+    """Bytes of one device's part of the parameters and the optimizer state."""
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(state)
+    )
+
+
 def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Any:
     model = _model(config, spec, labels)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
-    state = jax.eval_shape(
-        lambda params: init_state(config, params, optimizer), _parameters(config, model)
-    )
-    shardings = state_shardings(mesh, state)
+    state = _state(config, spec, labels, mesh)
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
     step = make_train_step(
         config, model, optimizer, labels, np.ones(len(labels), np.float32), pixels
@@ -145,9 +160,7 @@ def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh
         name: jax.ShapeDtypeStruct((config.batch_size, *shape), dtype, sharding=rows)
         for name, (shape, dtype) in shapes.items()
     }
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(
-        _placed(state, shardings), batch
-    )
+    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
 
 
 def _lower_prediction(
@@ -188,9 +201,12 @@ def _compile(
     memory = compiled.memory_analysis()
     planned = memory.argument_size_in_bytes + memory.output_size_in_bytes
     planned += memory.temp_size_in_bytes - memory.alias_size_in_bytes
-    peak = peak_flops(chip.kind, config.dtype)
+    peak = peak_flops(chip.kind, config.dtype, config.matmul_precision)
     if not peak:
-        raise InputError(f"{chip.kind}: its peak is not known to jaxcxr.training.flops")
+        raise InputError(
+            f"{chip.kind}: its peak in {config.dtype} at config.matmul_precision="
+            f"{config.matmul_precision} is not known to jaxcxr.training.flops; leave it at default"
+        )
     return {"batch": batch, "compile_seconds": round(seconds, 1)} | account(
         counts, batch, flops * batch / devices, planned, chip, peak, devices
     )

@@ -9,6 +9,7 @@ Whatever else keeps a checkpoint from being read is raised.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -67,6 +68,28 @@ def open_checkpoints(
         raise InputError(
             f"{directory}: the checkpoints cannot be read ({error.strerror}); check permissions"
         ) from error
+
+
+class Timer:
+    """Says when the time for a checkpoint has come, and the one before it is written.
+
+    Args:
+      manager: of `open_checkpoints`.
+      seconds: between two.
+    """
+
+    def __init__(self, manager: ocp.CheckpointManager, seconds: float):
+        self._manager, self._seconds = manager, seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Count from now."""
+        self._saved = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether to save now; not while one is being written, which would stall the training."""
+        late = time.monotonic() - self._saved >= self._seconds
+        return late and not self._manager.is_saving_in_progress()
 
 
 @jax.jit

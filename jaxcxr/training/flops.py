@@ -6,8 +6,13 @@ from jaxcxr.model import ModelSpec
 
 # Dense peak in FLOP/s by what `jax.Device.device_kind` contains, as the makers state it:
 # (bfloat16, float32). On a GPU float32 products run as TF32 by default, on a TPU as bfloat16.
+# The first name that is contained counts: cards for PCIe and NVL, which run slower at less power,
+# stand before those for SXM, whose names say nothing of it. An A100 has the same peak on both.
 PEAKS = {
+    "H200 NVL": (835e12, 417e12),
     "H200": (989e12, 494e12),
+    "H100 PCIe": (756e12, 378e12),
+    "H100 NVL": (835e12, 417e12),
     "H100": (989e12, 494e12),
     "A100": (312e12, 156e12),
     "TPU v4": (275e12, 275e12),
@@ -26,8 +31,13 @@ def training_flops(spec: ModelSpec, image_size: int) -> float:
     return 6.0 * spec.forward_macs(image_size)
 
 
-def peak_flops(device_kind: str, dtype: str) -> float | None:
-    """Peak FLOP/s of one device; None where it is not known, as for a CPU."""
+def peak_flops(device_kind: str, dtype: str, matmul_precision: str = "default") -> float | None:
+    """Peak FLOP/s of one device; None where it is not known, as for a CPU.
+
+    Nor is it where float32 products are asked for at more than the device's default precision.
+    """
+    if dtype == "float32" and matmul_precision != "default":
+        return None
     for name, (bfloat16, float32) in PEAKS.items():
         if name.lower() in device_kind.lower():
             return bfloat16 if dtype == "bfloat16" else float32

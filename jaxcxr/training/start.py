@@ -26,7 +26,7 @@ from jaxcxr.model import Model
 from jaxcxr.probing.examples import Examples
 from jaxcxr.probing.floor import FLOOR, Floor, find_floor, read_floor
 from jaxcxr.probing.linear import LinearHead
-from jaxcxr.run.mesh import to_host
+from jaxcxr.run.mesh import put_state, to_host
 from jaxcxr.run.pixels import PixelStatistics
 from jaxcxr.training.monitor import say
 
@@ -95,7 +95,7 @@ def find_start(
       config: the experiment's.
       directory: of the run; gets `floor.json`.
       model, pixels, mesh: as for `make_predictor`.
-      params: initial parameters by path.
+      params: initial parameters by path, placed on the mesh.
       prepared: the dataset; its test split is not touched.
       labels: names of the model's outputs.
       rows: of the training records, to learn from.
@@ -119,11 +119,11 @@ def find_start(
     if wants_head or (config.floor and floor is None):
         train = _examples(features["train"], records["train"].iloc[rows], labels)
         validation = _examples(features["validation"], records["validation"], labels)
-        initial = {name: np.asarray(params[f"head/{name}"]) for name in ("kernel", "bias")}
+        initial = to_host(mesh, {name: params[f"head/{name}"] for name in ("kernel", "bias")})
         logits = features["validation"] @ initial["kernel"] + initial["bias"]
         found, head = find_floor(labels, train, validation, logits)
         if wants_head:
-            params = params | _start_from(head, pos_weight)
+            params = put_state(mesh, params | _start_from(head, pos_weight))
             found.start = dict(found.labels)
         floor = found if config.floor else None
         if floor is not None and jax.process_index() == 0:

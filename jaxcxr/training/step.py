@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
+from jaxcxr.run.mesh import state_shardings
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.training.augment import augment, mirror_labels
 from jaxcxr.training.loss import weighted_bce_sum
@@ -33,6 +35,37 @@ def init_state(
     """Return the state before the first step."""
     trainable, _ = _partition(params, config.trainable)
     return {"step": jnp.zeros((), jnp.int32), "params": params, "opt": optimizer.init(trainable)}
+
+
+def shapes_of_state(
+    config: ConfigDict, params: dict[str, Any], optimizer: optax.GradientTransformation, mesh: Mesh
+) -> State:
+    """Return the shape and the place of every array of the state; `params` are not read."""
+    shapes = jax.eval_shape(lambda p: init_state(config, p, optimizer), params)
+    return jax.tree.map(
+        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+        shapes,
+        state_shardings(mesh, shapes),
+    )
+
+
+def create_state(
+    config: ConfigDict,
+    params: dict[str, jax.Array],
+    optimizer: optax.GradientTransformation,
+    shapes: State,
+) -> State:
+    """As `init_state`, each array created where `shapes_of_state` says, never whole elsewhere.
+
+    The parameters lie there already; what the optimizer keeps of them is three quarters of all.
+    """
+    places = jax.tree.map(lambda leaf: leaf.sharding, {k: shapes[k] for k in ("step", "opt")})
+
+    def rest(params: dict[str, jax.Array]) -> State:
+        state = init_state(config, params, optimizer)
+        return {"step": state["step"], "opt": state["opt"]}
+
+    return {"params": params} | jax.jit(rest, out_shardings=places)(params)
 
 
 def make_train_step(
@@ -85,6 +118,10 @@ def make_train_step(
         return {"image": images, **truth}
 
     def train_step(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        with jax.default_matmul_precision(model.matmul_precision):  # of the backward pass as well
+            return learnt(state, batch)
+
+    def learnt(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         if "image" in batch:
             with jax.named_scope("augmentation"):
                 batch = augmented(state["step"], batch)

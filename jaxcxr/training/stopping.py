@@ -32,15 +32,18 @@ def stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def all_agree(received: list[int], step: int, every: int) -> bool:
-    """Whether to stop now: all processes must, after the same step, if any was told to.
+def all_agree(stop: bool, save: bool, step: int, every: int) -> tuple[bool, bool]:
+    """Whether to stop and to save now: all processes do, after the same step, if any wants to.
 
     Args:
-      received: of `stop_signals`.
+      stop: this process was told to.
+      save: it finds that time.
       step: steps taken.
       every: several processes ask each other after every so many steps.
     """
     if jax.process_count() == 1:
-        return bool(received)
-    told = np.array(bool(received))
-    return step % every == 0 and bool(multihost_utils.process_allgather(told).any())
+        return stop, save
+    if step % every:
+        return False, False
+    wanted = multihost_utils.process_allgather(np.array([stop, save])).any(axis=0)
+    return bool(wanted[0]), bool(wanted[1])

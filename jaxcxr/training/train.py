@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 from ml_collections import ConfigDict
 
-from input_pipeline.loader import Prepared, train_dataset
+from input_pipeline.loader import Prepared, Reading, train_dataset
 from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
-from jaxcxr.model import ModelSpec, flatten, split, write_weights
+from jaxcxr.model import ModelSpec, write_weights
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.run.learnt import to_tensors
-from jaxcxr.run.mesh import make_mesh, put_batch, state_shardings, to_host
+from jaxcxr.run.mesh import make_mesh, put_batch, put_state, to_host
 from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
 from jaxcxr.training.flops import peak_flops, training_flops
@@ -34,7 +34,7 @@ from jaxcxr.training.reach import too_few_steps
 from jaxcxr.training.seal import agreed
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.start import find_start
-from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.step import create_state, make_train_step, shapes_of_state
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
@@ -62,45 +62,46 @@ def train(config: ConfigDict, directory: Path) -> None:
     # ---- Mesh, model, optimizer -----------------------------------------------------------------
     mesh = make_mesh(config.mesh.data, config.mesh.fsdp, config.batch_size)
     pixels = pixel_statistics(config)
-    model = inputs.make_model(config, labels)
-    params = flatten(split(model)[1])
+    model, params = inputs.make_model(config, labels, mesh)
     if config.trainable == "lora":
-        params = add_lora(params, config.lora_rank, config.seed)
+        params = put_state(mesh, add_lora(params, config.lora_rank, config.seed))
     resumed = any((directory / CHECKPOINTS).glob("[0-9]*"))
     first = find_start(
         *(config, directory, model, pixels, mesh, params),
         *(prepared, labels, lessons.rows, lessons.pos_weight),
         resumed=resumed,
     )
-    params, floor, cache = first.params, first.floor, first.cache
+    floor, cache = first.floor, first.cache
     optimizer = make_optimizer(config, model.spec.depth, lessons.total_steps)
     selection = Selection(config, prepared, labels)
-    predict = make_predictor(model, pixels, mesh, config.eval_batch_size)
+    reading = inputs.reading_here(config)
+    predict = make_predictor(model, pixels, mesh, config.eval_batch_size, reading)
     if cache is not None:
         predict = cache.predictor(mesh)
 
     # ---- State: new, or that of the newest checkpoint -------------------------------------------
-    state = init_state(config, params, optimizer)
-    shardings = state_shardings(mesh, state)
-    state = jax.device_put(state, shardings)
-
     def chosen_step() -> int | None:
         chosen = selection.chosen()
         return chosen["epoch"] * lessons.steps_per_epoch if chosen else None
 
+    shapes = shapes_of_state(config, first.params, optimizer, mesh)
     checkpoints = checkpoint.open_checkpoints(directory / CHECKPOINTS, chosen_step)
     window: list[float] = []
-    restored = checkpoint.restore_newest(checkpoints, state, report=say)
-    if restored is not None:
+    restored = checkpoint.restore_newest(checkpoints, shapes, report=say)
+    if restored is None:
+        state = create_state(config, first.params, optimizer, shapes)
+    else:
         state, progress = restored
         belongs.check_checkpoints(directory, start, progress)
         batches.set_state(progress["batches"])
         selection.restore(progress["selection"])
         window = progress["window"]
         _say_if_another_mesh(progress["mesh"], dict(mesh.shape))
+    first_step = int(state["step"])
+    goes_on_from = None if restored is None else first_step
+    del params, first, restored  # or what the steps do not reuse would stay on the devices
     if belongs.TEST_READ in start:
         say("its test split was read before this training ended; all numbers from it will say so")
-    first_step = int(state["step"])
     if jax.process_index() == 0 and belongs.claim(directory, config, start):
         say(
             f"{directory} was begun before runs kept what they learn from: it is taken to be "
@@ -109,12 +110,13 @@ def train(config: ConfigDict, directory: Path) -> None:
     train_step = jax.jit(
         make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
         donate_argnums=0,
-        out_shardings=(shardings, None),
+        out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, shapes), None),
     )
 
     # ---- Say what is about to happen ------------------------------------------------------------
     origin = inputs.provenance(config, prepared, labels, start, learnt)
-    learning = sum(v.size for k, v in params.items() if is_trainable(k, config.trainable))
+    sizes = {path: leaf.size for path, leaf in shapes["params"].items()}
+    learning = sum(size for path, size in sizes.items() if is_trainable(path, config.trainable))
     summary(
         f"Training in {directory}",
         {
@@ -125,7 +127,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             ),
             "weights": inputs.describe_weights(config),
             "pixels": describe_pixels(config),
-            "parameters": f"{sum(v.size for v in params.values()):,}, of which learn {learning:,}",
+            "parameters": f"{sum(sizes.values()):,}, of which learn {learning:,}",
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{lessons.total_steps} of {config.batch_size} images, "
@@ -139,7 +141,6 @@ def train(config: ConfigDict, directory: Path) -> None:
         say(warning)
 
     # ---- Loop -----------------------------------------------------------------------------------
-    goes_on_from = None if restored is None else first_step
     with (
         stop_signals() as stop,
         Monitor(directory, lessons.total_steps, goes_on_from, config.wandb) as monitor,
@@ -153,6 +154,7 @@ def train(config: ConfigDict, directory: Path) -> None:
         )
         named = _names(lessons.records, checkpoints)
         step = first_step
+        timer = checkpoint.Timer(checkpoints, 60 * config.checkpoint_minutes)
 
         def keep(params: Any, validated: dict[str, Any]) -> None:
             tensors = to_host(mesh, merge_lora(params))
@@ -182,15 +184,17 @@ def train(config: ConfigDict, directory: Path) -> None:
                 "mesh": dict(mesh.shape),
             }
             checkpoint.save(checkpoints, step, state, progress)
+            timer.restart()
             losses.restart_clock()
 
         weights = (directory / WEIGHTS, (directory / WEIGHTS).with_suffix(".json"))
         lost = agreed(lambda: "" if all(path.is_file() for path in weights) else "gone")
         if lost and (at := chosen_step()) is not None:
-            kept = state if at == step else checkpoint.restore_at(checkpoints, at, state)
+            kept = state if at == step else checkpoint.restore_at(checkpoints, at, shapes)
             keep(kept["params"], selection.chosen())
+            del kept  # as what the state began from
             say(f"{WEIGHTS} was gone; it is written again from the checkpoint of step {at}")
-        if config.model.head == "probe" and restored is None:
+        if config.model.head == "probe" and goes_on_from is None:
             validate(0)
             save()
         while step < lessons.total_steps and not selection.finished:
@@ -202,8 +206,9 @@ def train(config: ConfigDict, directory: Path) -> None:
             step += 1
             losses.add(step, rows, metrics, named)
             end_of_epoch = step % lessons.steps_per_epoch == 0
-            stopping = all_agree(stop, step, config.log_every)
-            if not (end_of_epoch or step % config.checkpoint_every == 0 or stopping):
+            stopping, due = all_agree(bool(stop), timer.due(), step, config.log_every)
+            due |= bool(config.checkpoint_every) and step % config.checkpoint_every == 0
+            if not (end_of_epoch or due or stopping):
                 continue
             losses.settle(named)
             if end_of_epoch:
@@ -263,6 +268,7 @@ def _batches(
             rows=lessons.rows,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            how=Reading(**config.reading),
         )
     )
 
@@ -277,7 +283,8 @@ def _say_if_another_mesh(saved: dict[str, int], now: dict[str, int]) -> None:
 
 def _peak_images(config: ConfigDict, spec: ModelSpec, devices: int) -> float | None:
     """Images a second of which all devices would be busy at their peak; None if it is unknown."""
-    peak = peak_flops(jax.devices()[0].device_kind, config.dtype)
+    kind = jax.devices()[0].device_kind
+    peak = peak_flops(kind, config.dtype, config.matmul_precision)
     return peak and peak * devices / training_flops(spec, config.image_size)
 
 

@@ -19,7 +19,7 @@ from jaxcxr.inference.features import make_extract
 from jaxcxr.inference.forward import fill_devices
 from jaxcxr.inference.image_files import known_recipe, rejects_of, report_rejects
 from jaxcxr.inference.image_names import named_images, state_of
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.use.places import without_places
 from jaxcxr.use.predicting import report_passed_over
 
@@ -54,7 +54,8 @@ def embed_files(
     origin |= {"dataset": None, "recipe_hash": recipe_hash(recipe, size)}
     mesh = make_mesh(-1, 1, batch_size=0)
     batch = fill_devices(BATCH, mesh)
-    extract, params = make_extract(backbone.model, backbone.pixels, mesh), params_of(backbone)
+    extract = make_extract(backbone.model, backbone.pixels, mesh)
+    params = put_state(mesh, params_of(backbone))
     names = list(files)
     pieces = [
         ImageFiles(tuple(part), tuple(files[name] for name in part), recipe, size)
@@ -64,7 +65,7 @@ def embed_files(
     def embedded(piece: ImageFiles, opened: Opened) -> Embeddings:
         filled = np.zeros((batch, size, size), np.uint8)
         filled[: len(opened.images)] = opened.images
-        features = extract(params, filled)[: len(opened.images)]
+        features = np.asarray(extract(params, filled))[: len(opened.images)]
         finite_rows = [bool(np.isfinite(one).all()) for one in features]
         reasons = [
             why or ("" if finite else "the model gives no finite number for it")

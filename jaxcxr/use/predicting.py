@@ -23,7 +23,7 @@ from jaxcxr.inference.image_names import named_images, state_of
 from jaxcxr.model import flatten, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt
-from jaxcxr.run.mesh import make_mesh
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.terminal import console, say
 from jaxcxr.use.card import LabelCard, read_card
 from jaxcxr.use.flags import Trained, flags_of, trained_by
@@ -154,8 +154,14 @@ def load_ensemble(runs: Sequence[Path]) -> Ensemble:
 
 
 def _forward(model: Any, pixels: Any, mesh: Any) -> Forward:
-    forward, params = make_forward_with_features(model, pixels, mesh), flatten(split(model)[1])
-    return lambda images: forward(params, images)
+    forward = make_forward_with_features(model, pixels, mesh)
+    params = put_state(mesh, flatten(split(model)[1]))
+
+    def give(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits, pooled = forward(params, images)
+        return np.asarray(logits), np.asarray(pooled)
+
+    return give
 
 
 def _predict(

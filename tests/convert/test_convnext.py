@@ -19,7 +19,7 @@ from convert.sources import open_source
 from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
 from jaxcxr.errors import InputError
 from jaxcxr.model import ConvNeXtSpec, flatten, load, read_header, split, write_weights
-from jaxcxr.model.weights import expected_shapes
+from jaxcxr.model.shapes import expected_shapes
 
 FAMILIES = ("timm_convnext", "convnext", "convnext_dinov3", "hf_convnext", "hf_dinov3_convnext")
 STAGES = [

@@ -147,7 +147,7 @@ def test_a_field_that_an_older_run_did_not_know_had_its_default():
 
 
 ABOVE_ZERO = (
-    *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_every", "epochs"),
+    *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_minutes", "epochs"),
     *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
     *("lora_rank", "patience"),
 )
@@ -162,7 +162,10 @@ def test_what_must_be_above_zero(name):
             check_config(_config(**{name: value}))
 
 
-@pytest.mark.parametrize("name", ["warmup_steps", "weight_decay", "clip_norm", "rotation_degrees"])
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoint_every", "clip_norm", "rotation_degrees", "warmup_steps", "weight_decay"],
+)
 def test_what_may_be_zero_and_not_below(name):
     kind = type(study_config()[name])
     check_config(_config(**{name: kind(0)}))

@@ -31,9 +31,13 @@ _FREE = (
     "data",
     "model.weights",
     "checkpoint_every",
+    "checkpoint_minutes",
     "log_every",
     "mesh.data",
     "mesh.fsdp",
+    "reading.processes",
+    "reading.read_ahead",
+    "reading.threads",
     "wandb",
 )
 

@@ -8,7 +8,8 @@ from flax import nnx
 
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViT, ViTSpec, flatten, load, split, write_weights
-from jaxcxr.model.rope import rope_periods, rotate, rotation
+from jaxcxr.model.rope import rotate, rotation
+from jaxcxr.model.spec import rope_periods
 
 SPEC = ViTSpec(
     patch_size=4,

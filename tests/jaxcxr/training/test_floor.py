@@ -16,6 +16,7 @@ from jaxcxr.config import study_config
 from jaxcxr.model import split
 from jaxcxr.probing.floor import Floor, read_floor
 from jaxcxr.run.inputs import make_model
+from jaxcxr.run.mesh import make_mesh
 from jaxcxr.training import start as start_module
 from jaxcxr.training import train as train_module
 from jaxcxr.training.loss import positive_weights
@@ -64,7 +65,8 @@ def test_the_floor_is_scikit_learns_on_the_initial_class_tokens(usual, tiny_data
     config = _config(tiny_data)
     prepared = open_prepared(tiny_data)
     names = ("Cardiomegaly", "Nodule/Mass", "Rare")
-    apply, params = split(make_model(config, names))
+    model, params = make_model(config, names, make_mesh(-1, 1, batch_size=16))
+    apply, _ = split(model)
     features = {}
     for name in ("train", "validation"):
         images = images_at(prepared, name, np.arange(len(prepared.records(name))))

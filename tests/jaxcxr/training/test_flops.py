@@ -22,3 +22,20 @@ def test_peaks_are_found_by_device_kind():
     assert peak_flops("NVIDIA H100 80GB HBM3", "bfloat16") == 989e12
     assert peak_flops("NVIDIA A100-SXM4-40GB", "float32") == 156e12
     assert peak_flops("cpu", "float32") is None
+    assert peak_flops("NVIDIA H100 80GB HBM3", "float32", "highest") is None  # not TF32's peak
+
+
+# Dense bfloat16 of NVIDIA's data sheets, beside what CUDA calls the cards.
+@pytest.mark.parametrize(
+    ("device", "teraflops"),
+    [
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H100 NVL", 835),
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H200", 989),
+        ("NVIDIA H200 NVL", 835),
+        ("NVIDIA A100 80GB PCIe", 312),
+    ],
+)
+def test_cards_for_pcie_are_told_from_those_for_sxm(device, teraflops):
+    assert peak_flops(device, "bfloat16") == teraflops * 1e12

@@ -45,6 +45,17 @@ with report_input_errors(), ending_together():
     multihost_utils.process_allgather(np.zeros(1))
 """
 
+KILLED = """
+import os, signal
+from jaxcxr.run import processes
+processes._BEAT, processes._SILENT = 1.0, 8.0
+with report_input_errors(), ending_together():
+    multihost_utils.process_allgather(np.zeros(1))
+    if index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    multihost_utils.process_allgather(np.zeros(1))
+"""
+
 
 def _processes(script, count, *more):
     """Run a script in several processes of two devices each: their statuses and outputs."""
@@ -100,3 +111,11 @@ def test_an_error_in_one_process_ends_all_in_a_sentence(failing, count):
         lines = [line for line in said.splitlines() if line.startswith("error")]
         assert lines == [own + "table.csv, row 3: no such patient; mend it"]
         assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_named_by_the_others():
+    statuses, outputs = _processes(KILLED, 2)
+    assert statuses == [1, -9], outputs
+    said = outputs[0][1]
+    assert "error: process 1 is gone without a word" in said and "Traceback" not in said

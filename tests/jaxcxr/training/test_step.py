@@ -12,6 +12,7 @@ from flax import nnx
 from jaxcxr.config import study_config
 from jaxcxr.inference.forward import make_predict_step
 from jaxcxr.model import ViT, ViTSpec, flatten, split
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.training.optimizer import make_optimizer
 from jaxcxr.training.step import init_state, make_train_step
 
@@ -197,3 +198,28 @@ def test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer():
     for path, value in state["params"].items():
         if not path.startswith("head/"):
             np.testing.assert_array_equal(value, start[path], err_msg=path)
+
+
+@pytest.mark.parametrize(("asked", "found"), [("default", "DEFAULT"), ("highest", "HIGHEST")])
+def test_every_product_of_both_passes_has_the_precision_of_the_config(asked, found):
+    """But the resampling of positions, which is always exact."""
+    config = study_config()
+    config.matmul_precision = asked
+    spec = ViTSpec(7, 32, 1, 2, 64, 28)
+    model = ViT(
+        spec,
+        num_labels=2,
+        image_size=28,
+        matmul_precision=matmul_precision(config),
+        rngs=nnx.Rngs(0),
+    )
+    optimizer = make_optimizer(config, 1, 10)
+    pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
+    step = make_train_step(config, model, optimizer, ("a", "b"), np.ones(2, np.float32), pixels)
+    batch = {"image": np.zeros((2, 28, 28), np.uint8)}
+    batch |= {name: np.ones((2, 2), np.float32) for name in ("labels", "mask")}
+    state = init_state(config, flatten(split(model)[1]), optimizer)
+    text = jax.jit(step).lower(state, batch).as_text()
+    products = [line for line in text.splitlines() if "dot_general" in line]
+    precisions = {"HIGHEST" if "HIGHEST" in line else "DEFAULT" for line in products}
+    assert len(products) > 12 and precisions == {found}

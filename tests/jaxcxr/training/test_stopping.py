@@ -1,5 +1,6 @@
 """How a training is asked to stop: by which signals, for how long, and with which processes."""
 
+import itertools
 import os
 import signal
 
@@ -11,19 +12,19 @@ from jax.experimental import multihost_utils
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
-def test_all_processes_stop_together(monkeypatch):
-    """After the same step, if any was told to; asked only where records are made."""
-    assert all_agree([signal.SIGTERM], 1, 10)
-    assert not all_agree([], 10, 10)
+def test_all_processes_stop_and_save_together(monkeypatch):
+    """After the same step, if any wants to; asked only where records are made."""
+    assert all_agree(True, False, 1, 10) == (True, False)
+    assert all_agree(False, True, 1, 10) == (False, True)
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    for others, mine in ((True, []), (False, [signal.SIGTERM]), (False, [])):
+    for mine, others in itertools.product(itertools.product((True, False), repeat=2), repeat=2):
         monkeypatch.setattr(
             multihost_utils,
             "process_allgather",
-            lambda stop, others=others: np.array([bool(stop), others]),
+            lambda wanted, others=others: np.array([wanted, others]),
         )
-        assert all_agree(mine, 20, 10) == (others or bool(mine))
-        assert not all_agree(mine, 21, 10)
+        assert all_agree(*mine, 20, 10) == (mine[0] or others[0], mine[1] or others[1])
+        assert all_agree(*mine, 21, 10) == (False, False)
 
 
 def test_signals_are_collected_and_their_handlers_come_back():

@@ -89,7 +89,7 @@ def every_step(tiny_data, tmp_path_factory):
 def test_epochs_windows_and_checkpoints_end_where_they_say(
     tiny_data, tmp_path, watched, every_step, monkeypatch
 ):
-    monkeypatch.setattr(train_module, "peak_flops", lambda kind, dtype: 1e9)
+    monkeypatch.setattr(train_module, "peak_flops", lambda kind, dtype, precision: 1e9)
     train(_config(tiny_data, seed=0), tmp_path)  # log_every 3, checkpoint_every 4
     assert watched["saved"] == [4, 7, 8, 12, 14, 16, 20, 21]
     # A step takes the memory of the state before it: a device holds one of them, not two.
