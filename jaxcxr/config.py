@@ -63,8 +63,7 @@ def study_config() -> ConfigDict:
     # what the head reads: as the weights' spec says (class_token, unless they were trained
     # otherwise), or mean_tokens, of all tokens: class, registers and patches
     config.model.pooling = "weights"
-    # image sides that are no multiple of the patch; drop: the last rows and columns of pixels
-    config.model.partial_patches = "refuse"
+    config.model.partial_patches = "refuse"  # drop: of each side what is no multiple of the patch
 
     config.image_size = 224
     config.normalization = "study"  # study: pixels in [0, 1]; weights: the checkpoint's mean, std
@@ -90,9 +89,8 @@ def study_config() -> ConfigDict:
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
     config.dtype = "float32"  # of the computation; parameters and optimizer stay float32
-    # of float32 products. default: as fast as the device can, which is TF32 (10 bits of 23) on an
-    # NVIDIA GPU and bfloat16 (7 bits) on a TPU; highest: float32 itself; high: between. A CPU
-    # computes float32 whatever is asked for
+    # of float32 products. default: the device's fastest, TF32 (10 bits of 23) on an NVIDIA GPU,
+    # bfloat16 (7) on a TPU; highest: float32 itself; high: between. On a CPU all are float32
     config.matmul_precision = "default"
     config.remat = False  # recompute blocks in the backward pass: less memory, 1/3 more time
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # devices; -1: all that are left
@@ -163,12 +161,11 @@ def _check_values(config: ConfigDict) -> None:
                 f"config.{name} is {_shown(value)}{suggest(str(value), allowed)}; "
                 f"choose one of {', '.join(allowed)}"
             )
-    positive = [
+    for name in (
         *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_minutes", "epochs"),
         *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
         *("lora_rank", "patience", "reading.threads", "reading.read_ahead"),
-    ]
-    for name in positive:
+    ):
         if not _get(config, name) > 0:
             raise InputError(f"config.{name} is {_get(config, name)}; it must be above zero")
     if not 0 < config.train_patients <= 1:
@@ -190,8 +187,7 @@ def _check_values(config: ConfigDict) -> None:
     for name, axis in config.mesh.items():
         if axis != -1 and axis < 1:
             raise InputError(
-                f"config.mesh.{name} is {axis}; give a number of devices, or -1 for all that are "
-                "left"
+                f"config.mesh.{name} is {axis}; give a number of devices, or -1 for all others"
             )
 
 

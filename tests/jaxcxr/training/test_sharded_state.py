@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxcxr.model import ViTSpec, read_tensors, write_weights
+from jaxcxr.model import ConvNeXtSpec, ViTSpec, read_tensors, write_weights
 from jaxcxr.model.shapes import expected_shapes
 
-SPEC = ViTSpec(patch_size=7, width=64, depth=3, heads=4, mlp_width=256, native_image_size=28)
+# The largest array of each is `[64, 256]`.
+SPECS = {
+    "vit": ViTSpec(7, width=64, depth=3, heads=4, mlp_width=256, native_image_size=28),
+    "convnext": ConvNeXtSpec((32, 64), depths=(1, 2), patch_size=7, native_image_size=28),
+}
 HERE = Path(__file__).parents[1]
 
 SCRIPT = """
@@ -52,20 +56,21 @@ print(json.dumps({"held": max(held.values()), "whole": whole, "read": max(read, 
 """
 
 
-@pytest.fixture
-def weights(tmp_path):
+def _weights(tmp_path, spec):
     rng = np.random.default_rng(0)
     tensors = {
         path: rng.standard_normal(shape).astype(np.float32)
-        for path, shape in expected_shapes(SPEC, 2).items()
+        for path, shape in expected_shapes(spec, 2).items()
     }
     path = tmp_path / "w.safetensors"
-    write_weights(path, SPEC, tensors, {"labels": ["A", "B"]})
+    write_weights(path, spec, tensors, {"labels": ["A", "B"]})
     return path
 
 
+@pytest.mark.parametrize("architecture", SPECS)
 @pytest.mark.parametrize("init", ["pretrained", pytest.param("random", marks=pytest.mark.slow)])
-def test_each_of_eight_devices_holds_and_reads_an_eighth(weights, tmp_path, init):
+def test_each_of_eight_devices_holds_and_reads_an_eighth(tmp_path, init, architecture):
+    weights = _weights(tmp_path, SPECS[architecture])
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     done = subprocess.run(

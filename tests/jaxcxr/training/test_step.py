@@ -11,7 +11,7 @@ from flax import nnx
 
 from jaxcxr.config import study_config
 from jaxcxr.inference.forward import make_predict_step
-from jaxcxr.model import ViT, ViTSpec, flatten, split
+from jaxcxr.model import ConvNeXtSpec, ViT, ViTSpec, build_model, flatten, split
 from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.training.optimizer import make_optimizer
 from jaxcxr.training.step import init_state, make_train_step
@@ -200,26 +200,33 @@ def test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer():
             np.testing.assert_array_equal(value, start[path], err_msg=path)
 
 
+@pytest.mark.parametrize(
+    "spec", [ViTSpec(7, 32, 1, 2, 64, 28), ConvNeXtSpec((8, 16), (1, 1), native_image_size=24)]
+)
 @pytest.mark.parametrize(("asked", "found"), [("default", "DEFAULT"), ("highest", "HIGHEST")])
-def test_every_product_of_both_passes_has_the_precision_of_the_config(asked, found):
+def test_every_product_of_both_passes_has_the_precision_of_the_config(asked, found, spec):
     """But the resampling of positions, which is always exact."""
     config = study_config()
     config.matmul_precision = asked
-    spec = ViTSpec(7, 32, 1, 2, 64, 28)
-    model = ViT(
+    side = spec.native_image_size
+    model = build_model(
         spec,
         num_labels=2,
-        image_size=28,
+        image_size=side,
         matmul_precision=matmul_precision(config),
         rngs=nnx.Rngs(0),
     )
-    optimizer = make_optimizer(config, 1, 10)
+    optimizer = make_optimizer(config, spec.depth, 10)
     pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
     step = make_train_step(config, model, optimizer, ("a", "b"), np.ones(2, np.float32), pixels)
-    batch = {"image": np.zeros((2, 28, 28), np.uint8)}
+    batch = {"image": np.zeros((2, side, side), np.uint8)}
     batch |= {name: np.ones((2, 2), np.float32) for name in ("labels", "mask")}
     state = init_state(config, flatten(split(model)[1]), optimizer)
     text = jax.jit(step).lower(state, batch).as_text()
-    products = [line for line in text.splitlines() if "dot_general" in line]
+    kinds = ("dot_general", "stablehlo.convolution")
+    products = [line for line in text.splitlines() if any(kind in line for kind in kinds)]
     precisions = {"HIGHEST" if "HIGHEST" in line else "DEFAULT" for line in products}
     assert len(products) > 12 and precisions == {found}
+    convolutions = sum("stablehlo.convolution" in line for line in products)
+    # Each of ConvNeXt's two blocks has one, with a gradient for its input and one for its kernel.
+    assert convolutions == (6 if isinstance(spec, ConvNeXtSpec) else 0)
