@@ -18,7 +18,6 @@ from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
 from jaxcxr.terminal import say
 
-
 # What a head reads where that is not the class token, by the pooling of the model.
 READ = {
     "mean_tokens": "the mean of all tokens",
