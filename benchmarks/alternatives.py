@@ -18,9 +18,11 @@ import numpy as np
 
 from benchmarks.rotation import rotate, serve
 from benchmarks.train import LABELS, SIZE, SPECS, jax_steps
+from jaxcxr.model import modules as modules_module
 from jaxcxr.model import vit as vit_module
 
 vit: Any = vit_module  # its functions are exchanged below
+modules: Any = modules_module
 # Alternatives in rotation with the present state; each process takes 4 GiB at batch 8.
 AT_ONCE = 3
 FLAGS = {
@@ -74,8 +76,8 @@ def automatic_gradients() -> None:
         probabilities = jax.nn.softmax(logits, axis=-1)
         return jnp.einsum("bhqk,bkhd->bqhd", probabilities, value), probabilities
 
-    vit.layer_norm, vit.attention = layer_norm, attention
-    vit.gelu = lambda x, kind: jax.nn.gelu(x, approximate=kind == "tanh")
+    modules.layer_norm, vit.attention = layer_norm, attention
+    modules.gelu = lambda x, kind: jax.nn.gelu(x, approximate=kind == "tanh")
 
 
 def separate_qkv() -> None:

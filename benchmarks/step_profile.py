@@ -23,7 +23,7 @@ PARTS = {
     "GELU": ("_gelu_forward", "_gelu_backward", "gelu_erf", "gelu"),
     "LayerNorm": ("_layer_norm_forward", "_layer_norm_backward", "LayerNorm.__call__"),
     "linear layers": ("Linear.__call__",),
-    "LayerScale and residual": ("_scaled", "Block.__call__"),
+    "LayerScale and residual": ("scaled", "Block.__call__"),
     "patches and positions": (
         "PatchEmbedding.__call__",
         "ViT._with_prefix_and_position",

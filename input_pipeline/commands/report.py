@@ -60,12 +60,10 @@ def show(console: Console, cohort: Cohort) -> None:
     console.print(f"Not both here and in the paper's Table 3: {odd}" if odd else same)
     if not against_paper.whole_release(cohort):
         console.print(table("Table 1", against_paper.table1(cohort)[["row", "ours"]]))
-        held, expected = cohort.funnel[0]["images"], against_paper.RELEASE_ROWS.get(cohort.dataset)
+        held, expected = cohort.funnel[0]["images"], against_paper.RELEASE_ROWS[cohort.dataset]
         console.print(
-            "The paper has no such dataset."
-            if expected is None
-            else f"These tables hold {held:,} of the release's {expected:,} rows: "
-            "the paper's numbers do not apply."
+            f"These tables hold {held:,} of the release's {expected:,} rows: the paper's numbers "
+            "do not apply."
         )
         return
     notes: dict[str, int] = {}

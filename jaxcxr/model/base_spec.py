@@ -35,7 +35,8 @@ class BaseSpec:
     def check(self) -> None:
         """Refuse a field that is not of its type, or not among its choices, naming it."""
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(self).items()}
-        if wrong := misfit(fields, _fields(type(self))):
+        own: Any = type(self)
+        if wrong := misfit(fields, _fields(own)):
             raise InputError(f"model field {wrong}")
         for name, allowed in self.CHOICES.items():
             if getattr(self, name) not in allowed:

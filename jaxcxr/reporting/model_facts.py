@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jaxcxr.model import ViTSpec
 from jaxcxr.reporting.fact import Answer, Fact, Missing
 from jaxcxr.reporting.licence import licence_of, start_of_weights
 from jaxcxr.reporting.run_record import RunRecord
@@ -35,7 +36,7 @@ _TRAINABLE = {
 
 def _method(run: RunRecord) -> Answer:
     return Fact(
-        "Deep learning: a vision transformer, trained with supervision to tell "
+        f"Deep learning: a {_kind(run)}, trained with supervision to tell "
         f"{len(run.labels)} findings on chest radiographs ({listed(run.labels)}).",
         "model.safetensors: spec, provenance.labels",
     )
@@ -43,15 +44,25 @@ def _method(run: RunRecord) -> Answer:
 
 def _model(run: RunRecord) -> Answer:
     spec, side = run.spec, run.config["image_size"]
-    registers = f", {spec.register_tokens} register tokens" if spec.register_tokens else ""
+    if isinstance(spec, ViTSpec):
+        registers = f", {spec.register_tokens} register tokens" if spec.register_tokens else ""
+        parts = (
+            f"width {spec.width}, {spec.depth} blocks of {spec.heads} heads, MLPs of width "
+            f"{spec.mlp_width}{registers}"
+        )
+    else:
+        parts = f"stages of {listed(spec.depths)} blocks, of widths {listed(spec.widths)}"
     text = (
-        f"A vision transformer of {run.parameters:,} parameters: patches of {spec.patch_size} x "
-        f"{spec.patch_size} pixels, width {spec.width}, {spec.depth} blocks of {spec.heads} heads, "
-        f"MLPs of width {spec.mlp_width}{registers}. Input: {side} x {side} gray levels; output: a "
+        f"A {_kind(run)} of {run.parameters:,} parameters: patches of {spec.patch_size} x "
+        f"{spec.patch_size} pixels, {parts}. Input: {side} x {side} gray levels; output: a "
         f"logit of each of {len(run.labels)} labels from a linear head, labels not excluding each "
         "other."
     )
     return Fact(text, "model.safetensors: spec and shapes; config.json: image_size")
+
+
+def _kind(run: RunRecord) -> str:
+    return "vision transformer" if isinstance(run.spec, ViTSpec) else "ConvNeXt"
 
 
 def _software(run: RunRecord) -> Answer:

@@ -13,7 +13,7 @@ from input_pipeline.cohort_file import COHORT
 from jaxcxr.config import flat_fields
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
-from jaxcxr.model import ViTSpec, read_header
+from jaxcxr.model import ModelSpec, read_header
 from jaxcxr.provenance import origin_of
 from jaxcxr.reporting.robustness_file import read_robustness
 from jaxcxr.reporting.statistics_shape import read_reported
@@ -63,7 +63,7 @@ class RunRecord:
     name: str
     directory: Path
     config: dict[str, Any]
-    spec: ViTSpec
+    spec: ModelSpec
     parameters: int
     provenance: dict[str, Any]
     environment: dict[str, Any]

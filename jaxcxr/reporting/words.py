@@ -25,9 +25,9 @@ def level_words(level: float) -> str:
     return f"{100 * level:g} %"
 
 
-def listed(names: Sequence[str], most: int | None = None) -> str:
+def listed(names: Sequence[object], most: int | None = None) -> str:
     """Join names by commas, at `most` so many of them."""
-    shown = list(names[:most])
+    shown = [str(name) for name in names[:most]]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

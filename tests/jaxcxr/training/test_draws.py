@@ -120,6 +120,18 @@ def test_the_parts_of_a_step_have_their_names_in_a_profile(model):
     assert "/augmentation/" in names and "/optimizer/" in names
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_parts_of_a_batch_follow_one_another(model, parts):
+    """In a loop, so that the memory of one part is enough; a whole batch has none."""
+    config = _config(trainable="head", accumulate=parts)
+    optimizer = make_optimizer(config, SPEC.depth, 1)
+    state = init_state(config, flatten(split(model)[1]), optimizer)
+    step = jax.jit(make_train_step(config, model, optimizer, LABELS, POS_WEIGHT, PIXELS))
+    batch = _batch() | {"class_token": np.ones((12, SPEC.width), "float32")}
+    del batch["image"]
+    assert ("stablehlo.while" in step.lower(state, batch).as_text()) == (parts > 1)
+
+
 def test_every_image_step_and_seed_draws_anew(model):
     """The same picture in every place of every step: as many outcomes as there are draws."""
     picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype("uint8")
