@@ -23,6 +23,7 @@ def _run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_import_verify_inspect_export(tmp_path, checkpoint_file):
     file, out = checkpoint_file("hf_dinov2"), tmp_path / "w.safetensors"
     run = _run("import", file, "--out", out)
@@ -49,6 +50,7 @@ def test_import_verify_inspect_export(tmp_path, checkpoint_file):
     assert before.keys() == after.keys()
 
 
+@pytest.mark.slow
 def test_verify_fails_with_the_layer(tmp_path, checkpoint_file):
     file, out = checkpoint_file("timm"), tmp_path / "w.safetensors"
     assert _run("import", file, "--out", out, "--set", "gelu=tanh").returncode == 0
