@@ -1,6 +1,7 @@
 """Print which part of each room's lines the tests ran, and fail where one is below its floor.
 
-    python -m pytest -m "not slow" --cov --cov-report=   # leaves .coverage
+    make PYTEST_FLAGS="--cov --cov-report=" test   # leaves .coverage
+    make PYTEST_FLAGS="--cov --cov-report= --cov-append" test-slow
     python .ci/coverage_floor.py [--renew]
 
 A room is a package of `jaxcxr`, or another package as a whole. Lines that only a process of its own

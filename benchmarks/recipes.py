@@ -36,7 +36,7 @@ RECIPES: dict[str, dict] = {
         **{"from_study": True, "normalization": "weights", "schedule": "cosine"},
     },
     "head from the probe": {},
-    "learning rate 1e-4 (recommended)": {"learning_rate": 1e-4},
+    "learning rate 1e-4": {"learning_rate": 1e-4},
     "without layer-wise decay": {"layer_decay": 1.0},
     "random head": {"model.head": "new"},
     "random head, its own learning rate": {"model.head": "new", "head_learning_rate": 1e-2},

@@ -17,7 +17,7 @@ def get_config():
     config.model.head = "probe"
     config.normalization = "weights"
     config.pos_weight = "none"
-    config.learning_rate = 1e-4
+    config.learning_rate = 1e-5
     config.schedule = "cosine"
     config.warmup_steps = 10
     config.layer_decay = 0.75

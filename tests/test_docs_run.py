@@ -166,7 +166,8 @@ def _to_run(page):
     return [
         command
         for command in put_in
-        if "--dry-run" in command or not any(part in command for part in NOT_RUN)
+        if ("jaxcxr.study --" in command and "--dry-run" in command)
+        or not any(part in command for part in NOT_RUN)
     ]
 
 

@@ -58,6 +58,7 @@ _ELECTRODES = ((0.24, 0.22), (0.76, 0.22), (0.78, 0.62))
 
 MIDLINE: dict[str, Callable[[Chest, np.random.Generator], None]] = {
     "hernia": hernia,
+    "diaphragmatic_hernia": hernia,
     "pacemaker": pacemaker,
     "sternotomy": sternotomy,
     "support_devices": support_devices,

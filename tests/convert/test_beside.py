@@ -175,6 +175,7 @@ def test_timms_own_file_says_which_model_it_is(tmp_path, models):
         imported(tmp_path, arrays)
 
 
+@pytest.mark.slow
 def test_satellite_and_web_dinov3_are_two_checkpoints(tmp_path):
     import timm
 

@@ -68,6 +68,7 @@ def test_verify_does_not_believe_the_file_it_verifies(tmp_path, four_heads, fiel
     assert field == "pixel_mean" or parity.first_failure is not None
 
 
+@pytest.mark.slow
 def test_verify_leaves_the_weights_file_as_it_is(tmp_path, checkpoint_file):
     file = checkpoint_file("timm")
     out = _write(tmp_path, file)

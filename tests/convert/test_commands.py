@@ -11,6 +11,7 @@ from convert.__main__ import main
 from convert.checkpoints import CHECKPOINTS, find_checkpoint
 from convert.downloads import locate
 from jaxcxr.errors import InputError
+from jaxcxr.model import ConvNeXtSpec, ViTSpec
 
 
 def _run(*arguments):
@@ -22,6 +23,7 @@ def _run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_import_verify_inspect_export(tmp_path, checkpoint_file):
     file, out = checkpoint_file("hf_dinov2"), tmp_path / "w.safetensors"
     run = _run("import", file, "--out", out)
@@ -48,6 +50,7 @@ def test_import_verify_inspect_export(tmp_path, checkpoint_file):
     assert before.keys() == after.keys()
 
 
+@pytest.mark.slow
 def test_verify_fails_with_the_layer(tmp_path, checkpoint_file):
     file, out = checkpoint_file("timm"), tmp_path / "w.safetensors"
     assert _run("import", file, "--out", out, "--set", "gelu=tanh").returncode == 0
@@ -133,9 +136,16 @@ def test_facts_of_timm_and_of_the_table_agree():
         assert config.mean == spec.pixel_mean, name
         assert config.std == spec.pixel_std, name
         assert config.input_size == (3, spec.native_image_size, spec.native_image_size), name
-        options = {"img_size": spec.native_image_size} if "dinov3" not in name else {}
+        sized = "dinov3" not in name and isinstance(spec, ViTSpec)
+        options = {"img_size": spec.native_image_size} if sized else {}
         with torch.device("meta"):  # its shapes; no time goes into numbers
             model = timm.create_model(name.split(".")[0], num_classes=0, **options)
+        if isinstance(spec, ConvNeXtSpec):
+            assert tuple(len(stage.blocks) for stage in model.stages) == spec.depths
+            assert tuple(each["num_chs"] for each in model.feature_info) == spec.widths
+            assert model.stem[1].eps == model.stages[0].blocks[0].norm.eps == spec.layernorm_epsilon
+            assert model.head.norm.eps == spec.final_layernorm_epsilon
+            continue
         assert len(model.blocks) == spec.depth
         assert model.embed_dim == spec.width
         assert model.blocks[0].attn.num_heads == spec.heads

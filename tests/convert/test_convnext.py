@@ -47,6 +47,7 @@ def _assert_parity(parity):
     assert parity.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 96])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_stage_and_gradient_equals_pytorch(tmp_path, checkpoint_file, family, size):
@@ -65,6 +66,7 @@ def test_the_last_norm_has_transformers_own_epsilon(tmp_path, checkpoint_file):
     assert (spec.layernorm_epsilon, spec.final_layernorm_epsilon) == (1e-6, 1e-12)
 
 
+@pytest.mark.slow
 def test_a_wrong_fact_is_found(tmp_path, checkpoint_file):
     file, out = checkpoint_file("timm_convnext"), tmp_path / "w.safetensors"
     imported = _import(file, out)
@@ -74,6 +76,7 @@ def test_a_wrong_fact_is_found(tmp_path, checkpoint_file):
     assert parity.contradictions == ("gelu is tanh, in the source erf",)
 
 
+@pytest.mark.slow
 def test_sizes_between_strides_drop_what_a_convolution_drops(tmp_path, models):
     """100 pixels are 25 places of the stem, then 12, 6 and 3: timm drops at every halving."""
     model = models["timm_convnext"]()
@@ -119,6 +122,7 @@ def test_macs_equal_torchs_count(models):
         assert 2 * spec.forward_macs(size) == counter.get_total_flops()
 
 
+@pytest.mark.slow
 def test_names_recognise_and_keys_make_candidates(tmp_path, models):
     name = "timm:convnext_base.dinov3_lvd1689m"
     with torch.device("meta"):
@@ -180,6 +184,7 @@ def _tuned(tmp_path, file):
     return tuned, torch.from_numpy(images).permute(0, 3, 1, 2), np.asarray(logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["timm_convnext", "hf_convnext", "hf_dinov3_convnext"])
 def test_a_tuned_model_runs_in_timm_and_transformers(tmp_path, checkpoint_file, family):
     tuned, images, logits = _tuned(tmp_path, checkpoint_file(family))

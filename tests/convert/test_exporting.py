@@ -93,6 +93,7 @@ def _assert_same_logits(model, images, logits):
     assert np.abs(theirs.numpy() - logits).max() <= 1e-5 * np.abs(logits).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "patch", "layer_scale", "registers"),
     [

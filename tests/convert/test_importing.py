@@ -37,6 +37,7 @@ SETTINGS = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["timm_layer_scale", "hf_dinov2_registers", "dinov3"])
 def test_any_damage_gives_the_full_list(tmp_path, checkpoint_file, family):
     whole = _arrays(checkpoint_file, family)

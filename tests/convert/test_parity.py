@@ -176,6 +176,7 @@ def test_another_source_is_refused(tmp_path, checkpoint_file):
         _verify(checkpoint_file("timm_layer_scale"), tmp_path / "w.safetensors", 56)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("size", [224, 518])
 def test_trained_dinov2_small_equals_timm(tmp_path, shared_data, size):
@@ -228,6 +229,7 @@ def test_trained_dinov2_small_equals_timm(tmp_path, shared_data, size):
         assert gap <= TOLERANCE * value.abs().max(), place
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_trained_dinov2_small_verifies_against_transformers(tmp_path, shared_data):
     file = shared_data / "dinov2_small" / "model.safetensors"

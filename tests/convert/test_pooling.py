@@ -22,6 +22,7 @@ def _import(file, out, **options):
     write_weights(out, imported.spec, imported.tensors, imported.provenance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "size"),
     [("hf_dinov2", 104), ("dinov2_registers", 104), ("timm_layer_scale", 104), ("hf_dinov3", 72)],
@@ -70,6 +71,7 @@ def _packaged(tmp_path, spec, kind, side):
     return np.asarray(ours), theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["class_token", "mean_tokens"])
 def test_registers_and_pooling_go_out_to_timm(tmp_path, pooling):
     """Registers of a model whose class token has a row of the table, as DINOv2's own have it."""

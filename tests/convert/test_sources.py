@@ -250,7 +250,7 @@ BROKEN = {
     "no_state": (lambda path: torch.save({"epoch": 3}, path), "no state_dict in it"),
     "other": (
         lambda path: torch.save({"conv1.weight": torch.ones(3, 3)}, path),
-        "not those of a vision transformer",
+        "not those of a model in any known layout",
     ),
 }
 

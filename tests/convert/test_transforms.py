@@ -61,7 +61,10 @@ def test_every_row_names_a_transform_and_no_key_twice():
         assert len({row.ours for row in layout.rows}) == len(layout.rows), layout.name
         assert {row.transform for row in layout.rows} <= set(TRANSFORMS)
         assert all(
-            ("{n}" in row.ours) == ("{n}" in key) for row in layout.rows for key in row.theirs
+            # A block's number is theirs, or its stage and the number within that.
+            ("{n}" in row.ours) == ("{n}" in key or "{s}" in key)
+            for row in layout.rows
+            for key in row.theirs
         )
 
 

@@ -60,7 +60,7 @@ SHOWN = [
     for finding in NAMES
     for view in ("frontal", "lateral")
     if finding != "no_finding"
-    and (finding, view) not in {("scoliosis", "lateral"), ("mediastinal_shift", "lateral")}
+    and not (view == "lateral" and finding in {"scoliosis", "mediastinal_shift", "situs_inversus"})
 ]
 
 

@@ -90,6 +90,7 @@ def test_chestxray14_is_the_papers_to_the_image(wheel, release, shared_data):
         assert ours.loc[row, "ours"] == ours.loc[row, "paper"]
 
 
+@pytest.mark.slow
 def test_chestxray14_without_its_lists_asks_for_them(wheel, release):
     folder = release({"Data_Entry_2017.csv.gz": wheel / "Data_Entry_2017_v2020.csv.gz"})
     with pytest.raises(InputError, match="112120 images are on no official list"):
@@ -98,6 +99,7 @@ def test_chestxray14_without_its_lists_asks_for_them(wheel, release):
     assert sum(summary["images"].values()) == 112_120
 
 
+@pytest.mark.slow
 def test_chexpert_is_the_papers_less_the_202_of_valid_csv(wheel, chexpert):
     cohort = load_cohort("chexpert", chexpert)
     assert [step["images"] for step in cohort.funnel] == [223_414, 191_027, 157_676]
@@ -151,6 +153,7 @@ def test_chexpert_curated_treats_uncertain_marks_as_asked(wheel, chexpert, polic
         assert counts.get(-1, 0) == (uncertain if policy == "ignore" else 0)
 
 
+@pytest.mark.slow
 def test_chexpert_without_official_test_images_says_so(chexpert):
     with pytest.raises(InputError, match=r"no image falls into test .* --split patient"):
         load_cohort("chexpert", chexpert, split="official")
@@ -197,6 +200,7 @@ def test_a_difference_larger_than_its_reason_is_not_explained(padchest_cohort):
     assert "cannot be decoded" in table.loc["cardiomegaly", "explanation"]
 
 
+@pytest.mark.slow
 def test_padchest_curated_reads_whole_terms(padchest):
     raw = pd.read_csv(padchest / PADCHEST, usecols=["Projection", "Labels"])
     raw = raw[raw["Projection"].isin(["PA", "AP", "AP_horizontal"]) & raw["Labels"].notna()]

@@ -137,6 +137,7 @@ def check(cohort):
         assert rows.groupby("patient_id")["split"].nunique().max() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cases", CASES)
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_no_damage_crashes_or_slips_in(dataset, cases, tmp_path):

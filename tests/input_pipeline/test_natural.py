@@ -178,6 +178,7 @@ def _digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_prepared_dataset_the_same_for_any_number_of_workers(tmp_path, capsys):
     options = ["--images=60", "--size=32", "--seed=5"]
     main(["phantom", "natural", f"--out-dir={tmp_path / 'first'}", *options, "--workers=2"])

@@ -85,6 +85,7 @@ def test_no_part_of_another_run_passes_for_a_runs_own(run, other_run, data, tmp_
         predict_run(mixed, tmp_path / "p.parquet", ["test"])
 
 
+@pytest.mark.slow
 def test_the_same_weights_at_another_place_go_on_and_others_at_the_same_do_not(
     run, other_run, data, tmp_path
 ):
@@ -111,6 +112,7 @@ def test_a_refused_start_claims_no_directory(data, tmp_path):
     run_experiment(config_of(data, epochs=1), tmp_path)
 
 
+@pytest.mark.slow
 def test_more_epochs_after_the_test_split_was_read_are_marked_in_all_that_follows(
     run, data, tmp_path
 ):
@@ -196,6 +198,7 @@ def test_predictions_say_of_what_they_are(run, data, tmp_path):
     assert told["data"] == origin["data"]
 
 
+@pytest.mark.slow
 def test_weights_that_saw_radiographs_without_saying_which_say_so_in_every_report(
     run, data, tmp_path
 ):
@@ -263,6 +266,7 @@ def old_run(run, data, tmp_path):
     return directory
 
 
+@pytest.mark.slow
 def test_a_run_of_before_goes_on_where_its_data_are(old_run, data, capsys):
     run_experiment(config_of(data), old_run)
     assert "was begun before runs kept" in " ".join(capsys.readouterr().out.split())

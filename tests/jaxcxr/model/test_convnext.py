@@ -34,6 +34,7 @@ def images():
     return np.random.default_rng(0).normal(size=(2, 24, 24, 3)).astype("float32")
 
 
+@pytest.mark.slow
 def test_out_holds_every_intermediate(images):
     logits, out = _model()(images)
     assert logits.shape == (2, 4)
@@ -50,6 +51,7 @@ def test_out_holds_every_intermediate(images):
     np.testing.assert_array_equal(out["pooled"], out["tokens"][:, 0])
 
 
+@pytest.mark.slow
 def test_remat_changes_neither_logits_nor_gradients(images):
     def gradients(remat):
         apply, params = split(_model(remat=remat))

@@ -91,6 +91,7 @@ BF16_LAYERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", BF16_LAYERS)
 def test_bfloat16_is_no_further_from_float32_than_jax_nn(rng, layer):
     ours, plain, *shapes = BF16_LAYERS[layer]

@@ -48,6 +48,7 @@ def test_products_depend_only_on_where_patches_lie_to_one_another():
     assert abs(logits[0, 0, 1, 2] - logits[0, 0, 2, 1]) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_masked_key_bias_is_neither_used_nor_trained():
     model = ViT(SPEC, num_labels=3, image_size=16, rngs=nnx.Rngs(0))
     apply, params = split(model)

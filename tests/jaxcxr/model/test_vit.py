@@ -24,6 +24,7 @@ def images():
     return np.random.default_rng(0).normal(size=(2, 42, 42, 3)).astype("float32")
 
 
+@pytest.mark.slow
 def test_out_holds_every_intermediate(images):
     spec = ViTSpec(**SPEC.to_dict() | {"register_tokens": 2, "position_table": "patches"})
     logits, out = _model(spec)(images)
@@ -56,6 +57,7 @@ def test_pure_function_equals_the_model_and_sees_its_parameters(images):
     assert not np.allclose(apply(doubled, images)[0], model(images)[0])
 
 
+@pytest.mark.slow
 def test_remat_changes_neither_logits_nor_gradients(images):
     def gradients(remat):
         apply, params = split(_model(remat=remat))

@@ -130,6 +130,7 @@ def test_a_wrong_option_is_one_sentence_and_status_2(small, capsys, more):
     assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_exchanged_runs_are_left_out_and_named(small, capsys):
     file, out = small
     _main(file, out)

@@ -18,6 +18,7 @@ def finished(tmp_path_factory):
     return study, out, finish(study, out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -52,6 +53,7 @@ def test_it_is_left_out_and_named(finished, name, content):
     assert "vindr_cxr-paper-dinov2-s0" in told["runs"] and told["left_out"] == left_out
 
 
+@pytest.mark.slow
 def test_a_floor_that_cannot_be_read_is_not_measured(finished):
     study, out, plan = finished
     path = plan.experiments[BAD].directory / "floor.json"

@@ -48,6 +48,7 @@ def _watched(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_only_its_patients_are_learnt_from_and_the_rest_stays_whole(
     tiny_data, tmp_path, monkeypatch, capsys
 ):
@@ -73,12 +74,14 @@ def test_only_its_patients_are_learnt_from_and_the_rest_stays_whole(
     assert f"of {learnt['patient_id'].nunique()} patients, drawn as 0.5 of all (120" in said
 
 
+@pytest.mark.slow
 def test_the_trained_parameters_are_told(tiny_data, tmp_path):
     run_experiment(_config(tiny_data, epochs=1, trainable="head"), tmp_path)
     # A linear probe on a width of 32: weights and bias of 3 labels.
     assert read_header(tmp_path / "model.safetensors").provenance["trained_parameters"] == 3 * 33
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_exactly(tiny_data, tmp_path, monkeypatch):
     run_experiment(_config(tiny_data), tmp_path / "whole")
     settle, steps = train_module.put_batch, []

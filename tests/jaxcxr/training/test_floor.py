@@ -60,6 +60,7 @@ def test_a_floor_leaves_the_training_as_it_was_bit_for_bit(usual, tiny_data, tmp
     assert "floor left out (config.floor)" in _said(capsys)
 
 
+@pytest.mark.slow
 def test_the_floor_is_scikit_learns_on_the_initial_class_tokens(usual, tiny_data):
     floor = json.loads((usual / "floor.json").read_text())
     config = _config(tiny_data)
@@ -86,6 +87,7 @@ def test_the_floor_is_scikit_learns_on_the_initial_class_tokens(usual, tiny_data
     assert {r["floor_auc"] for r in shown if "epoch" in r} == {floor["validation_auc"]}
 
 
+@pytest.mark.slow
 def test_a_training_that_learns_nothing_is_told(tiny_data, tmp_path, capsys):
     train(_config(tiny_data, learning_rate=1e-7), tmp_path)
     said = _said(capsys)
@@ -124,6 +126,7 @@ def test_the_verdict(floor, start, kept, verdict, tmp_path):
     assert verdict in read_floor(tmp_path / "floor.json").verdict()
 
 
+@pytest.mark.slow
 def test_a_head_that_starts_from_the_probe_starts_at_the_floor(tiny_data, tmp_path, capsys):
     train(_config(tiny_data, **{"model.head": "probe", "learning_rate": 1e-9}), tmp_path)
     floor = json.loads((tmp_path / "floor.json").read_text())
@@ -134,6 +137,7 @@ def test_a_head_that_starts_from_the_probe_starts_at_the_floor(tiny_data, tmp_pa
     assert "this training learnt nothing" in _said(capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pos_weight", ["none", "study"])
 def test_the_start_is_kept_where_every_epoch_is_worse(tiny_data, tmp_path, capsys, pos_weight):
     """Epoch 0 is the probe: its ranks to rounding, and the one to keep if training only harms."""
@@ -146,6 +150,7 @@ def test_the_start_is_kept_where_every_epoch_is_worse(tiny_data, tmp_path, capsy
     assert "no epoch was better than its start, which is kept" in _said(capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["new", "probe"])
 def test_a_linear_probe_runs_the_backbone_once_and_ends_where_it_did(
     tiny_data, tmp_path, monkeypatch, head

@@ -101,6 +101,7 @@ def eight_devices(tiny_data, one_device):
     return said[1:]
 
 
+@pytest.mark.slow
 def test_eight_devices(one_device, eight_devices):
     assert "mesh data=2 fsdp=4" in eight_devices[0]
     _assert_same(one_device, one_device.with_name("2x4"))

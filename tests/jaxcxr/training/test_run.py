@@ -104,6 +104,7 @@ def test_training_never_opens_the_test_split(tiny_data, tmp_path, monkeypatch):
     assert set(opened) == {"train", "validation"}
 
 
+@pytest.mark.slow
 def test_sigterm_and_sigkill_lose_nothing(finished, tiny_data, tmp_path):
     for number in (signal.SIGTERM, signal.SIGKILL):
         _stop_midway(tiny_data, tmp_path, number)
@@ -162,6 +163,7 @@ def _assert_same_run(expected, directory):
     pd.testing.assert_frame_equal(*frames, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(tiny_data, tmp_path):
     first = subprocess.Popen(_command(tiny_data, tmp_path), stdout=subprocess.PIPE, text=True)
     _wait_for(first, "starts")
@@ -230,6 +232,7 @@ def test_weights_of_another_width_are_refused(tiny_data, tmp_path, finished):
         run_experiment(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_transfer_keeps_outputs_by_name_and_not_by_place(tiny_data, tmp_path, finished, capsys):
     config = _config(tiny_data, labels=("Nodule/Mass", "Cardiomegaly"), epochs=1)
     config.learning_rate = 1e-12
@@ -254,6 +257,7 @@ def test_transfer_keeps_outputs_by_name_and_not_by_place(tiny_data, tmp_path, fi
         run_experiment(config, tmp_path / "other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["head", "lora"])
 def test_probe_and_lora_leave_an_ordinary_weights_file(tiny_data, tmp_path, trainable):
     run_experiment(_config(tiny_data, trainable=trainable, epochs=1), tmp_path)

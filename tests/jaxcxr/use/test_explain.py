@@ -192,6 +192,7 @@ def test_files_are_shown_at_their_own_size_and_bad_ones_are_listed(run, tmp_path
     assert "none of 1 files can be read; see" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_made_is_not_made_again_unless_it_is_of_something_else(run, tmp_path, monkeypatch):
     folder, out = _pictures(tmp_path / "f"), tmp_path / "maps"
     made = []

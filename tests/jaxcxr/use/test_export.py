@@ -83,6 +83,7 @@ def run(tiny_data, tmp_path_factory):
     return finish_run(tiny_data, tmp_path_factory.mktemp("run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RELOADED)
 def test_it_reloads_without_this_project_and_says_the_same(run, tiny_data, tmp_path, capsys, kind):
     name, program = RELOADED[kind]

@@ -202,6 +202,7 @@ def _stop(*_):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_runs_of_other_images_and_too_many_are_refused(run, tiny_data, folder, tmp_path, capsys):
     fewer = finish_run(tiny_data, tmp_path / "fewer", train_patients=0.5, seed=3)
     with pytest.raises(InputError, match="learnt from other images than"):

@@ -151,12 +151,14 @@ def test_several_runs_are_the_mean_of_their_logits_judged_on_it(run, other, tmp_
         predict_files([run, run], outs[0], [folder], 1)
 
 
+@pytest.mark.slow
 def test_runs_of_other_labels_are_no_ensemble(run, tiny_data, tmp_path):
     fewer = finish_run(tiny_data, tmp_path / "fewer", labels=("Cardiomegaly",))
     with pytest.raises(InputError, match=r"its labels \['Cardiomegaly'\] are not those of"):
         predict_files([run, fewer], tmp_path / "p.parquet", [_write(tmp_path / "f", 1)], 1)
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_after_a_kill(run, tmp_path):
     folder, out = _write(tmp_path / "f", 120), tmp_path / "p.parquet"
     command = [sys.executable, "-m", "jaxcxr.predict", "--run", str(run)]

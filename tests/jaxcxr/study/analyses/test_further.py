@@ -148,6 +148,7 @@ def test_what_is_not_finished_is_named_and_the_rest_shown(finished, tmp_path):
     assert "uka_cxr-paper-dinov2-s0-cross" in tables["cross_dataset"].notes[-1]
 
 
+@pytest.mark.slow
 def test_files_that_are_not_of_each_other_are_left_out_and_named(finished, tmp_path):
     out = tmp_path / "copy"
     shutil.copytree(finished, out)

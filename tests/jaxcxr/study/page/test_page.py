@@ -221,6 +221,7 @@ def test_maps_of_other_weights_are_left_out_and_made_again(tmp_path, blank_figur
     assert not plan.jobs[name].is_done and "of other weights" in plan.jobs[name].lacks
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(made, tmp_path):
     study, out, text = made
     finish(study, tmp_path / "else where's")
@@ -231,6 +232,7 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(made, tmp_path):
     assert {path.name: path.read_bytes() for path in (out / "report").iterdir()} == there
 
 
+@pytest.mark.slow
 def test_a_deleted_artifact_brings_back_only_what_depends_on_it(made, blank_figures, monkeypatch):
     study, out, _ = made
     plan = plan_study(study, out)

@@ -120,6 +120,7 @@ def test_every_number_of_a_run_is_what_evaluate_gives(made, tmp_path, which):
             assert float(row["sd"]) == pytest.approx(100 * spread, rel=0.01)
 
 
+@pytest.mark.slow
 def test_with_several_seeds_the_page_says_what_a_command_gives(tmp_path, blank_figures):
     study = study_of(("uka_cxr",), seeds=(0, 1), examples=())
     finish(study, tmp_path)
