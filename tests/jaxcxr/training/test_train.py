@@ -44,16 +44,16 @@ def watched(monkeypatch):
     """Collect the steps that are saved, and the rows of the batches that are learnt from."""
     seen = {"saved": [], "rows": [], "first": None}
     save, dataset = train_module.checkpoint.save, train_module.train_dataset
-    restore = train_module.checkpoint.restore_newest
+    create = train_module.create_state
 
     def saving(manager, step, state, progress):
         assert int(state["step"]) == step
         seen["saved"].append(step)
         save(manager, step, state, progress)
 
-    def restoring(manager, state, report):
-        seen["first"] = state
-        return restore(manager, state, report=report)
+    def creating(*arguments):
+        seen["first"] = create(*arguments)
+        return seen["first"]
 
     class Batches:
         """A dataset's iterator, listened to."""
@@ -71,7 +71,7 @@ def watched(monkeypatch):
             return batch
 
     monkeypatch.setattr(train_module.checkpoint, "save", saving)
-    monkeypatch.setattr(train_module.checkpoint, "restore_newest", restoring)
+    monkeypatch.setattr(train_module, "create_state", creating)
     monkeypatch.setattr(
         train_module, "train_dataset", lambda *a, **k: Batches(iter(dataset(*a, **k)))
     )
