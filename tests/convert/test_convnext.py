@@ -200,6 +200,7 @@ def test_a_tuned_model_runs_in_timm_and_transformers(tmp_path, checkpoint_file, 
             assert np.abs(theirs.numpy() - logits).max() <= 1e-5 * np.abs(logits).max()
 
 
+@pytest.mark.slow
 def test_what_a_library_does_not_have_is_refused(tmp_path, checkpoint_file):
     tuned, _, _ = _tuned(tmp_path, checkpoint_file("timm_convnext"))
     with pytest.raises(InputError, match="that is for vision transformers"):

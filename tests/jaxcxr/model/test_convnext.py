@@ -64,6 +64,7 @@ def test_remat_changes_neither_logits_nor_gradients(images):
     )
 
 
+@pytest.mark.slow
 def test_bfloat16_computation_leaves_parameters_and_logits_float32(images):
     apply, params = split(_model(dtype=jnp.bfloat16))
     logits, out = apply(params, images)

@@ -117,6 +117,7 @@ def test_eight_devices_along_one_axis(tiny_data, one_device):
         _assert_same(one_device, one_device.with_name(f"{data}x{fsdp}"))
 
 
+@pytest.mark.slow
 def test_resuming_on_another_mesh_goes_on_equal_to_rounding_and_says_so(one_device, eight_devices):
     *whole, resumed = eight_devices
     # It is said before the summary, and so after that of the run before.

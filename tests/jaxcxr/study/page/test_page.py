@@ -110,6 +110,7 @@ def test_a_run_that_was_trained_otherwise_than_the_study_says_is_left_out_and_na
     assert list(told["left_out"]) == [name] and name not in told["runs"]
 
 
+@pytest.mark.slow
 def test_what_studies_say_is_text_and_never_markup(tmp_path):
     start = replace(study_of().initializations[0], title=NASTY)
     study = study_of(("uka_cxr",), name=NASTY, question=NASTY)
