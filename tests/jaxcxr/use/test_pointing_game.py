@@ -21,6 +21,7 @@ def test_a_finding_is_planted_at_one_place(finding):
 def test_an_effusion_of_the_right_is_mostly_on_the_left_of_the_picture():
     _, planted = phantom("pleural_effusion_right", (5, 1), SIZE, {"recipe": "paper"})
     left, right = planted[:, : SIZE // 2].sum(), planted[:, SIZE // 2 :].sum()
+    # The recipe equalizes the whole picture, so that a part of the difference lies everywhere.
     assert left > 1.5 * right
 
 
