@@ -63,7 +63,7 @@ PUT_IN = {
         ("/data/padchest", "raw/padchest"),
     ),
     "docs/conversion.md": (
-        ("timm|dinov2|hf", "dinov2"),
+        ("timm|dinov2|facebook|hf", "dinov2"),
         ("SOURCE", "hub/dinov2_vitb14.safetensors"),
         ("FILE", "converted/again"),
         ("OUT", "converted/exported"),
