@@ -46,9 +46,10 @@ def ending_together() -> Iterator[None]:
         yield
         return
     client: Any = distributed.global_state.client
-    ended = Event()
+    ended, signs = Event(), _SignsOfLife(client)
+    signs.look()  # The first is given here: who never gave one would not be missed.
     # Asked now and then, not waited for: Python cannot end while a thread waits within JAX.
-    watcher = Thread(target=_leave_with_the_first, args=(client, ended), daemon=True)
+    watcher = Thread(target=_leave_with_the_first, args=(client, signs, ended), daemon=True)
     watcher.start()
     try:
         yield
@@ -86,9 +87,8 @@ def _tell(client: Any, error: BaseException) -> None:
         return  # Another was first, or the first process is gone: nothing to add.
 
 
-def _leave_with_the_first(client: Any, ended: Event) -> None:
+def _leave_with_the_first(client: Any, signs: _SignsOfLife, ended: Event) -> None:
     """Stop as soon as another process says that it stopped, or gives no sign of life."""
-    signs = _SignsOfLife(client)
     while not ended.wait(_LOOK):
         if gone := signs.look():
             say(
