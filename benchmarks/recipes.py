@@ -46,6 +46,7 @@ RECIPES: dict[str, dict] = {
     "pos_weight sqrt": {"pos_weight": "sqrt"},
     "pos_weight effective": {"pos_weight": "effective"},
     "pixels in [0, 1]": {"normalization": "study"},
+    "LoRA, 1e-4": {"trainable": "lora", "learning_rate": 1e-4},
     "no augmentation": {"flip": False, "rotation_degrees": 0.0},
 }
 
