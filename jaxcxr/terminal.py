@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 # Controls, invisible and bidirectional marks, bytes that are no UTF-8, separators of lines, and
 # what is no character (XML refuses some of these).
@@ -54,3 +55,23 @@ def console(**options: Any) -> Console:
             return super().render_str(plain(text), **kwargs)
 
     return PlainConsole(markup=False, emoji=False, **options)
+
+
+def progress_of_images(doing: str) -> Progress:
+    """Return a bar, on the standard error, that counts the images of what is being done."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("images"),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+    )

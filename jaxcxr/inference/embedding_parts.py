@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import write_json
 from jaxcxr.inference.embeddings_file import Embeddings, read_embeddings, write_embeddings
 from jaxcxr.small_files import read_json
-from jaxcxr.terminal import console
+from jaxcxr.terminal import progress_of_images
 
 Report = Callable[[int], None]  # of images done
 Parts = Iterator[tuple[int, Embeddings]]
@@ -46,14 +45,7 @@ def made_in_parts(
         write_json(folder / "made.json", identity)
     found = {number: _whole(folder / f"{number:06}.npz") for number in range(count)}
     missing = [number for number, one in found.items() if one is None]
-    bar = (
-        TextColumn("embedding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*bar, console=console(stderr=True)) as progress:
+    with progress_of_images("embedding") as progress:
         task = progress.add_task("", total=images)
         for one in found.values():
             progress.advance(task, 0 if one is None else _seen(one))

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from input_pipeline.image_files import ImageFiles
 from input_pipeline.loader import images_at
@@ -19,7 +18,7 @@ from jaxcxr.inference.image_names import named_images
 from jaxcxr.inference.rollout import rows_of
 from jaxcxr.run.belongs import note_test_read, open_run_data
 from jaxcxr.run.directory import WEIGHTS
-from jaxcxr.terminal import console, say
+from jaxcxr.terminal import progress_of_images, say
 from jaxcxr.use.explainer import Explainer, Picture
 from jaxcxr.use.flags import flags_of, trained_by
 from jaxcxr.use.map_folders import entry_of, is_made, write_folder
@@ -117,14 +116,7 @@ def explain_files(
 def _explain(explainer: Explainer, pictures: Pictures, total: int, out: Path) -> int:
     """Make the folder of each picture that has none yet, then `index.json`; count the pictures."""
     entries = []
-    bar = (
-        TextColumn("explaining"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*bar, console=console(stderr=True)) as progress, closing(pictures):
+    with progress_of_images("explaining") as progress, closing(pictures):
         task = progress.add_task("", total=total)
         for picture in pictures:
             if picture is not None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from input_pipeline.identity import digest_of_pixels
 from input_pipeline.image_files import ImageFiles, Opened
@@ -24,7 +23,7 @@ from jaxcxr.model import flatten, split
 from jaxcxr.run.directory import WEIGHTS, read_config
 from jaxcxr.run.learnt import read_learnt
 from jaxcxr.run.mesh import make_mesh, put_state
-from jaxcxr.terminal import console, say
+from jaxcxr.terminal import progress_of_images, say
 from jaxcxr.use.card import LabelCard, read_card
 from jaxcxr.use.flags import Trained, flags_of, trained_by
 from jaxcxr.use.journal import Journal, Line, open_journal
@@ -177,15 +176,8 @@ def _predict(
         ImageFiles(tuple(part), tuple(todo[name] for name in part), ensemble.recipe, ensemble.size)
         for part in (names[at : at + ensemble.batch] for at in range(0, len(names), ensemble.batch))
     ]
-    bar = (
-        TextColumn("predicting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-    )
     with (
-        Progress(*bar, console=console(stderr=True)) as progress,
+        progress_of_images("predicting") as progress,
         closing(in_processes(pieces, workers)) as work,  # or Ctrl-C would wait for what is in work
     ):
         task = progress.add_task("", total=total, completed=total - len(todo))

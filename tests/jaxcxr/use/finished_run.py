@@ -29,6 +29,11 @@ def finish_run(data, directory, **changes):
     return directory
 
 
+def opened_here(pieces, workers):
+    """Stand for `in_processes`: open files in this process, which takes no second to start."""
+    return ((n, piece.work(lambda row: None, {})) for n, piece in enumerate(pieces))
+
+
 def alone(program, *arguments):
     """Run a program where neither this project nor its folder can be imported."""
     command = [sys.executable, "-I", "-c", ALONE + program, *map(str, arguments)]

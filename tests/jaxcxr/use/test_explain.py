@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finished_run import finish_run
+from finished_run import finish_run, opened_here
 
 from input_pipeline.loader import images_at, open_prepared
 from jaxcxr.errors import InputError
@@ -45,13 +45,7 @@ def explained(run, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def in_here(monkeypatch):
-    """Open files in this process, which takes no second to start."""
-
-    def here(pieces, workers):
-        for number, piece in enumerate(pieces):
-            yield number, piece.work(lambda row: None, {})
-
-    monkeypatch.setattr(explaining, "in_processes", here)
+    monkeypatch.setattr(explaining, "in_processes", opened_here)
 
 
 def _maps(out, image_id):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finished_run import finish_run
+from finished_run import finish_run, opened_here
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
@@ -40,13 +40,8 @@ def other(tiny_data, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def in_here(monkeypatch):
-    """Open files in this process, which takes no second to start."""
-
-    def here(pieces, workers):
-        return ((n, piece.work(lambda row: None, {})) for n, piece in enumerate(pieces))
-
-    monkeypatch.setattr(predicting, "in_processes", here)
-    monkeypatch.setattr("jaxcxr.use.embedding.in_processes", here)
+    monkeypatch.setattr(predicting, "in_processes", opened_here)
+    monkeypatch.setattr("jaxcxr.use.embedding.in_processes", opened_here)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finished_run import finish_run
+from finished_run import finish_run, opened_here
 from scipy.special import expit
 
 from jaxcxr import predict
@@ -40,12 +40,7 @@ def other(tiny_data, tmp_path_factory):
 
 @pytest.fixture
 def in_here(monkeypatch):
-    """Open files in this process, which takes no second to start."""
-
-    def here(pieces, workers):
-        return ((n, piece.work(lambda row: None, {})) for n, piece in enumerate(pieces))
-
-    monkeypatch.setattr(predicting, "in_processes", here)
+    monkeypatch.setattr(predicting, "in_processes", opened_here)
 
 
 def _write(folder, count, seed=0):
