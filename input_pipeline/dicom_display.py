@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydicom import Dataset
+from scipy.special import expit
 
 from input_pipeline.dicom_elements import integer, number, numbers, single, values
 from input_pipeline.image_errors import UnreadableImageError
@@ -169,8 +170,8 @@ def _through_window(
 ) -> np.ndarray:
     """C.11.2.1.2 and C.11.2.1.3, over `low` to `high`."""
     if function == "SIGMOID":
-        with np.errstate(over="ignore"):
-            share = 1 / (1 + np.exp(-4 * (levels - center) / width))
+        with np.errstate(over="ignore"):  # of a width near nothing
+            share = expit(4 * (levels - center) / width)
     else:
         if function == "LINEAR":
             center, width = center - 0.5, width - 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
@@ -47,8 +48,7 @@ class LabelCard:
 
     def probability(self, logits: np.ndarray) -> np.ndarray:
         """Calibrate logits of any shape."""
-        linear = self.slope * np.asarray(logits, np.float64) + self.offset
-        return 1 / (1 + np.exp(-linear))
+        return expit(self.slope * np.asarray(logits, np.float64) + self.offset)
 
 
 def read_card(

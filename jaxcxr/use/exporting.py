@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit
 
 from input_pipeline.loader import images_at
 from jaxcxr.errors import InputError
@@ -211,4 +212,4 @@ def _compare(wanted: Scores, found: Scores, own_dtype: float) -> Comparison:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits.astype(np.float64)))
+    return expit(logits.astype(np.float64))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.errors import InputError
@@ -100,7 +101,7 @@ def _pictures(experiment: Experiment, labels: Sequence[str]) -> list[Picture]:
         row = places[example.image_id]
         even = maps["rollout"][row] / maps["rollout"][row].mean()
         plain, heat = _drawn(maps["image"][row], even)
-        probability = float(1 / (1 + np.exp(-example.score)))
+        probability = float(expit(example.score))
         ends = float(even.min()), float(even.max())
         pictures.append(Picture(example, probability, *ends, plain, heat))
     return pictures
