@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 import transformers
+from checked_conversion import assert_parity, import_file, verify_file
 from safetensors.torch import load_file, save_file
 from timm.models.convnext import ConvNeXt as TimmConvNeXt
 
@@ -16,7 +17,7 @@ from convert.checkpoints import CHECKPOINTS
 from convert.exporting import export
 from convert.importing import import_checkpoint
 from convert.sources import open_source
-from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
+from convert.verifying import TOLERANCE
 from jaxcxr.errors import InputError
 from jaxcxr.model import ConvNeXtSpec, flatten, load, read_header, split, write_weights
 from jaxcxr.model.shapes import expected_shapes
@@ -29,39 +30,21 @@ STAGES = [
 ]
 
 
-def _import(file, out, **options):
-    with open_source(file) as source:
-        imported = import_checkpoint(source, name=file.name, **options)
-    write_weights(out, imported.spec, imported.tensors, imported.provenance)
-    return imported
-
-
-def _verify(file, out, image_size):
-    with open_source(file) as source:
-        return verify(out, source, name=file.name, image_size=image_size)
-
-
-def _assert_parity(parity):
-    assert all(found.relative <= TOLERANCE for found in parity.forward), parity.forward
-    assert all(found.relative <= GRADIENT_TOLERANCE for found in parity.gradients)
-    assert parity.passed
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 96])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_stage_and_gradient_equals_pytorch(tmp_path, checkpoint_file, family, size):
     file, out = checkpoint_file(family), tmp_path / "w.safetensors"
-    imported = _import(file, out)
-    parity = _verify(file, out, size)
+    imported = import_file(file, out)
+    parity = verify_file(file, out, size)
     assert [found.place for found in parity.forward] == STAGES
     ours = [path for path in imported.tensors if not path.startswith("extra/")]
     assert len(parity.gradients) == len(ours) + 2  # the head's
-    _assert_parity(parity)
+    assert_parity(parity)
 
 
 def test_the_last_norm_has_transformers_own_epsilon(tmp_path, checkpoint_file):
-    imported = _import(checkpoint_file("hf_convnext"), tmp_path / "w.safetensors")
+    imported = import_file(checkpoint_file("hf_convnext"), tmp_path / "w.safetensors")
     spec = imported.spec
     assert (spec.layernorm_epsilon, spec.final_layernorm_epsilon) == (1e-6, 1e-12)
 
@@ -69,9 +52,9 @@ def test_the_last_norm_has_transformers_own_epsilon(tmp_path, checkpoint_file):
 @pytest.mark.slow
 def test_a_wrong_fact_is_found(tmp_path, checkpoint_file):
     file, out = checkpoint_file("timm_convnext"), tmp_path / "w.safetensors"
-    imported = _import(file, out)
+    imported = import_file(file, out)
     write_weights(out, replace(imported.spec, gelu="tanh"), imported.tensors, imported.provenance)
-    parity = _verify(file, out, 64)
+    parity = verify_file(file, out, 64)
     assert parity.first_failure.place == "block00"
     assert parity.contradictions == ("gelu is tanh, in the source erf",)
 
@@ -81,10 +64,10 @@ def test_sizes_between_strides_drop_what_a_convolution_drops(tmp_path, models):
     """100 pixels are 25 places of the stem, then 12, 6 and 3: timm drops at every halving."""
     model = models["timm_convnext"]()
     save_file(model.state_dict(), tmp_path / "m.safetensors")
-    _import(tmp_path / "m.safetensors", tmp_path / "w.safetensors")
+    import_file(tmp_path / "m.safetensors", tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="100 is not a multiple of the stride 32; use 96 or 128"):
         load(tmp_path / "w.safetensors", image_size=100)
-    _import(
+    import_file(
         tmp_path / "m.safetensors", tmp_path / "w.safetensors", fields={"partial_patches": "drop"}
     )
     images = np.random.default_rng(0).normal(size=(2, 100, 100, 3)).astype(np.float32)
@@ -145,18 +128,20 @@ def test_what_is_missing_or_of_another_model_is_listed(tmp_path, models):
     state["stages.0.downsample.1.weight"] = torch.zeros(3)
     save_file(state, tmp_path / "m.safetensors")
     with pytest.raises(InputError) as error:
-        _import(tmp_path / "m.safetensors", tmp_path / "w.safetensors")
+        import_file(tmp_path / "m.safetensors", tmp_path / "w.safetensors")
     assert "missing: stages.2.blocks.1.gamma" in str(error.value)
     assert "stages.1.blocks.0.norm.weight is (5,), not (24,)" in str(error.value)
     assert "extra: stages.0.downsample.1.weight" in str(error.value)
     save_file(models["timm_convnext"]().state_dict(), tmp_path / "m.safetensors")
     with pytest.raises(InputError, match="dinov2_vitb14 is another architecture"):
-        _import(tmp_path / "m.safetensors", tmp_path / "w.safetensors", checkpoint="dinov2_vitb14")
+        import_file(
+            tmp_path / "m.safetensors", tmp_path / "w.safetensors", checkpoint="dinov2_vitb14"
+        )
     with pytest.raises(InputError, match="has 5 blocks, and among them one of number 40"):
         few = {k: v for k, v in state.items() if ".blocks.0." in k}
         few["stages.3.blocks.40.norm.weight"] = torch.zeros(40)
         save_file(few, tmp_path / "few.safetensors")
-        _import(tmp_path / "few.safetensors", tmp_path / "w.safetensors")
+        import_file(tmp_path / "few.safetensors", tmp_path / "w.safetensors")
 
 
 def test_a_config_beside_that_contradicts_is_refused(tmp_path, models):
@@ -164,12 +149,12 @@ def test_a_config_beside_that_contradicts_is_refused(tmp_path, models):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"depths": [1, 2, 9, 1]}))
     with pytest.raises(InputError, match=r"says depths \(1, 2, 9, 1\) where its tensors have"):
-        _import(tmp_path / "model.safetensors", tmp_path / "w.safetensors")
+        import_file(tmp_path / "model.safetensors", tmp_path / "w.safetensors")
 
 
 def _tuned(tmp_path, file):
     """As training leaves it: with a head of its own and every parameter moved."""
-    _import(file, tmp_path / "ours.safetensors")
+    import_file(file, tmp_path / "ours.safetensors")
     _, params = split(load(tmp_path / "ours.safetensors", num_labels=5, image_size=64))
     random = np.random.default_rng(3)
     tensors = {
@@ -205,7 +190,7 @@ def test_what_a_library_does_not_have_is_refused(tmp_path, checkpoint_file):
     tuned, _, _ = _tuned(tmp_path, checkpoint_file("timm_convnext"))
     with pytest.raises(InputError, match="that is for vision transformers"):
         export(tuned, "dinov2", tmp_path / "out.safetensors")
-    _import(checkpoint_file("timm"), tmp_path / "vit.safetensors")
+    import_file(checkpoint_file("timm"), tmp_path / "vit.safetensors")
     with pytest.raises(InputError, match="that is for ConvNeXt"):
         export(tmp_path / "vit.safetensors", "facebook", tmp_path / "out.safetensors")
     header = read_header(tuned)

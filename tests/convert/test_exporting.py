@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from checked_conversion import import_file
 from safetensors.torch import load_file
 
 from convert.exporting import export
-from convert.importing import import_checkpoint
-from convert.sources import open_source
 from convert.torch_models import RepositoryViT
 from jaxcxr.errors import InputError
 from jaxcxr.model import flatten, load, read_header, split, write_weights
@@ -37,17 +36,11 @@ FAMILY_OF = {
 }
 
 
-def _import(file, out, **options):
-    with open_source(file) as source:
-        imported = import_checkpoint(source, name=file.name, **options)
-    write_weights(out, imported.spec, imported.tensors, imported.provenance)
-    return out
-
-
 @pytest.mark.parametrize("family", FAMILY_OF)
 def test_in_and_out_is_byte_identical(tmp_path, checkpoint_file, family):
     file = checkpoint_file(family)
-    ours = _import(file, tmp_path / "ours.safetensors")
+    ours = tmp_path / "ours.safetensors"
+    import_file(file, ours)
     export(ours, FAMILY_OF[family], tmp_path / "out.safetensors")
     before = torch.load(file) if file.suffix == ".pth" else load_file(file)
     after = load_file(tmp_path / "out.safetensors")
@@ -62,7 +55,8 @@ def test_in_and_out_is_byte_identical(tmp_path, checkpoint_file, family):
 def test_half_precision_comes_out_as_it_went_in(tmp_path, checkpoint_file, dtype):
     state = {k: v.to(dtype) for k, v in torch.load(checkpoint_file("dinov2")).items()}
     torch.save(state, tmp_path / "half.pth")
-    ours = _import(tmp_path / "half.pth", tmp_path / "ours.safetensors")
+    ours = tmp_path / "ours.safetensors"
+    import_file(tmp_path / "half.pth", ours)
     export(ours, "dinov2", tmp_path / "out.safetensors")
     after = load_file(tmp_path / "out.safetensors")
     assert all(torch.equal(after[k], v) and after[k].dtype == dtype for k, v in state.items())
@@ -70,7 +64,8 @@ def test_half_precision_comes_out_as_it_went_in(tmp_path, checkpoint_file, dtype
 
 def _fine_tuned(tmp_path, file, image_size):
     """As training leaves it: resampled, with a head of its own, every parameter moved."""
-    ours = _import(file, tmp_path / "ours.safetensors")
+    ours = tmp_path / "ours.safetensors"
+    import_file(file, ours)
     _, params = split(load(ours, num_labels=5, image_size=image_size))
     random = np.random.default_rng(3)
     tensors = {
@@ -161,7 +156,9 @@ def test_transformers_classifier_comes_back(tmp_path, checkpoint_file):
     """Its classifier's half for the mean of the patches is zero, so it folds back exactly."""
     tuned, _, _ = _fine_tuned(tmp_path, checkpoint_file("dinov2"), 56)
     export(tuned, "hf", tmp_path / "model.safetensors")
-    again = _import(tmp_path / "model.safetensors", tmp_path / "again.safetensors", keep_head=True)
+    again = import_file(
+        tmp_path / "model.safetensors", tmp_path / "again.safetensors", keep_head=True
+    )
     before, after = load_file(tuned), load_file(again)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
@@ -175,7 +172,8 @@ def test_transformers_classifier_comes_back(tmp_path, checkpoint_file):
     ],
 )
 def test_what_has_no_equal_there_is_refused(tmp_path, checkpoint_file, family, layout, message):
-    ours = _import(checkpoint_file(family), tmp_path / "ours.safetensors")
+    ours = tmp_path / "ours.safetensors"
+    import_file(checkpoint_file(family), ours)
     with pytest.raises(InputError, match=message):
         export(ours, layout, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()

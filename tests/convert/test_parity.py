@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 import torch
+from checked_conversion import assert_parity, import_file, verify_file
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
-from convert.importing import import_checkpoint
 from convert.sources import open_source
-from convert.verifying import GRADIENT_TOLERANCE, TOLERANCE, verify
+from convert.verifying import TOLERANCE
 from jaxcxr.errors import InputError
 from jaxcxr.model import load, read_header, read_tensors, write_weights
 
@@ -35,34 +35,14 @@ def _native(family):
     return NATIVE.get(family, 64 if "dinov3" in family else 98)
 
 
-def _import(source_file, out, **options):
-    with open_source(source_file) as source:
-        imported = import_checkpoint(source, name=source_file.name, **options)
-    write_weights(out, imported.spec, imported.tensors, imported.provenance)
-    return imported
-
-
-def _verify(source_file, out, image_size):
-    with open_source(source_file) as source:
-        return verify(out, source, name=source_file.name, image_size=image_size)
-
-
-def _assert_parity(parity):
-    for difference in parity.forward:
-        assert difference.relative <= TOLERANCE, difference
-    for difference in parity.gradients:
-        assert difference.relative <= GRADIENT_TOLERANCE, difference
-    assert parity.first_failure is None
-
-
 @pytest.mark.parametrize("resized", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_layer_and_gradient_equals_pytorch(tmp_path, checkpoint_file, family, resized):
     source_file = checkpoint_file(family)
-    _import(source_file, tmp_path / "w.safetensors")
+    import_file(source_file, tmp_path / "w.safetensors")
     patch = 14 if _native(family) == 98 else 16
     size = 4 * patch if resized and _native(family) != 64 else _native(family) + resized * 48
-    parity = _verify(source_file, tmp_path / "w.safetensors", size)
+    parity = verify_file(source_file, tmp_path / "w.safetensors", size)
     assert parity.image_size == size
     assert [d.place for d in parity.forward] == [
         "patch_embedding",
@@ -77,7 +57,7 @@ def test_every_layer_and_gradient_equals_pytorch(tmp_path, checkpoint_file, fami
         == len([k for k in read_tensors(tmp_path / "w.safetensors") if not k.startswith("extra/")])
         + 2
     )  # The head's.
-    _assert_parity(parity)
+    assert_parity(parity)
 
 
 @pytest.mark.parametrize(
@@ -93,43 +73,43 @@ def test_every_layer_and_gradient_equals_pytorch(tmp_path, checkpoint_file, fami
 )
 def test_every_rule_equals_pytorch(tmp_path, checkpoint_file, family, rule):
     source_file = checkpoint_file(family)
-    _import(source_file, tmp_path / "w.safetensors", rule=rule)
-    parity = _verify(source_file, tmp_path / "w.safetensors", 56)
+    import_file(source_file, tmp_path / "w.safetensors", rule=rule)
+    parity = verify_file(source_file, tmp_path / "w.safetensors", 56)
     assert parity.resample_rule == rule
-    _assert_parity(parity)
+    assert_parity(parity)
 
 
 @pytest.mark.parametrize("family", ["timm_registers", "dinov2", "hf_dinov2"])
 def test_resampled_at_import_equals_pytorch(tmp_path, checkpoint_file, family):
     source_file = checkpoint_file(family)
     patch = 14 if _native(family) == 98 else 16
-    imported = _import(source_file, tmp_path / "w.safetensors", image_size=4 * patch)
+    imported = import_file(source_file, tmp_path / "w.safetensors", image_size=4 * patch)
     assert imported.provenance["resampled"] == {"from": _native(family), "to": 4 * patch}
     assert imported.spec.native_grid == 4
-    parity = _verify(source_file, tmp_path / "w.safetensors", None)
+    parity = verify_file(source_file, tmp_path / "w.safetensors", None)
     assert (parity.image_size, parity.resample_at) == (4 * patch, "load")
-    _assert_parity(parity)
+    assert_parity(parity)
 
 
 def test_a_kept_head_is_compared_with_the_source(tmp_path, models):
     state = models["timm_vit"](labels=5).state_dict()
     torch.save({"model": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "tuned.pth")
     out = tmp_path / "w.safetensors"
-    imported = _import(tmp_path / "tuned.pth", out, keep_head=True)
-    _assert_parity(_verify(tmp_path / "tuned.pth", out, 112))
+    imported = import_file(tmp_path / "tuned.pth", out, keep_head=True)
+    assert_parity(verify_file(tmp_path / "tuned.pth", out, 112))
     tensors = imported.tensors | {"head/bias": imported.tensors["head/bias"] + 0.1}
     write_weights(out, imported.spec, tensors, imported.provenance)
-    assert _verify(tmp_path / "tuned.pth", out, 112).first_failure.place == "logits"
+    assert verify_file(tmp_path / "tuned.pth", out, 112).first_failure.place == "logits"
 
 
 def test_a_wrong_weight_is_found_at_its_layer(tmp_path, checkpoint_file):
     source_file = checkpoint_file("timm_layer_scale")
     out = tmp_path / "w.safetensors"
-    imported = _import(source_file, out)
+    imported = import_file(source_file, out)
     tensors = dict(imported.tensors)
     tensors["blocks/1/mlp/fc1/bias"] = tensors["blocks/1/mlp/fc1/bias"] + 1e-2
     write_weights(out, imported.spec, tensors, imported.provenance)
-    assert _verify(source_file, out, 56).first_failure.place == "block01"
+    assert verify_file(source_file, out, 56).first_failure.place == "block01"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +124,7 @@ def test_a_wrong_weight_is_found_at_its_layer(tmp_path, checkpoint_file):
 def test_a_wrong_fact_is_found(tmp_path, checkpoint_file, field, value, place):
     """The reference takes its facts from a right file, ours from a wrong one."""
     source_file = checkpoint_file("timm_layer_scale")
-    _import(source_file, tmp_path / "wrong.safetensors", fields={field: value})
+    import_file(source_file, tmp_path / "wrong.safetensors", fields={field: value})
     images = np.random.default_rng(0).normal(size=(1, 56, 56, 3)).astype("float32")
     with open_source(source_file) as source:
         state = {k: torch.from_numpy(t.read().copy()) for k, t in source.tensors.items()}
@@ -171,9 +151,9 @@ def test_a_wrong_fact_is_found(tmp_path, checkpoint_file, field, value, place):
 
 
 def test_another_source_is_refused(tmp_path, checkpoint_file):
-    _import(checkpoint_file("timm"), tmp_path / "w.safetensors")
+    import_file(checkpoint_file("timm"), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="sha256 differ"):
-        _verify(checkpoint_file("timm_layer_scale"), tmp_path / "w.safetensors", 56)
+        verify_file(checkpoint_file("timm_layer_scale"), tmp_path / "w.safetensors", 56)
 
 
 @pytest.mark.slow
@@ -185,7 +165,7 @@ def test_trained_dinov2_small_equals_timm(tmp_path, shared_data, size):
     from safetensors.torch import load_file
 
     file = shared_data / "dinov2_small" / "model.safetensors"
-    imported = _import(file, tmp_path / "w.safetensors", rule="size_aa")
+    imported = import_file(file, tmp_path / "w.safetensors", rule="size_aa")
     # Its shapes are those of that checkpoint, which makes it a candidate and no more.
     assert imported.provenance["candidates"] == ["dinov2_vits14"]
     assert imported.provenance["checkpoint"] is imported.provenance["licence"] is None
@@ -233,6 +213,6 @@ def test_trained_dinov2_small_equals_timm(tmp_path, shared_data, size):
 @pytest.mark.data
 def test_trained_dinov2_small_verifies_against_transformers(tmp_path, shared_data):
     file = shared_data / "dinov2_small" / "model.safetensors"
-    _import(file, tmp_path / "w.safetensors")
+    import_file(file, tmp_path / "w.safetensors")
     assert read_header(tmp_path / "w.safetensors").spec.resample_rule == "size"
-    _assert_parity(_verify(file, tmp_path / "w.safetensors", 224))
+    assert_parity(verify_file(file, tmp_path / "w.safetensors", 224))

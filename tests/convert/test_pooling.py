@@ -6,20 +6,12 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from checked_conversion import import_file, verify_file
 from flax import nnx
 
-from convert.importing import import_checkpoint
 from convert.packaging import package
-from convert.sources import open_source
-from convert.verifying import verify
 from jaxcxr.errors import InputError
 from jaxcxr.model import ViTSpec, build_model, flatten, load, read_header, split, write_weights
-
-
-def _import(file, out, **options):
-    with open_source(file) as source:
-        imported = import_checkpoint(source, name=file.name, **options)
-    write_weights(out, imported.spec, imported.tensors, imported.provenance)
 
 
 @pytest.mark.slow
@@ -32,9 +24,8 @@ def test_mean_of_all_tokens_and_dropped_pixels_equal_pytorch(
 ):
     """104 pixels of patch 14: 7 patches a side and 6 pixels left over, as 512 leaves 8."""
     file, out = checkpoint_file(family), tmp_path / "w.safetensors"
-    _import(file, out, fields={"pooling": "mean_tokens", "partial_patches": "drop"})
-    with open_source(file) as source:
-        parity = verify(out, source, name=file.name, image_size=size)
+    import_file(file, out, fields={"pooling": "mean_tokens", "partial_patches": "drop"})
+    parity = verify_file(file, out, size)
     assert parity.passed, parity.first_failure or parity.contradictions
     images = np.random.default_rng(0).normal(size=(2, size, size, 3)).astype(np.float32)
     _, out = load(out, image_size=size)(images)
@@ -42,7 +33,7 @@ def test_mean_of_all_tokens_and_dropped_pixels_equal_pytorch(
 
 
 def test_sizes_between_patches_are_refused_unless_asked_for(tmp_path, checkpoint_file):
-    _import(checkpoint_file("hf_dinov2"), tmp_path / "w.safetensors")
+    import_file(checkpoint_file("hf_dinov2"), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="use 504 or 518, or drop its last 8 rows and columns"):
         load(tmp_path / "w.safetensors", image_size=512)
     spec = replace(read_header(tmp_path / "w.safetensors").spec, partial_patches="drop")

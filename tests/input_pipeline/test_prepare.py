@@ -213,7 +213,8 @@ def test_too_many_rejects_lose_nothing(cohort, raw_dir, small_shards, tmp_path):
     def nothing_left(todo):
         assert todo == []
 
-    prepare(cohort, raw_dir, out, size=32, max_rejects=0.2, write=nothing_left)
+    # As many as are allowed.
+    prepare(cohort, raw_dir, out, size=32, max_rejects=5 / 48, write=nothing_left)
     prepared = open_prepared(out)
     kept = [name for split in ("train", "validation", "test") for name in _ids(prepared, split)]
     assert sorted(kept) == [f"{n:05}" for n in range(5, 48)]
