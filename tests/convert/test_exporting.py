@@ -156,9 +156,8 @@ def test_transformers_classifier_comes_back(tmp_path, checkpoint_file):
     """Its classifier's half for the mean of the patches is zero, so it folds back exactly."""
     tuned, _, _ = _fine_tuned(tmp_path, checkpoint_file("dinov2"), 56)
     export(tuned, "hf", tmp_path / "model.safetensors")
-    again = import_file(
-        tmp_path / "model.safetensors", tmp_path / "again.safetensors", keep_head=True
-    )
+    again = tmp_path / "again.safetensors"
+    import_file(tmp_path / "model.safetensors", again, keep_head=True)
     before, after = load_file(tuned), load_file(again)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
