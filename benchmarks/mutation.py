@@ -99,6 +99,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{TRAINING}step.py::test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer",
         f"{TRAINING}step.py::test_a_batch_of_which_nothing_is_known_teaches_nothing",
         f"{TRAINING}step.py::test_micro_batches_give_the_step_of_the_whole_batch",
+        f"{TRAINING}sharded_state.py::test_each_of_eight_devices_holds_and_reads_an_eighth",
     ),
     "jaxcxr.training.train": (
         f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",
@@ -231,8 +232,8 @@ def _be_the_child(copy: Path, tests: list[str], order: list[str], report: Path) 
     os.environ["PYTHONPATH"] = str(copy)  # of the processes that a test starts
     for name in [name for name in sys.modules if name.startswith("benchmarks")]:
         del sys.modules[name]
-    watcher = _Watcher(order)
-    options = ["-x", "-q", "-m", "not slow and not data", "-p", "no:cacheprovider"]
+    watcher = _Watcher(order, named={test for test in tests if "::" in test})
+    options = ["-x", "-q", "-m", "not data", "-p", "no:cacheprovider"]
     options += ["--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     code = pytest.main([*options, *tests], plugins=[watcher])
     names = sorted(watcher.seconds, key=watcher.seconds.__getitem__)
@@ -241,14 +242,23 @@ def _be_the_child(copy: Path, tests: list[str], order: list[str], report: Path) 
 
 
 class _Watcher:
-    """A plugin of pytest that orders the tests and remembers what they did."""
+    """A plugin of pytest that orders the tests and remembers what they did.
 
-    def __init__(self, order: list[str]):
+    Of a file's slow tests only those run that `TESTS` names.
+    """
+
+    def __init__(self, order: list[str], named: set[str]):
+        self.named = named
         self.rank = {name: place for place, name in enumerate(order)}
         self.seconds: dict[str, float] = {}
         self.failed = ""
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = [
+            item
+            for item in items
+            if not item.get_closest_marker("slow") or item.nodeid.partition("[")[0] in self.named
+        ]
         items.sort(key=lambda item: self.rank.get(item.nodeid, len(self.rank)))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
