@@ -58,11 +58,17 @@ def check_values(config: ConfigDict) -> None:
     ):
         if not _get(config, name) >= 0:
             raise InputError(f"config.{name} is {_get(config, name)}; it cannot be negative")
-    if not 0 <= config.seed < SEEDS:
+    if not 0 <= config.label_noise <= 1:
         raise InputError(
-            f"config.seed is {config.seed}; give a whole number from 0 to {SEEDS - 1}, since JAX "
-            "takes others for one of these"
+            f"config.label_noise is {config.label_noise}; give the probability that a positive "
+            "training label flips, from 0 to 1, such as 0.2"
         )
+    for name in ("seed", "label_noise_seed"):
+        if not 0 <= config[name] < SEEDS:
+            raise InputError(
+                f"config.{name} is {config[name]}; give a whole number from 0 to {SEEDS - 1}, "
+                "since JAX takes others for one of these"
+            )
     for name, axis in config.mesh.items():
         if axis != -1 and axis < 1:
             raise InputError(

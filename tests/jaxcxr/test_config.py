@@ -35,6 +35,11 @@ def test_the_studys_recipe_passes_and_is_the_papers():
         ({"clip_norm": -1.0}, "config.clip_norm is -1.0; it cannot be negative"),
         ({"train_patients": 0.0}, "config.train_patients is 0.0; give a share .* above 0"),
         ({"train_patients": 10}, "config.train_patients is 10; .*at most 1, such as 0.1"),
+        ({"label_noise": 1.01}, "config.label_noise is 1.01; give the probability .* 0 to 1"),
+        ({"label_noise": -0.1}, "config.label_noise is -0.1; give the probability"),
+        ({"lable_noise": 0.1}, r"config.lable_noise is not a field; did you mean label_noise\?"),
+        ({"label_noise_seed": -1}, "config.label_noise_seed is -1; give a whole number from 0"),
+        ({"label_noise_seed": 2**32}, "config.label_noise_seed is 4294967296; give a whole"),
         ({"accumulate": 5}, "batch_size 32 is not a multiple of config.accumulate 5"),
         ({"labels": ("A", "A")}, "config.labels names a label twice"),
         ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
@@ -174,7 +179,7 @@ def test_what_may_be_zero_and_not_below(name):
 
 
 def test_the_ends_of_a_share_and_of_micro_batches():
-    check_config(_config(train_patients=1.0, accumulate=32))
+    check_config(_config(train_patients=1.0, accumulate=32, label_noise=1))
     with pytest.raises(InputError, match="at most 1"):
         check_config(_config(train_patients=1.01))
 
@@ -186,7 +191,13 @@ def test_the_defaults_are_the_studys_and_those_that_do_nothing():
     of_the_study |= {"learning_rate": 1e-5, "normalization": "study", "rotation_degrees": 7.0}
     of_the_study |= {"schedule": "constant", "trainable": "all", "weight_decay": 0.0}
     without_effect = {"accumulate": 1, "clip_norm": 0.0, "layer_decay": 1.0, "warmup_steps": 0}
-    without_effect |= {"labels": [], "train_patients": 1.0, "remat": False, "wandb": ""}
+    without_effect |= {
+        "label_noise": 0.0,
+        "labels": [],
+        "train_patients": 1.0,
+        "remat": False,
+        "wandb": "",
+    }
     ours = {"epochs": 100, "patience": 5, "selection": "validation_auc", "seed": 0}
     ours |= {"bootstrap_resamples": 1000, "eval_batch_size": 64, "log_every": 10}
     for name, value in (of_the_study | without_effect | ours).items():
