@@ -65,6 +65,7 @@ def study_config() -> ConfigDict:
     config.selection = "validation_auc"
     config.patience = 5  # epochs without a better one before stopping
 
+    config.optimizer = "adamw"  # or adam, which is the same as long as weight_decay is 0
     config.learning_rate = 1e-5
     config.head_learning_rate = 0.0  # of the head alone; 0: as the others
     config.schedule = "constant"  # cosine: to zero over all epochs

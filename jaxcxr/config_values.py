@@ -20,6 +20,7 @@ CHOICES = {
     "model.pooling": ("weights", "class_token", "mean_tokens"),
     "model.resample_at": ("load", "forward"),
     "normalization": ("study", "weights"),
+    "optimizer": ("adamw", "adam"),
     "pos_weight": ("study", "capped", "sqrt", "effective", "none"),
     "schedule": ("constant", "cosine"),
     "selection": ("validation_auc", "validation_loss", "last"),
@@ -101,6 +102,11 @@ def check_combinations(config: ConfigDict) -> None:
         raise InputError(
             "config.model.head is keep but config.model.init is random, which has no head to keep; "
             "set one of them otherwise"
+        )
+    if config.optimizer == "adam" and config.weight_decay:
+        raise InputError(
+            f"config.weight_decay is {config.weight_decay:g} with config.optimizer adam, which has "
+            "none here; set --config.weight_decay=0 or --config.optimizer=adamw"
         )
     if config.batch_size % config.accumulate:
         raise InputError(

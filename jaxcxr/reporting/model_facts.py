@@ -27,6 +27,7 @@ _WEIGHTED = {
     "effective": "a positive of a label weighs the ratio of effective numbers of images "
     "(arXiv 1901.05555)",
 }
+_OPTIMIZER = {"adam": "Adam", "adamw": "AdamW"}
 _TRAINABLE = {
     "all": "All parameters learn",
     "head": "The head alone learns",
@@ -112,8 +113,8 @@ def _training(run: RunRecord) -> Answer:
     c = run.config
     schedule = "constant" if c["schedule"] == "constant" else "cosine to zero"
     details = [
-        f"AdamW, learning rate {c['learning_rate']:g} ({schedule}, {c['warmup_steps']} steps of "
-        f"warm-up), weight decay {c['weight_decay']:g}, batches of {c['batch_size']}",
+        f"{_OPTIMIZER[c['optimizer']]}, learning rate {c['learning_rate']:g} ({schedule}, "
+        f"{c['warmup_steps']} steps of warm-up), weight decay {c['weight_decay']:g}, batches of {c['batch_size']}",
         f"at most {c['epochs']} epochs",
         *_other_settings(c),
         f"computed in {c['dtype']}, seed {c['seed']}",

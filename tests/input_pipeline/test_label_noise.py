@@ -43,14 +43,9 @@ def test_positives_flip_with_p_and_negatives_with_a_quarter(probability):
         assert (after[before == -1] == -1).all() and (before == -1).sum() > 1000
         assert set(after[positive | negative]) <= {0, 1}
     # Labels flip independently of each other.
-    flipped = [
-        (noisy[:, LABELS.index(name)] != records[name]).to_numpy()[(records[name] == 1)]
-        for name in FINDINGS
-    ]
     both = (records["Cardiomegaly"] == 1) & (records["Edema"] == 1)
     together = (noisy[both, 0] == 0) & (noisy[both, LABELS.index("Edema")] == 0)
     assert _within(together.sum(), both.sum(), probability**2)
-    assert all(len(one) for one in flipped)
 
 
 def test_each_flip_can_be_recomputed_with_sha256_alone():

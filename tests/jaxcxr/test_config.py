@@ -40,6 +40,11 @@ def test_the_studys_recipe_passes_and_is_the_papers():
         ({"lable_noise": 0.1}, r"config.lable_noise is not a field; did you mean label_noise\?"),
         ({"label_noise_seed": -1}, "config.label_noise_seed is -1; give a whole number from 0"),
         ({"label_noise_seed": 2**32}, "config.label_noise_seed is 4294967296; give a whole"),
+        ({"optimizer": "adamv"}, r"config.optimizer is 'adamv' \(did you mean adam"),
+        (
+            {"optimizer": "adam", "weight_decay": 0.05},
+            "config.weight_decay is 0.05 with config.optimizer adam, which has none here; set",
+        ),
         ({"accumulate": 5}, "batch_size 32 is not a multiple of config.accumulate 5"),
         ({"labels": ("A", "A")}, "config.labels names a label twice"),
         ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
@@ -188,6 +193,7 @@ def test_the_defaults_are_the_studys_and_those_that_do_nothing():
     """A default is a claim about the study, or leaves its recipe as it is."""
     config = study_config().to_dict()
     of_the_study = {"batch_size": 32, "dtype": "float32", "flip": True, "image_size": 224}
+    of_the_study |= {"optimizer": "adamw"}
     of_the_study |= {"learning_rate": 1e-5, "normalization": "study", "rotation_degrees": 7.0}
     of_the_study |= {"schedule": "constant", "trainable": "all", "weight_decay": 0.0}
     without_effect = {"accumulate": 1, "clip_norm": 0.0, "layer_decay": 1.0, "warmup_steps": 0}

@@ -66,6 +66,7 @@ def _true(data, split):
     return records, records[LABELS].to_numpy()
 
 
+@pytest.mark.slow
 def test_all_that_learns_sees_the_noise_and_nothing_that_measures_does(
     tiny_data, tmp_path, monkeypatch, capsys
 ):
