@@ -75,6 +75,10 @@ def study_config() -> ConfigDict:
     config.layer_decay = 1.0  # learning rate of each block relative to the one above it
     config.trainable = "all"  # head: linear probe; lora: low-rank updates and the head
     config.lora_rank = 8
+    config.lora_alpha = 0.0  # an update counts alpha / rank times; 0: once
+    config.lora_dropout = 0.0  # of what an update reads, in training
+    # what is adapted in each block: these, or the fused map's parts attention/query, key, value
+    config.lora_targets = ("attention/qkv", "attention/projection", "mlp/fc1", "mlp/fc2")
     config.pos_weight = "study"  # negatives / positives; see jaxcxr.training.loss for the others
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
@@ -122,8 +126,11 @@ def stored_config(fields: dict[str, Any], where: str) -> ConfigDict:
     Raises:
       InputError: a field is of the wrong type, or impossible.
     """
-    labels = fields.get("labels", [])
-    known = fields | {"labels": tuple(labels) if isinstance(labels, list) else labels}
+    tuples = {name for name, value in study_config().items() if isinstance(value, tuple)}
+    known = {
+        name: tuple(value) if name in tuples and isinstance(value, list) else value
+        for name, value in fields.items()
+    }
     try:
         config = ConfigDict(_with_defaults(known, study_config().to_dict()))
         _check_fields(config, study_config(), prefix="", unknown=True)

@@ -27,6 +27,11 @@ CHOICES = {
     "trainable": ("all", "head", "lora"),
 }
 
+LORA_TARGETS = (
+    *("attention/qkv", "attention/projection", "mlp/fc1", "mlp/fc2"),
+    *("attention/query", "attention/key", "attention/value"),
+)
+
 
 def check_values(config: ConfigDict) -> None:
     """Stop where a field by itself is impossible.
@@ -54,8 +59,8 @@ def check_values(config: ConfigDict) -> None:
             "patients above 0 and at most 1, such as 0.1"
         )
     for name in (
-        *("checkpoint_every", "clip_norm", "head_learning_rate", "reading.processes"),
-        *("rotation_degrees", "warmup_steps", "weight_decay"),
+        *("checkpoint_every", "clip_norm", "head_learning_rate", "lora_alpha"),
+        *("reading.processes", "rotation_degrees", "warmup_steps", "weight_decay"),
     ):
         if not _get(config, name) >= 0:
             raise InputError(f"config.{name} is {_get(config, name)}; it cannot be negative")
@@ -70,11 +75,34 @@ def check_values(config: ConfigDict) -> None:
                 f"config.{name} is {config[name]}; give a whole number from 0 to {SEEDS - 1}, "
                 "since JAX takes others for one of these"
             )
+    if not 0 <= config.lora_dropout < 1:
+        raise InputError(
+            f"config.lora_dropout is {config.lora_dropout}; give a share from 0 up to 1, such as "
+            "0.05"
+        )
+    _check_lora_targets(config.lora_targets)
     for name, axis in config.mesh.items():
         if axis != -1 and axis < 1:
             raise InputError(
                 f"config.mesh.{name} is {axis}; give a number of devices, or -1 for all others"
             )
+
+
+def _check_lora_targets(targets: tuple[str, ...]) -> None:
+    for name in targets:
+        if name not in LORA_TARGETS:
+            raise InputError(
+                f"config.lora_targets names {shown(name)}{suggest(name, LORA_TARGETS)}; choose "
+                f"among {', '.join(LORA_TARGETS)}"
+            )
+    fused = "attention/qkv" in targets
+    parts = [name for name in LORA_TARGETS[4:] if name in targets]
+    if not targets or len(set(targets)) != len(targets) or (fused and parts):
+        wrong = "is empty" if not targets else "adapts a map twice"
+        raise InputError(
+            f"config.lora_targets {wrong}; name each map once, and attention/qkv or its parts "
+            "attention/query, attention/key and attention/value"
+        )
 
 
 def check_combinations(config: ConfigDict) -> None:

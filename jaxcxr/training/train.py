@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from input_pipeline.loader import Prepared, Reading, train_dataset
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
 from jaxcxr.model import ModelSpec, write_weights
-from jaxcxr.model.lora import add_lora, merge_lora
+from jaxcxr.model.lora import SCALE, adapted, merge_lora
 from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
@@ -33,7 +33,7 @@ from jaxcxr.training.reach import too_few_steps
 from jaxcxr.training.seal import agreed
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.start import find_start
-from jaxcxr.training.step import create_state, make_train_step, shapes_of_state
+from jaxcxr.training.step import create_state, make_train_step, shapes_of_state, with_lora
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
@@ -63,7 +63,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     pixels = pixel_statistics(config)
     model, params = inputs.make_model(config, labels, mesh)
     if config.trainable == "lora":
-        params = put_state(mesh, add_lora(params, config.lora_rank, config.seed))
+        params = put_state(mesh, with_lora(config, params))
     resumed = any((directory / CHECKPOINTS).glob("[0-9]*"))
     first = find_start(
         *(config, directory, model, pixels, mesh, params),
@@ -114,7 +114,7 @@ def train(config: ConfigDict, directory: Path) -> None:
 
     # ---- Say what is about to happen ------------------------------------------------------------
     origin = inputs.provenance(config, prepared, labels, start, learnt)
-    sizes = {path: leaf.size for path, leaf in shapes["params"].items()}
+    sizes = {path: leaf.size for path, leaf in shapes["params"].items() if path != SCALE}
     learning = sum(size for path, size in sizes.items() if is_trainable(path, config.trainable))
     summary(
         f"Training in {directory}",
@@ -128,6 +128,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             "weights": inputs.describe_weights(config),
             "pixels": describe_pixels(config),
             "parameters": f"{sum(sizes.values()):,}, of which learn {learning:,}",
+            **({"LoRA": f"of {maps}"} if (maps := ", ".join(adapted(sizes))) else {}),
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{lessons.total_steps} of {config.batch_size} images, "
