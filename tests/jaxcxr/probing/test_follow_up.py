@@ -14,6 +14,7 @@ from input_pipeline.loader import images_at, open_prepared
 from input_pipeline.subset import patient_subset
 from jaxcxr import embed as embed_command
 from jaxcxr import probe as probe_command
+from jaxcxr.errors import InputError
 from jaxcxr.inference.embeddings_file import Embeddings, read_embeddings, write_embeddings
 from jaxcxr.model import ConvNeXtSpec, build_model, flatten, load, split, write_weights
 from jaxcxr.probing import mlp_512
@@ -96,7 +97,7 @@ def test_each_image_is_flipped_and_turned_once_and_the_header_says_so(
                 Image.fromarray(image[:, ::-1] if flip else image).rotate(degrees)
             )
             for flip in (False, True)
-            for degrees in np.linspace(-7, 7, 561)
+            for degrees in np.linspace(-7, 7, 281)
         }
         match = [key for key, one in made.items() if (one == drawn).mean() > 0.995]
         assert match
@@ -118,6 +119,17 @@ def test_each_image_is_flipped_and_turned_once_and_the_header_says_so(
     statistics = json.loads((tmp_path / "statistics.json").read_text())
     assert statistics["origin"]["embeddings"]["augmented_once"] == described
     assert "images that were flipped and turned by up to 7 degrees" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    "header", [3, {"seed": -1}, {"seed": 0, "flip": 1, "rotation_degrees": 7}, {"flip": True}]
+)
+def test_a_damaged_header_is_refused(augmented, tiny_data, tmp_path, header):
+    found = read_embeddings(augmented)
+    origin = found.origin | {"augmented_once": header}
+    write_embeddings(tmp_path / "d.npz", Embeddings(**{**vars(found), "origin": origin}))
+    with pytest.raises(InputError, match=r"d.npz, its origin: damaged \(augmented_once.*embed"):
+        probe(tmp_path / "d.npz", tiny_data, tmp_path / "out")
 
 
 def test_parts_of_other_augmentations_are_not_taken(weights, tiny_data, tmp_path, augmented):
@@ -231,6 +243,7 @@ def test_the_head_learns_what_is_known_of_its_labels():
     assert mean_auc(others, against(others.features)) < 0.4
 
 
+@pytest.mark.slow
 def test_the_head_is_probed_like_others(embedded, tiny_data, tmp_path):
     described = probe(embedded, tiny_data, tmp_path / "mlp", head="mlp_512")
     assert described["setting"] == "steps" and described["chosen"] in (50, 150, 500, 1500)
