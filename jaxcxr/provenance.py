@@ -7,12 +7,12 @@ somebody is checked, and any of it may be absent.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import reading
-from jaxcxr.small_files import Count, parse_json
+from jaxcxr.small_files import Count, Finite, parse_json
 
 PARQUET_KEY = b"jaxcxr"  # in the metadata of a parquet file's schema
 
@@ -37,6 +37,46 @@ class TestRead(TypedDict):
 
     epochs: Count
     patience: Count
+
+
+class Flips(TypedDict):
+    """What noise has changed of one label."""
+
+    positives: Count
+    negatives: Count
+    became_negative: Count
+    became_positive: Count
+    without_a_flip: NotRequired[Count]
+
+
+class LabelNoise(TypedDict):
+    """Noise in the labels that a run learnt from, see `jaxcxr.run.learnt_labels`."""
+
+    probability: Finite
+    seed: Count
+    labels: dict[str, Flips]
+
+
+class TrainedOn(TypedDict, total=False):
+    """What was learnt from."""
+
+    images: Count
+    patients: Count | None
+    label_noise: LabelNoise
+
+
+class AugmentedOnce(TypedDict):
+    """What was drawn for each image before it was embedded, see `jaxcxr.training.augment_once`."""
+
+    seed: Count
+    flip: bool
+    rotation_degrees: Finite
+
+
+class OfEmbeddings(TypedDict, total=False):
+    """Features that a head learnt from."""
+
+    augmented_once: AugmentedOnce
 
 
 # Of the position table, in pixels a side of the images.
@@ -77,7 +117,8 @@ class Provenance(TypedDict, total=False):
     recipe: str | None
     recipe_hash: str | None
     tool_version: str | None
-    trained_on: dict[str, Any] | None
+    trained_on: TrainedOn | None
+    embeddings: OfEmbeddings
     learnt: dict[str, Count] | None
     config: OfConfig
     initialization: str | None
