@@ -271,7 +271,7 @@ def _write_rejects(path: Path, cohort: Cohort, rejects: dict[str, str]) -> None:
 
 
 def _tidy(out_dir: Path) -> None:
-    """Remove the notes, and what killed processes left half-written, those of earlier versions too."""
+    """Remove the notes, and what killed processes left, of earlier versions too."""
     shutil.rmtree(out_dir / PROGRESS, ignore_errors=True)
     clear_left(out_dir)
     for path in out_dir.iterdir():

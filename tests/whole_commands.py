@@ -41,7 +41,7 @@ COMMANDS = {
 }
 # What holds times, the id that a run draws, or what XLA compiled.
 OTHERWISE = re.compile(
-    r"(^|/)((compiled|locks|logs|made)/.*|checkpoints/[^/]+/.+|.*tfevents.*|\.lock"
+    r"(^|/)((compiled|locks|logs)/.*|checkpoints/[^/]+/.+|.*tfevents.*|\.lock"
     r"|(environment|start)\.json)$"
 )
 SPEED = re.compile(r', "images_per_second": [^,}]*')
