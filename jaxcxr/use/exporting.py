@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,7 @@ def _converted(
         command = [sys.executable, "-m", "convert", "package", str(folder / "run.safetensors")]
         command += ["--kind", kind, "--around", str(folder / "around.json"), "--out", str(made)]
         command += ["--images", str(folder / "images.npy"), "--scores", str(folder / "scores.npz")]
+        command += ["--caller", str(os.getpid())]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr.strip() or "it says nothing").splitlines()[-1]

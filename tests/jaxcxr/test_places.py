@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jaxcxr import files
@@ -190,3 +191,21 @@ def test_what_the_system_refuses_is_told_of_the_output(tmp_path, named):
         raise OSError(errno.ENOSPC, "full", *[os.fspath(temporary)] * named)
     assert raised.value.filename == os.fspath(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_command_has_started_ends_too():
+    """Otherwise it would write into a place that is gone."""
+    started = (
+        "import os, sys, time; from jaxcxr.interrupts import end_with_caller; "
+        "end_with_caller(int(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(99)"
+    )
+    caller = (
+        "import os, subprocess, sys; "
+        f"subprocess.run([sys.executable, '-c', {started!r}, str(os.getpid())])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", caller], stdout=subprocess.PIPE, text=True)
+    started = psutil.Process(int(process.stdout.readline()))
+    assert started.is_running()
+    process.kill()
+    assert psutil.wait_procs([started], timeout=20)[1] == []
+    process.communicate()
