@@ -126,7 +126,9 @@ def read_embeddings(path: Path) -> Embeddings:
         parts = (found.class_token, found.patch_mean)
         finite = all((np.abs(part) <= LARGEST).all() for part in parts)
         if len(shapes) > 1 or found.class_token.shape != found.patch_mean.shape or not finite:
-            raise InputError(f"{path}: damaged, its columns do not fit together; {REMEDY}")
+            raise InputError(
+                f"{path}: damaged, its columns do not fit together, or hold no features; {REMEDY}"
+            )
     return found
 
 
