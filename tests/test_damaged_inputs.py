@@ -67,9 +67,11 @@ def waited_for(world):
     def watch():
         while not ended.wait(0.01):
             for path in pipes:
-                with suppress(OSError):
-                    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-                    waits.append(path)
+                with suppress(OSError):  # nobody reads it
+                    file = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                    if path.is_fifo():  # and no file of the command
+                        waits.append(path)
+                    os.close(file)
 
     if pipes:
         threading.Thread(target=watch, daemon=True).start()
