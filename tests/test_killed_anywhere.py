@@ -116,6 +116,8 @@ def test_ctrl_c_is_one_sentence_at_any_moment(command, world, tmp_path):
         _, said = process.communicate(timeout=120)
         if not running:
             continue
+        if process.returncode == -signal.SIGINT and not said:
+            continue  # on a busy machine: Python itself had not begun
         lines = [line for line in said.splitlines() if line.startswith(SENTENCES)]
         assert process.returncode in (0, 130), (command, said)
         assert "Traceback" not in said and len(said.splitlines()) <= 1, (command, said)
