@@ -17,11 +17,11 @@ import numpy as np
 from jaxcxr.errors import InputError, reading
 from jaxcxr.provenance import parsed_origin
 from jaxcxr.results.described import describe_images, headed, split_named
+from jaxcxr.small_files import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST = 1e30  # of any score, by far; the square of it is still a number
 _TEXT = ("image_id", "patient_id", "study_id", "split", "view", "sex")
 
 
