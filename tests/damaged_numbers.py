@@ -79,7 +79,7 @@ def csv_text(path, rng):
     path.write_text("\n".join([*rows[:1], *spoilt_rows]) + "\n")
 
 
-WRITERS = {
+NUMBERED = {
     ".npz": npz,
     ".safetensors": safetensors,
     ".parquet": parquet,
@@ -91,4 +91,4 @@ WRITERS = {
 
 def numbers(path, rng):
     """Put such numbers into a file of a kind that holds numbers; others stay as they are."""
-    WRITERS.get(path.suffix, lambda *_: None)(path, rng)
+    NUMBERED.get(path.suffix, lambda *_: None)(path, rng)
