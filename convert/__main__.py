@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--images", required=True, type=Path, help=".npy to run it on")
     command.add_argument("--out", required=True, type=Path, help="of the model")
     command.add_argument("--scores", required=True, type=Path, help=".npz of what it says of them")
+    command.add_argument("--caller", type=int, help="process that started this, to end with")
 
     command = commands.add_parser("inspect", help="what a weights file says of itself")
     command.set_defaults(command="inspect")

@@ -144,7 +144,10 @@ def package(arguments: argparse.Namespace) -> None:
 
     from convert.packaging import package
     from jaxcxr.files import atomic_path
+    from jaxcxr.interrupts import end_with_caller
 
+    if arguments.caller is not None:
+        end_with_caller(arguments.caller)
     given = (arguments.file, arguments.kind, arguments.out, arguments.around, arguments.images)
     logits, probabilities = package(*given)
     with atomic_path(arguments.scores) as temporary:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,14 +29,13 @@ from input_pipeline.shards import Shard, deal, note
 from input_pipeline.workers import write_shards
 from jaxcxr import __version__
 from jaxcxr.errors import InputError, reading
-from jaxcxr.files import atomic_path, take_lock, write_json
+from jaxcxr.files import TEMPORARY, atomic_path, clear_left, take_lock, write_json
 from jaxcxr.small_files import read_json
 
 COLUMNS = ["image_id", "patient_id", "study_id", "split", "view", "age", "sex"]
 SIZES = range(16, 2049)
 LOOKED_FOR, MANY = 1000, 0.1  # images, about; share of them that no few lost files explain
 TEXT_BYTES = 1024  # of one record beside its image, at most
-TEMPORARY = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `atomic_path` gives
 
 WriteShards = Callable[[list[Shard]], None]
 
@@ -273,8 +271,9 @@ def _write_rejects(path: Path, cohort: Cohort, rejects: dict[str, str]) -> None:
 
 
 def _tidy(out_dir: Path) -> None:
-    """Remove the notes, and what killed processes left half-written."""
+    """Remove the notes, and what killed processes left, of earlier versions too."""
     shutil.rmtree(out_dir / PROGRESS, ignore_errors=True)
+    clear_left(out_dir)
     for path in out_dir.iterdir():
-        if TEMPORARY.fullmatch(path.name):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)

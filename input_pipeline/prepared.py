@@ -20,6 +20,8 @@ from input_pipeline.images import digests_in_shards
 from jaxcxr.errors import InputError, reading
 from jaxcxr.parquet import read_parquet
 
+MOST_YEARS = 1000  # of age: no reader gives more, and single precision may not hold what is more
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -159,4 +161,9 @@ def read_records(path: Path, labels: Sequence[str]) -> pd.DataFrame:
             f"{path}: has no column {', '.join(absent)}, which cohort.json beside it speaks of; "
             "they are not of one preparation; prepare again"
         )
+    with reading(path, "the records of a prepared dataset", "prepare again"):
+        possible = records["age"].isna() | records["age"].between(0, MOST_YEARS)
+    if not possible.all():
+        age = records["age"][~possible].iloc[0]
+        raise InputError(f"{path}: damaged (an age of {age:g} years); prepare again")
     return records

@@ -20,12 +20,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from input_pipeline.image_errors import UnreadableImageError
 from jaxcxr.errors import InputError
 from jaxcxr.interrupts import end_with_parent, held_back
-from jaxcxr.terminal import console
+from jaxcxr.terminal import console, progress_bar
 
 if TYPE_CHECKING:  # a process that opens images need not know how shards are written
     from input_pipeline.shards import Shard
@@ -100,7 +100,7 @@ def write_shards(shards: list[Shard], workers: int) -> None:
     todo = [shard for shard in shards if not shard.done]
     begun = time.monotonic()
     try:
-        with Progress(*columns, console=console()) as progress:
+        with progress_bar(*columns, console=console()) as progress:
             task = progress.add_task("", total=sum(len(shard.records) for shard in todo), rate="")
 
             def report(images: int) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,6 +59,7 @@ def reading(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[No
       InputError: the block raised.
     """
     try:
+        _refuse_pipe(path, remedy)
         yield
     except InputError:
         raise
@@ -71,6 +73,15 @@ def reading(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[No
         raise InputError(
             f"{path}: not readable as {what} ({first_line(error)}); {remedy}"
         ) from error
+
+
+def _refuse_pipe(path: str | os.PathLike[str], remedy: str) -> None:
+    """Stop before what is no file is waited for, perhaps for ever."""
+    mode = stat.S_IFREG
+    with suppress(OSError, ValueError):
+        mode = os.stat(path).st_mode  # noqa: PTH116 - it may be a text
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{path}: a pipe or a device, not a file; {remedy}")
 
 
 @contextmanager

@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +26,8 @@ def check_writable(
     path: Path, option: str, *, folder: bool = False, reads: Iterable[Path] = ()
 ) -> None:
     """Stop before any work where a result could not be written; nothing is made yet.
+
+    What killed processes left half-made of it is removed.
 
     Args:
       path: of the result, a file, or a `folder` of several.
@@ -49,6 +53,9 @@ def check_writable(
             where = where.parent
         with tempfile.TemporaryFile(dir=where):
             pass
+        clear_left(path.parent, _mark(path))
+        if folder:
+            clear_left(path)
     except InputError:
         raise
     except (OSError, ValueError) as error:
@@ -60,24 +67,17 @@ def check_writable(
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` when the block ends well.
+    """Give a temporary path of the same name; rename it to `path` when the block ends well.
 
     If the block raises, the temporary file is removed and whatever stood at `path` before stays
-    as it was. The temporary name keeps the suffix, since many writers choose a format by it.
+    as it was.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".{uuid.uuid4().hex}{final.suffix}")
-    try:
+    with place_beside(final) as new:
+        temporary = new / final.name
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)  # some writers leave a file that only its owner can read
         temporary.replace(final)
-    except OSError as error:
-        if error.filename is None:  # a full disk is met by `write`, which knows no name
-            error.filename = os.fspath(final)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 MADE = (".csv", ".tex", ".html", ".svg", ".png", ".json")  # suffixes of what a report holds
@@ -90,28 +90,139 @@ def fresh_directory(path: Path) -> Iterator[Path]:
     So nothing that was made earlier stays beside what is made now. If nothing was made, there is no
     directory afterwards. Files of kinds that no report holds are somebody's own and stay.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
-    new.mkdir()
-    try:
+    with place_beside(path) as new:
         yield new
-        while any(new.iterdir()) or path.is_dir():
-            if path.is_dir():
-                path.rename(old)
-                for kept in old.iterdir():
-                    if kept.suffix not in MADE and not (new / kept.name).exists():
-                        kept.rename(new / kept.name)
-                shutil.rmtree(old)
-            if not any(new.iterdir()):
-                break
-            try:
-                new.rename(path)
-                break
-            except OSError:
-                if not path.is_dir():  # otherwise another process has just put its own there
-                    raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+        try:
+            _exchange(new, path)
+        except BaseException:
+            _put_back(new.parent, path)
+            raise
+
+
+def _exchange(new: Path, path: Path) -> None:
+    # By this name a kill from here on is seen, and mended by `_put_back`.
+    whole, old = new.rename(new.with_name(_WHOLE)), new.with_name(_OLD)
+    while any(whole.iterdir()) or path.is_dir():
+        if path.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+            path.rename(old)
+            _keep(old, whole)
+        if not any(whole.iterdir()):
+            break
+        try:
+            whole.rename(path)
+            break
+        except OSError:
+            if not path.is_dir():  # otherwise another process has just put its own there
+                raise
+
+
+def _put_back(place: Path, path: Path) -> None:
+    """Mend an exchange that was not ended, so that nobody's own files go with the place."""
+    for one in (place / _WHOLE, place / _OLD):
+        if one.is_dir() and any(one.iterdir()):
+            if not path.exists():
+                one.rename(path)
+            elif path.is_dir():
+                _keep(one, path)
+
+
+def _keep(there: Path, place: Path) -> None:
+    """Move what is somebody's own."""
+    for kept in there.iterdir():
+        if kept.suffix not in MADE and not (place / kept.name).exists():
+            kept.rename(place / kept.name)
+
+
+_NEW, _WHOLE, _OLD, _LOCK = "new", "whole", "old", "lock"  # what such a place holds
+TEMPORARY = re.compile(r"\.[0-9a-f]{32}(\..+)?")  # its name; with a suffix, of earlier versions
+
+
+@contextmanager
+def place_beside(path: Path) -> Iterator[Path]:
+    """Give an empty folder on the file system of `path`, which is gone when the block has ended.
+
+    What killed processes left of the same `path` is removed first. Each place is locked while its
+    process lives, so that no other takes it for left; where there are no locks, all stay.
+    """
+    place: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        clear_left(path.parent, _mark(path))
+        with ExitStack() as held:
+            while place is None or not _lock(place, path.name, held):
+                place = path.with_name(f".{_mark(path)}{uuid.uuid4().hex[:16]}")
+                place.mkdir()
+            new = place / _NEW
+            new.mkdir()
+            yield new
+    except OSError as error:
+        # A full disk is met by `write`, which knows no name, and nobody knows that of the place.
+        if error.filename is None or (place and place.name in str(error.filename)):
+            error.filename = os.fspath(path)
+        raise
+
+
+def _mark(path: Path) -> str:
+    """Begin the name of a place beside `path`, whose own name may be as long as a name can be."""
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+
+
+def clear_left(folder: Path, mark: str = "") -> None:
+    """Remove what killed processes left half-made in a folder: of all, or the output of a mark."""
+    left = _left_in(folder.absolute())
+    for one in [mark] if mark else list(left):
+        for place in left.pop(one, ()):
+            _clear(place)
+
+
+@lru_cache(maxsize=64)
+def _left_in(folder: Path) -> dict[str, list[Path]]:
+    """List the places in a folder by their marks, once: a folder may hold a million images'."""
+    found: dict[str, list[Path]] = {}
+    with suppress(OSError):  # it may be written and not be read
+        for place in folder.iterdir():
+            if TEMPORARY.fullmatch(place.name):
+                found.setdefault(place.name[1:17], []).append(place)
+    return found
+
+
+def _lock(place: Path, name: str, held: ExitStack) -> bool:
+    """Lock a place and have it removed at the end; false if it was just taken for left."""
+    held.callback(_remove, place)
+    try:
+        lock = held.enter_context((place / _LOCK).open("xb"))
+    except FileNotFoundError:
+        return False
+    if not (take_lock(lock) and (place / _LOCK).exists()):
+        return False
+    lock.write(os.fsencode(name))
+    lock.flush()
+    return True
+
+
+def _clear(place: Path) -> None:
+    """Remove a place whose process has died."""
+    try:
+        with (place / _LOCK).open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path = place.parent / Path(os.fsdecode(lock.read())).name
+            if place.name.startswith(f".{_mark(path)}"):
+                _put_back(place, path)
+            _remove(place)
+    except FileNotFoundError:  # not locked yet, or no more: then it is empty
+        with suppress(OSError):
+            place.rmdir()
+    except (OSError, ValueError):  # its process lives, or nobody can tell
+        pass
+
+
+def _remove(place: Path) -> None:
+    for name in (_NEW, _WHOLE, _OLD, _LOCK):  # the lock last: what a kill leaves can be told
+        path = place / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    with suppress(OSError):
+        place.rmdir()
 
 
 def take_lock(file: int | IO[Any], *, wait: bool = False) -> bool:

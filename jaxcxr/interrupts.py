@@ -37,6 +37,7 @@ guard_start()
 # Only now, since these take time.
 import multiprocessing  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from multiprocessing import util  # noqa: E402
@@ -117,6 +118,17 @@ def _wait_for_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def end_with_caller(caller: int) -> None:
+    """End this process, which the process of that id has started, when that one does."""
+    threading.Thread(target=_wait_for_caller, args=(caller,), daemon=True).start()
+
+
+def _wait_for_caller(caller: int) -> None:
+    while os.getppid() == caller:  # of an orphan it is another
+        time.sleep(0.5)
+    os._exit(1)
 
 
 @contextmanager

@@ -19,10 +19,12 @@ from jaxcxr.errors import InputError, first_line, reading
 
 MOST_BYTES = 1 << 26  # of one file; the largest, which lists all images of a dataset, take 40 MB
 
+LARGEST = 1e30  # of any score or statistic, by far; the square of it is still a number
+
 # Types for shapes.
 Count = Annotated[int, Field(ge=0, lt=2**53)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 
 
 def read_json(

@@ -8,6 +8,7 @@ everything is printed from here; figures and tables of a report are written thro
 from __future__ import annotations
 
 import sys
+import time
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -59,19 +60,34 @@ def console(**options: Any) -> Console:
 
 def progress_of_images(doing: str) -> Progress:
     """Return a bar, on the standard error, that counts the images of what is being done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    return Progress(
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeRemainingColumn(),
-        console=console(stderr=True),
-    )
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn("images"))
+    return progress_bar(*columns, TimeRemainingColumn(), console=console(stderr=True))
+
+
+def progress_bar(*columns: Any, **options: Any) -> Progress:
+    """Return a bar that is drawn by whoever moves it, ten times a second at most.
+
+    Otherwise rich draws it in a thread, which imports whenever it draws. While TensorFlow Datasets
+    is imported elsewhere that fails, and the thread ends in a traceback.
+    """
+    from rich.progress import Progress
+
+    class Drawn(Progress):
+        last = 0.0
+
+        def advance(self, *moved: Any, **more: Any) -> None:
+            super().advance(*moved, **more)
+            self.draw()
+
+        def update(self, *moved: Any, **more: Any) -> None:
+            super().update(*moved, **more)
+            self.draw()
+
+        def draw(self) -> None:
+            if time.monotonic() >= self.last + 0.1:
+                self.last = time.monotonic()
+                self.refresh()
+
+    return Drawn(*columns, auto_refresh=False, **options)

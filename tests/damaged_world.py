@@ -1,7 +1,10 @@
 """One of every file that a command reads, all belonging together, and ways to damage a file."""
 
+import os
+
 import numpy as np
 import torch
+from damaged_numbers import numbers
 from mixed import config_of, prepared_data
 from PIL import Image
 from safetensors.numpy import load_file
@@ -109,12 +112,40 @@ def zeros(content, rng):
 DAMAGES = {one.__name__: one for one in (empty, half, flipped, other_kind, not_text, zeros)}
 
 
-def damage(path, how, rng):
-    """Damage a file; `directory` puts a folder in its place, `missing` nothing."""
-    content = path.read_bytes()
-    if how in DAMAGES:
-        path.write_bytes(DAMAGES[how](content, rng))
-        return
+def twin(path, rng):
+    """Put another whole file of the same kind in its place."""
+    world = next(one for one in path.parents if (one / "study.py").is_file())
+    others = sorted(one for one in world.rglob(f"*{path.suffix}") if one.is_file() and one != path)
+    if others:
+        path.write_bytes(others[rng.integers(len(others))].read_bytes())
+
+
+def directory(path, rng):
     path.unlink()
-    if how == "directory":
-        path.mkdir()
+    path.mkdir()
+
+
+def missing(path, rng):
+    path.unlink()
+
+
+def dangling(path, rng):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def fifo(path, rng):
+    path.unlink()
+    os.mkfifo(path)
+
+
+OTHERS = {one.__name__: one for one in (twin, numbers, directory, missing, dangling, fifo)}
+HOWS = (*DAMAGES, *OTHERS)
+
+
+def damage(path, how, rng):
+    """Damage a file in one of `HOWS`."""
+    if how in DAMAGES:
+        path.write_bytes(DAMAGES[how](path.read_bytes(), rng))
+    else:
+        OTHERS[how](path, rng)

@@ -1,18 +1,20 @@
 """Every command with every file that it reads, damaged: a result or one sentence, status 2."""
 
+import os
 import shutil
 import sys
 import threading
 import traceback
 import zlib
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from damaged_commands import COMMANDS
-from damaged_world import DAMAGES, damage, make_world
+from damaged_numbers import NUMBERED
+from damaged_world import HOWS, damage, make_world
 
-HOWS = (*DAMAGES, "directory", "missing")
 PAIRS = [(name, file) for name, (_, files) in COMMANDS.items() for file in files]
 
 
@@ -41,19 +43,43 @@ def ended(call, world, out, capsys):
     """Say how a command ended: `result`, `refused`, or what should not be."""
     capsys.readouterr()
     try:
-        call(world, out)
-        return "result"
+        with waited_for(world) as waits:
+            call(world, out)
+        return "it would wait for ever" if waits else "result"
     except SystemExit as error:
         said = capsys.readouterr().err
         sentences = [line for line in said.splitlines() if line.startswith("error: ")]
         if error.code == 1 and not sentences:  # `verify` and `compare` say what differs
             return "result"
         last = said.strip().splitlines()[-1:]
-        fine = error.code == 2 and sentences == last and "Traceback" not in said
+        fine = not waits and error.code == 2 and sentences == last and "Traceback" not in said
         return "refused" if fine else f"status {error.code}: {said[-600:]}"
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {str(error)[:200]} at {where.filename}:{where.lineno}"
+
+
+@contextmanager
+def waited_for(world):
+    """Note the pipes without a writer that the block reads; it is given an end of file."""
+    pipes = [path for path in world.rglob("*") if path.is_fifo()]
+    waits, ended = [], threading.Event()
+
+    def watch():
+        while not ended.wait(0.01):
+            for path in pipes:
+                with suppress(OSError):  # nobody reads it
+                    file = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                    if path.is_fifo():  # and no file of the command
+                        waits.append(path)
+                    os.close(file)
+
+    if pipes:
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield waits
+    finally:
+        ended.set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -98,7 +124,8 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path, c
 @pytest.mark.parametrize(("name", "file"), PAIRS)
 def test_every_damage_at_many_places(world, tmp_path, capsys, name, file):
     seed = zlib.crc32(f"{name} {file}".encode())
-    hows = [*HOWS, *["flipped"] * 3, "other_kind"]
+    numbers = ["numbers"] * 3 * (Path(file).suffix in NUMBERED)
+    hows = [*HOWS, *["flipped"] * 3, "other_kind", *numbers]
     assert tried(world, tmp_path, capsys, name, file, hows, seed) == []
 
 

@@ -1,5 +1,6 @@
 """Every command as a user runs it, on the files of `damaged_world`, and what it leaves."""
 
+import os
 import re
 import subprocess
 import sys
@@ -38,34 +39,52 @@ COMMANDS = {
     "verify": "convert verify {w}/imported.safetensors {w}/timm/model.safetensors --out {o}/v.json",
     "study": "jaxcxr.study --study={r}/tests/jaxcxr/tiny_study.py --out {o}/study --no-images",
 }
-# What holds times, the id that a run draws, or what XLA compiled; and what a kill leaves half-made.
+# What holds times, the id that a run draws, or what XLA compiled.
 OTHERWISE = re.compile(
-    r"(^|/)(\.[^/]*|(\.[^/]*|compiled|checkpoints|locks|logs|made)/.*|.*tfevents.*"
-    r"|(environment|start|model|floor)\.json|metrics\.jsonl)$"
+    r"(^|/)((compiled|locks|logs)/.*|checkpoints/[^/]+/.+|.*tfevents.*|\.lock"
+    r"|(environment|start)\.json)$"
 )
+SPEED = re.compile(r', "images_per_second": [^,}]*')
 # The digests of what holds such an id, where it lay, and when.
 NAMED = re.compile(r"[0-9a-f]{12,64}|\d{4}-\d\d-\d\dT[\d:.+]*")
 
 
-def start(command, world, out):
-    """Begin a command in a process of its own."""
+def start(command, world, out, dying_at=None):
+    """Begin a command in a process of its own, to die before so many changes of `out`."""
     arguments = [one.format(w=world, o=out, r=ROOT) for one in COMMANDS[command].split()]
     pipe = subprocess.PIPE
+    environment = dict(os.environ)
+    if dying_at is not None:
+        paths = (str(ROOT / "tests" / "dying"), os.environ.get("PYTHONPATH"))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        environment |= {"DYING_FOLDER": str(out), "DYING_AT": str(dying_at)}
+        environment |= {"DYING_CHILD_OF": str(os.getpid()), "DYING_LOG": str(changes_of(out))}
     return subprocess.Popen(
-        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=pipe, stderr=pipe, text=True
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        env=environment,
     )
 
 
-def run(command, world, out):
+def changes_of(out):
+    """The list of a command's changes of `out`."""
+    return out.with_name(f"{out.name}.changes")
+
+
+def run(command, world, out, dying_at=None):
     """Run a command to its end; return its status and what it said to the standard error."""
-    process = start(command, world, out)
+    process = start(command, world, out, dying_at)
     _, said = process.communicate(timeout=500)
     return process.returncode, said
 
 
 def content(out):
-    """What a command left, by name, as far as it is the same in every run."""
-    found = {}
+    """What a command left, by name, as far as it is the same in every run; nothing half-made."""
+    found = {f"{path.relative_to(out)}/": {} for path in out.rglob("*") if path.is_dir()}
+    found = {name: of for name, of in found.items() if not OTHERWISE.search(name)}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = path.relative_to(out).as_posix()
         if OTHERWISE.search(name):
@@ -78,6 +97,8 @@ def content(out):
         elif path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:  # a zip holds times
                 found[name] = {key: file[key].tobytes() for key in file.files}
+        elif path.name == "metrics.jsonl":
+            found[name] = SPEED.sub("", path.read_text())
         elif path.suffix in (".json", ".html"):
             found[name] = NAMED.sub("", path.read_text().replace(str(out), ""))
         else:

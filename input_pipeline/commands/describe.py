@@ -24,12 +24,12 @@ def run(parsed: argparse.Namespace) -> None:
     """Print the draft, or write it and say how to go on."""
     from input_pipeline.describing.draft import describe
 
-    if parsed.out and parsed.out.exists():
-        raise InputError(
-            f"--out {parsed.out}: exists, and may hold your answers; name another file"
-        )
     if parsed.out:
         check_writable(parsed.out, "--out")
+        if parsed.out.exists():
+            raise InputError(
+                f"--out {parsed.out}: exists, and may hold your answers; name another file"
+            )
     draft, raw_dir = describe(parsed.table, parsed.images, parsed.sheet)
     if parsed.out is None:
         for line in draft.splitlines():

@@ -7,12 +7,12 @@ through the recipe at once, and the dataset `natural` exists as a prepared one o
 from __future__ import annotations
 
 import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxcxr.errors import InputError
+from jaxcxr.files import place_beside
 
 if TYPE_CHECKING:
     from input_pipeline.cohort import Cohort
@@ -56,11 +56,10 @@ def write_natural(
     if images < 1 or seed < 0 or workers < 0:
         raise InputError("give at least 1 image, seed 0, and no negative workers")
     workers = workers or os.cpu_count() or 1
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
     cohort = natural_cohort(images, seed)
-    with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as drawn:
-        on_cores(partial(_write, Path(drawn), seed, size), range(images), workers)
-        prepare(cohort, Path(drawn), out_dir, size=size, workers=workers)
+    with place_beside(out_dir) as drawn:
+        on_cores(partial(_write, drawn, seed, size), range(images), workers)
+        prepare(cohort, drawn, out_dir, size=size, workers=workers)
 
 
 def natural_cohort(images: int, seed: int) -> Cohort:

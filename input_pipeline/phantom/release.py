@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pandas as pd
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.radiographs import Radiograph, write_all
 from jaxcxr.errors import InputError
+from jaxcxr.files import place_beside
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ def write_release(
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise InputError(f"{out_dir} is not empty; choose another folder or remove it")
     layout = importlib.import_module(f"input_pipeline.phantom.releases.{dataset}")
-    building = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}")
-    try:
+    with place_beside(out_dir) as building:
         plan: Plan = layout.plan(images, seed, size)
         write_all(building, plan.radiographs, workers or os.cpu_count() or 1)
         for name, table in plan.tables.items():
@@ -51,8 +49,6 @@ def write_release(
         if out_dir.exists():
             out_dir.rmdir()
         building.replace(out_dir)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return plan
 
 

@@ -28,6 +28,7 @@ from jaxcxr.unpacking import check_unpacked
 
 FORMAT = 1
 SUFFIXES = (".npz", ".parquet")
+LARGEST = 1e15  # of any feature, by far; the square of it is still a number
 ORIGIN = b"jaxcxr"
 AUGMENTED_ONCE = "augmented_once"  # in the origin: what was drawn for each image, once
 REMEDY = "python -m jaxcxr.embed makes one"
@@ -111,7 +112,8 @@ def read_embeddings(path: Path) -> Embeddings:
     """Read a file back.
 
     Raises:
-      InputError: there is none, it is damaged, or it does not hold embeddings.
+      InputError: there is none, it is damaged, or it does not hold embeddings, which are numbers up
+        to `LARGEST`.
     """
     with reading(path, "a file of embeddings", REMEDY):
         columns, origin = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
@@ -123,9 +125,12 @@ def read_embeddings(path: Path) -> Embeddings:
         found = Embeddings(**columns, origin=origin)
         shapes = {len(found.image_id), len(found.pixels)}
         shapes |= {len(found.class_token), len(found.patch_mean)}
-        finite = np.isfinite(found.class_token).all() and np.isfinite(found.patch_mean).all()
+        parts = (found.class_token, found.patch_mean)
+        finite = all((np.abs(part) <= LARGEST).all() for part in parts)
         if len(shapes) > 1 or found.class_token.shape != found.patch_mean.shape or not finite:
-            raise InputError(f"{path}: damaged, its columns do not fit together; {REMEDY}")
+            raise InputError(
+                f"{path}: damaged, its columns do not fit together, or hold no features; {REMEDY}"
+            )
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ from jaxcxr.model.parameters import flatten, unflatten
 from jaxcxr.model.position import resample_table
 from jaxcxr.model.shapes import Shapes
 from jaxcxr.model.spec import ViTSpec
-from jaxcxr.model.weights import EXTRA, Header, check_shapes, opened, read_header
+from jaxcxr.model.weights import EXTRA, Header, check_numbers, check_shapes, opened, read_header
 
 Index = tuple[slice, ...]
 # Makes a parameter of a shape from a function that gives a part of its numbers.
@@ -97,10 +98,10 @@ def load_parts(
     with opened(weights_file) as file:
         parts: dict[str, Any] = {path: file.get_slice(path) for path in shapes}
         if resample_at == "load" and isinstance(spec, ViTSpec):
-            parts, spec = _resampled(parts, spec, image_size)
+            parts, spec = _resampled(weights_file, parts, spec, image_size)
         for path, part in parts.items():
             shape = tuple(part.shape if isinstance(part, np.ndarray) else part.get_shape())
-            params[path] = place(shape, lambda index, part=part: _float32(part[index]))  # type: ignore[misc]
+            params[path] = place(shape, partial(_float32, weights_file, path, part))
     if num_labels is not None:
         head = nnx.to_pure_dict(nnx.state(new_head(spec.width, num_labels, nnx.Rngs(seed))))
         for name, drawn in head.items():
@@ -129,16 +130,22 @@ def _shapes_of_model(header: Header, *, fresh_head: bool) -> tuple[Shapes, int |
 
 
 def _resampled(
-    parts: dict[str, Any], spec: ViTSpec, image_size: int
+    weights_file: str | os.PathLike[str],
+    parts: dict[str, Any],
+    spec: ViTSpec,
+    image_size: int,
 ) -> tuple[dict[str, Any], ViTSpec]:
     """Bring a position table, where there is one, to the grid of images of this size."""
     grid = spec.grid(image_size)
     if not spec.table_rows or grid == spec.native_grid:
         return parts, spec
     class_row = spec.position_table == "class_and_patches"
-    table = resample_table(parts["position_table"][...], spec.resample_rule, grid, class_row)
+    table = check_numbers(weights_file, "position_table", parts["position_table"][...])
+    table = resample_table(table, spec.resample_rule, grid, class_row)
     return parts | {"position_table": table}, replace(spec, native_image_size=image_size)
 
 
-def _float32(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values, np.float32)
+def _float32(
+    weights_file: str | os.PathLike[str], path: str, part: Any, index: Index
+) -> np.ndarray:
+    return np.asarray(check_numbers(weights_file, path, part[index]), np.float32)

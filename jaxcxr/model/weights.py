@@ -31,6 +31,7 @@ from jaxcxr.small_files import parse_json
 
 FORMAT = 1
 EXTRA = "extra/"
+LARGEST = 1e15  # of any weight that was ever learnt, by far; the square of it is still a number
 
 
 class Described(TypedDict):
@@ -73,6 +74,8 @@ def write_weights(
     check_weights_name(path)
     described = {"format": FORMAT, "spec": spec.to_dict(), "provenance": dict(provenance)}
     contiguous = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    for key, value in contiguous.items():
+        check_numbers(path, key, value)
     with atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata={"jaxcxr": json.dumps(described)})
     write_json(path.with_suffix(".json"), described)
@@ -125,7 +128,24 @@ def _check_outputs(
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read every tensor of a weights file, by path."""
     with opened(path) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    return {key: check_numbers(path, key, values) for key, values in tensors.items()}
+
+
+def check_numbers(path: str | os.PathLike[str], tensor: str, values: np.ndarray) -> np.ndarray:
+    """Return the numbers of a tensor, or a part of them, if they can be weights.
+
+    Raises:
+      InputError: one is NaN, infinite or beyond `LARGEST`.
+    """
+    # What is only kept for the way back may be a mask with infinities.
+    unused = tensor.startswith(EXTRA) or values.dtype.kind != "f" or not values.size
+    if unused or (values.min() >= -LARGEST and values.max() <= LARGEST):  # not so if one is NaN
+        return values
+    raise InputError(
+        f"{path}: {tensor} holds NaN, infinity or numbers beyond {LARGEST:g}; convert or train it "
+        "again"
+    )
 
 
 def read_some(path: str | os.PathLike[str], prefix: str) -> dict[str, np.ndarray]:

@@ -164,7 +164,7 @@ def _size(shape: Sequence[int]) -> int:
 def _elsewhere(directory: Path, weights_sha256: str) -> tuple[Predictions, ...]:
     """Read predictions of other data by these weights, which lie beside the run's own."""
     found = []
-    for path in sorted(directory.glob("*.parquet")):
+    for path in sorted(directory.glob("[!.]*.parquet")):
         origin = origin_of(path)
         if origin.get("predicted") and origin.get("weights_sha256") == weights_sha256:
             found.append(read_predictions(path))

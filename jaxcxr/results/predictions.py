@@ -17,6 +17,7 @@ import numpy as np
 from jaxcxr.errors import InputError, reading
 from jaxcxr.provenance import parsed_origin
 from jaxcxr.results.described import describe_images, headed, split_named
+from jaxcxr.small_files import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ def read_predictions(path: str | Path) -> Predictions:
 
     Raises:
       InputError: the file is absent or unreadable, a column is missing, a label is not 1, 0 or -1,
-        a score is not a finite number, or what is said of the images cannot be
+        a score is not a finite number up to `LARGEST`, or what is said of the images cannot be
         (`jaxcxr.results.described`).
     """
     path = Path(path)
@@ -159,12 +160,12 @@ def _label_column(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
 
 def _number_column(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     values = _numbers(table, column, path, blank=np.nan)
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(~(np.abs(values) <= LARGEST))  # NaN too
     if len(bad):
         cell = str(table[column].iloc[bad[0]]) or "blank"
         raise InputError(
             f"{column} is {cell} in row {bad[0] + 1} of {path} ({len(bad)} such rows): "
-            "every image needs a finite score"
+            f"every image needs a finite score, and one below {LARGEST:g}"
         )
     return values
 

@@ -64,9 +64,9 @@ def p_value(p: float | None) -> str:
 
 
 def plain_with_interval(summary: dict[str, Any], form: str = "{:.2f}") -> str:
-    """Write "1.24 [0.98, 1.57]" as it is; an end without a number, of a ratio, is infinity."""
-    if summary["value"] is None and summary["low"] is None:
-        return "-"
+    """Write "1.24 [0.98, 1.57]" as it is; a value or an upper end without a number is infinity."""
+    if summary["low"] is None:
+        return "-" if summary["value"] is None else form.format(summary["value"]) + " [-]"
     value, low, high = (
         "inf" if summary[key] is None else form.format(summary[key])
         for key in ("value", "low", "high")

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import jax
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from jaxcxr import terminal
@@ -71,7 +71,7 @@ class Monitor:
         first_step = first_step or 0
         self._first_process = jax.process_index() == 0
         self._total, self._done = total_steps, first_step
-        self._progress = Progress(
+        self._progress = terminal.progress_bar(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(),
             TextColumn("{task.description}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from scipy.special import expit
 
 from input_pipeline.loader import images_at
 from jaxcxr.errors import InputError
-from jaxcxr.files import atomic_path, check_writable, write_json
+from jaxcxr.files import atomic_path, check_writable, place_beside, write_json
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.forward import make_predict_step
 from jaxcxr.inference.image_files import find_images, read_images
@@ -98,8 +99,8 @@ def export_run(
             own, wanted = wanted, _of_run(plain, pixels, card, pictures)
             own_dtype = float(np.abs(_sigmoid(own[0]) - _sigmoid(wanted[0])).max())
         model = plain
-    with tempfile.TemporaryDirectory(dir=_parent(out), prefix=".") as folder:
-        made = Path(folder) / out.name
+    with place_beside(out) as folder:
+        made = folder / out.name
         if kind == "stablehlo":
             write_stablehlo(made, model, pixels, card)
             found = run_stablehlo(made, pictures)
@@ -120,7 +121,7 @@ def export_run(
             for name in ("logit", "probability", "calibrated")
         }
         write_json(made.with_name(f"{made.name}.json"), notes)
-        for file in sorted(Path(folder).iterdir()):
+        for file in sorted(folder.iterdir()):
             with atomic_path(out.parent / file.name) as temporary:
                 file.replace(temporary)
     return card, compared
@@ -134,11 +135,6 @@ def _check_name(out: Path, kind: str) -> None:
             f"--out {out}: transformers reads a folder; name the file FOLDER/model.safetensors, "
             "which gets its config.json beside it"
         )
-
-
-def _parent(out: Path) -> Path:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return out.parent
 
 
 def _pictures(
@@ -195,6 +191,7 @@ def _converted(
         command = [sys.executable, "-m", "convert", "package", str(folder / "run.safetensors")]
         command += ["--kind", kind, "--around", str(folder / "around.json"), "--out", str(made)]
         command += ["--images", str(folder / "images.npy"), "--scores", str(folder / "scores.npz")]
+        command += ["--caller", str(os.getpid())]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr.strip() or "it says nothing").splitlines()[-1]

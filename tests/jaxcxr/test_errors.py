@@ -65,6 +65,14 @@ def test_reading_names_the_file_whatever_its_library_raises(tmp_path, error):
     assert str(found.value).startswith(f"{path}: ") and "\n" not in str(found.value)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "cohort.json"
+    os.mkfifo(pipe)
+    wanted = r"a pipe or a device, not a file; prepare it again$"
+    with pytest.raises(InputError, match=wanted), reading(pipe, "a cohort", "prepare it again"):
+        pipe.read_text()
+
+
 def test_a_reader_that_goes_away_is_nobody_to_tell():
     program = (
         "from jaxcxr.errors import report_input_errors\n"

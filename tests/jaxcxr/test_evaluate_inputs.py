@@ -50,6 +50,14 @@ def test_parquet_of_other_types(tmp_path):
     assert found["labels"] == plain["labels"] and found["subgroups"] == plain["subgroups"]
 
 
+@pytest.mark.parametrize("score", [np.nan, np.inf, -1e31, 1e308])
+def test_scores_that_nobody_gives_are_refused(tmp_path, score):
+    frame = pd.DataFrame({"label:A": [1, 0, 1, 0], "score:A": [3.0, 1.0, score, 2.5]})
+    frame.to_csv(tmp_path / "scores.csv", index=False)
+    with pytest.raises(InputError, match=r"in row 3 of .*: every image needs a finite score"):
+        evaluate(tmp_path / "scores.csv", tmp_path / "out", resamples=9, print_tables=False)
+
+
 def test_scores_that_are_no_probabilities_have_no_calibration(tmp_path):
     frame = pd.DataFrame({"label:A": [1, 0, 1, 0], "score:A": [3.0, 1.0, 2.0, 2.5]})
     frame.to_csv(tmp_path / "scores.csv", index=False)

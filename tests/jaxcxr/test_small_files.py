@@ -44,6 +44,8 @@ def test_what_stands_in_it_comes_out_unchanged(tmp_path):
         ({"count": 2.5}, "count is 2.5, which should be a valid integer"),
         ({"count": -1}, "count is -1, which should be greater than or equal to 0"),
         ({"count": 10**300}, "which should be less than"),
+        ({"share": -1e308}, r"share is -1e\+308, which should be greater than or equal to -10{30}"),
+        ({"std": [1e31]}, r"std\.0 is 1e\+31, which should be less than or equal to 10{30}"),
         ({"share": {}}, "share is an object, which should be a valid number"),
         ({"std": [1, 0]}, r"std\.1 is 0, which should be greater than 0"),
         ({"std": 1}, "std is 1, which should be a valid list"),

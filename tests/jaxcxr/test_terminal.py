@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -22,7 +23,7 @@ from jaxcxr.evaluate import evaluate
 from jaxcxr.inference.image_files import find_images, image_id_of, read_images
 from jaxcxr.results.table_files import Table, write_table
 from jaxcxr.results.tex import tex
-from jaxcxr.terminal import console, plain, say
+from jaxcxr.terminal import console, plain, progress_bar, say
 
 ROOT = Path(__file__).parents[2]
 LABELS = (
@@ -188,3 +189,21 @@ def test_tex_of_every_sign():
     assert tex("β ≤ µ") == r"$\beta$ $\leq$ $\mu$"
     assert tex("肺") == "U+80BA"
     assert tex("a\nb") == r"a\textbackslash{}nb"
+
+
+def test_a_bar_is_drawn_while_it_moves_and_by_no_thread():
+    """TensorFlow Datasets bends `import` while it is imported, for all threads."""
+    shown = io.StringIO()
+    bar = progress_bar("{task.completed} of {task.total}", console=console(file=shown, width=80))
+    before = threading.active_count()
+    with bar:
+        task = bar.add_task("", total=9)
+        assert threading.active_count() == before
+        bar.advance(task, 4)
+        bar.update(task, completed=9)
+    assert "9 of 9" in shown.getvalue()
+    drawn = io.StringIO()
+    on_terminal = console(file=drawn, width=80, force_terminal=True)
+    with progress_bar("{task.completed} of {task.total}", console=on_terminal) as bar:
+        bar.advance(bar.add_task("", total=9), 4)
+        assert "4 of 9" in drawn.getvalue()

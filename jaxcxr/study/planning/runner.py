@@ -90,6 +90,9 @@ class Runner:
     def _execute(self, job: Job, lock: int) -> Outcome:
         log = self.out / "logs" / f"{job.id}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        if not any(path.exists() for path in job.done):
+            # Already here: the job may end well after this process was killed.
+            note_made(self.out, job.id, job.command)
         with log.open("ab") as file:
             # It holds the lock too: a job that outlives a killed study is waited for, not doubled.
             process = subprocess.Popen(

@@ -8,7 +8,16 @@ from flax import nnx
 from safetensors.numpy import save_file
 
 from jaxcxr.errors import InputError
-from jaxcxr.model import ViT, ViTSpec, flatten, load, read_header, split, write_weights
+from jaxcxr.model import (
+    ViT,
+    ViTSpec,
+    flatten,
+    load,
+    read_header,
+    read_tensors,
+    split,
+    write_weights,
+)
 
 SPEC = ViTSpec(patch_size=4, width=8, depth=1, heads=2, mlp_width=16, native_image_size=16)
 
@@ -65,6 +74,24 @@ def test_unreadable_files_give_a_sentence(tmp_path, tensors):
     save_file(tensors, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="python -m convert import"):
         load(tmp_path / "foreign.safetensors")
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 3e38, -1e16])
+@pytest.mark.parametrize("name", ["position_table", "head/bias"])
+def test_numbers_that_no_training_gives_are_refused(tmp_path, tensors, name, number):
+    path, wrong = tmp_path / "w.safetensors", tensors[name].copy()
+    wrong.flat[-1] = number
+    message = f"w.safetensors: {name} holds NaN, infinity or numbers beyond"
+    with pytest.raises(InputError, match=message):
+        write_weights(path, SPEC, tensors | {name: wrong}, {})
+    assert list(tmp_path.iterdir()) == []
+    described = {"format": 1, "spec": SPEC.to_dict(), "provenance": {}}
+    save_file(tensors | {name: wrong}, path, metadata={"jaxcxr": json.dumps(described)})
+    for image_size in (16, 20):  # the position table as it is, and resampled
+        with pytest.raises(InputError, match=message):
+            load(path, image_size=image_size)
+    with pytest.raises(InputError, match=message):
+        read_tensors(path)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, tensors, monkeypatch):

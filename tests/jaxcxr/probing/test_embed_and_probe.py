@@ -239,7 +239,10 @@ def test_what_does_not_belong_together_is_refused(embedded, tiny_data, tmp_path)
     pixels[-1] += 1
     ids[1] = ids[0]
     columns = ("image_id", "pixels", "class_token", "patch_mean")
+    large = found.class_token.copy()
+    large[3] = 1e20  # whose square no single precision holds
     refused = {
+        "its columns do not fit together": {"class_token": large},
         "made with dataset vindr_cxr, but": {"origin": {**found.origin, "dataset": "vindr_cxr"}},
         "made with recipe faithful, but": {"origin": {**found.origin, "recipe": "faithful"}},
         "made with recipe hash 1, but": {"origin": {**found.origin, "recipe_hash": "1"}},

@@ -18,7 +18,7 @@ from jaxcxr.reporting.checklist import FACTS, QUESTION, STATES, answers, state_o
 from jaxcxr.reporting.fact import AUTHOR, NOT_RECORDED, Fact, Missing, merged
 from jaxcxr.reporting.guideline import GUIDELINES, coverage_table, read_guideline
 from jaxcxr.reporting.result_tables import elsewhere, failures, performance
-from jaxcxr.reporting.run_record import read_run
+from jaxcxr.reporting.run_record import _elsewhere, read_run
 
 ROOT = Path(__file__).parents[3]
 PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
@@ -250,3 +250,8 @@ def test_predictions_of_other_data_are_external(nasty_run, tmp_path):
     assert rows["Nodule/Mass"].startswith(f"{auc:.3f} (")
     write(predicted={"dataset": "elsewhere"}, weights_sha256="0")
     assert isinstance(FACTS["external"](read_run(run, alone=True)), Missing)
+
+
+def test_what_a_kill_left_of_predictions_is_not_read_as_such(tmp_path):
+    (tmp_path / f".{'a' * 32}.parquet").write_bytes(b"half")
+    assert _elsewhere(tmp_path, "digest") == ()

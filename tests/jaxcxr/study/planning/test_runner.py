@@ -137,6 +137,7 @@ def test_a_job_that_outlives_its_killed_study_is_waited_for(tmp_path):
     _until(tmp_path / "pid")
     study.kill()
     study.wait()
+    assert (tmp_path / "made" / "slow.json").is_file()
     assert _start(tmp_path, 0).wait(20) == 0
     assert (tmp_path / "times").read_text() == "x"
 
