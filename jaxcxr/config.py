@@ -21,10 +21,10 @@ RESUMABLE_CHANGES = (
     *("reading.threads", "reading.read_ahead", "reading.processes"),
 )
 
-LARGEST, LARGEST_FLOAT = 2**31, 3e38  # of whole numbers but the seed; of others, as of float32
-SEEDS = 2**32
+LARGEST, LARGEST_FLOAT, SEEDS = 2**31, 3e38, 2**32  # of whole numbers, of others, of seeds
 
 CHOICES = {
+    "attention": ("auto", "plain"),
     "dtype": ("float32", "bfloat16"),
     "matmul_precision": ("default", "high", "highest"),
     "model.head": ("new", "keep", "probe"),
@@ -89,9 +89,9 @@ def study_config() -> ConfigDict:
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
     config.dtype = "float32"  # of the computation; parameters and optimizer stay float32
-    # of float32 products. default: the device's fastest, TF32 (10 bits of 23) on an NVIDIA GPU,
-    # bfloat16 (7) on a TPU; highest: float32 itself; high: between. On a CPU all are float32
+    # of float32 products. default: TF32 on an NVIDIA GPU, bfloat16 on a TPU; highest: float32
     config.matmul_precision = "default"
+    config.attention = "auto"  # cuDNN's kernel in bfloat16 on an NVIDIA GPU; plain: never
     config.remat = False  # recompute blocks in the backward pass: less memory, 1/3 more time
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # devices; -1: all that are left
 

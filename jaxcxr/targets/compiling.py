@@ -25,7 +25,7 @@ from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
 from jaxcxr.model.lora import add_lora
-from jaxcxr.run.inputs import matmul_precision
+from jaxcxr.run.inputs import fused_attention, matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
@@ -116,11 +116,12 @@ def largest_batch(
     return int(left / an_image) // len(devices) * len(devices)
 
 
-def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str]) -> Model:
+def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Model:
     """Build the model without its numbers."""
     options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
     options |= {"image_size": config.image_size, "num_labels": len(labels)}
     options |= {"matmul_precision": matmul_precision(config)}
+    options |= {"attention": fused_attention(config, mesh.devices.flat[0])}
     return nnx.eval_shape(lambda: build_model(spec, rngs=nnx.Rngs(0), **options))
 
 
@@ -132,7 +133,7 @@ def _parameters(config: ConfigDict, model: Model) -> dict[str, Any]:
 
 
 def _state(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> State:
-    params = _parameters(config, _model(config, spec, labels))
+    params = _parameters(config, _model(config, spec, labels, mesh))
     return shapes_of_state(config, params, make_optimizer(config, spec.depth, _STEPS), mesh)
 
 
@@ -145,7 +146,7 @@ def state_bytes(state: State) -> int:
 
 
 def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Any:
-    model = _model(config, spec, labels)
+    model = _model(config, spec, labels, mesh)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
     state = _state(config, spec, labels, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
@@ -166,7 +167,7 @@ def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh
 def _lower_prediction(
     config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh
 ) -> Any:
-    model = _model(config, spec, labels)
+    model = _model(config, spec, labels, mesh)
     params = _parameters(config, model)
     step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)))
     side = config.image_size
