@@ -81,6 +81,21 @@ def compile_config(
     }
 
 
+def compile_step(
+    config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+) -> dict[str, Any]:
+    """Compile the training step alone, with arguments and errors as of `compile_config`.
+
+    Returns:
+      Its `train_step`, and its `state_bytes`.
+    """
+    mesh = mesh_of(devices, config.mesh.data, config.mesh.fsdp, config.batch_size)
+    flops = training_flops(spec, config.image_size)
+    lowered = _lower_step(config, spec, labels, mesh)
+    held = {"state_bytes": state_bytes(_state(config, spec, labels, mesh))}
+    return held | _compile(lowered, config.batch_size, flops, config, chip, len(devices))
+
+
 def largest_batch(
     config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
 ) -> int:
@@ -96,11 +111,7 @@ def largest_batch(
     for size in sizes:
         asked = config.copy_and_resolve_references()
         asked.batch_size = size
-        mesh = mesh_of(devices, asked.mesh.data, asked.mesh.fsdp, size)
-        lowered = _lower_step(asked, spec, labels, mesh)
-        found = _compile(
-            lowered, size, training_flops(spec, asked.image_size), asked, chip, len(devices)
-        )
+        found = compile_step(asked, spec, labels, chip, devices)
         if "error" in found:
             raise InputError(
                 f"a batch of {size} does not compile ({found['error']}); try a smaller"
@@ -161,7 +172,8 @@ def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh
         name: jax.ShapeDtypeStruct((config.batch_size, *shape), dtype, sharding=rows)
         for name, (shape, dtype) in shapes.items()
     }
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
+    with _kernel_found():
+        return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
 
 
 def _lower_prediction(
@@ -177,7 +189,20 @@ def _lower_prediction(
         sharding=batch_sharding(mesh),
     )
     placed = _placed(params, state_shardings(mesh, params))
-    return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)
+    with _kernel_found():
+        return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)
+
+
+@contextmanager
+def _kernel_found() -> Iterator[None]:
+    """JAX asks the library of attention's kernel for its version when it traces."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(
+            f"the attention of an NVIDIA GPU needs cuDNN ({first_line(error)}); install it with "
+            "pip install 'jaxcxr[targets]', or compile with --config.attention=plain"
+        ) from error
 
 
 def _placed(tree: Any, shardings: Any) -> Any:
