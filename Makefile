@@ -57,7 +57,7 @@ $(VENV)/.test-$(EXTRAS): $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/.targets: $(VENV)/bin/python $(CONSTRAINTS)
 	$(RUN) -m pip install --quiet --no-deps --target $(VENV)/targets --constraint $(CONSTRAINTS) \
-	  jax-cuda12-pjrt jax-cuda12-plugin libtpu nvidia-cuda-nvcc-cu12
+	  jax-cuda12-pjrt jax-cuda12-plugin libtpu nvidia-cuda-nvcc-cu12 nvidia-cudnn-cu12
 	@touch $@
 
 clean:

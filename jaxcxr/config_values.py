@@ -12,6 +12,7 @@ from jaxcxr.errors import InputError
 SEEDS = 2**32
 
 CHOICES = {
+    "attention": ("auto", "plain"),
     "dtype": ("float32", "bfloat16"),
     "matmul_precision": ("default", "high", "highest"),
     "model.head": ("new", "keep", "probe"),

@@ -82,6 +82,7 @@ def _train(dtype: str, precision: str | None) -> dict[str, Any]:
     from jaxcxr.config import study_config
     from jaxcxr.inference.forward import make_predict_step
     from jaxcxr.model import ViT, ViTSpec, flatten, split
+    from jaxcxr.run.inputs import fused_attention
     from jaxcxr.training.optimizer import make_optimizer
     from jaxcxr.training.step import init_state, make_train_step
 
@@ -89,9 +90,9 @@ def _train(dtype: str, precision: str | None) -> dict[str, Any]:
     config = study_config()
     # On a plateau or after a jump, rounding would be all that one sees: learn slowly and steadily.
     config.learning_rate, config.dtype = 1e-4, dtype
-    model = ViT(
-        spec, num_labels=len(LABELS), image_size=SIDE, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0)
-    )
+    kernel = fused_attention(config, jax.devices()[0])
+    options = {"num_labels": len(LABELS), "image_size": SIDE, "dtype": jnp.dtype(dtype)}
+    model = ViT(spec, **options, attention=kernel, rngs=nnx.Rngs(0))
     rng = np.random.default_rng(0)
     params = {
         path: jnp.asarray(_draw(rng, path, value.shape))

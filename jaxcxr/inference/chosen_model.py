@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxcxr.errors import InputError
@@ -12,7 +13,7 @@ from jaxcxr.files import sha256
 from jaxcxr.model import Model, load, read_header
 from jaxcxr.run.belongs import TEST_READ, check_weights
 from jaxcxr.run.directory import WEIGHTS, read_config
-from jaxcxr.run.inputs import matmul_precision
+from jaxcxr.run.inputs import fused_attention, matmul_precision
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 from jaxcxr.run.run_files import read_start
 
@@ -49,5 +50,6 @@ def load_run(
         resample_at="load" if plain else config.model.resample_at,
         dtype=jnp.dtype("float32" if plain else config.dtype),
         matmul_precision=matmul_precision(config),
+        attention=None if plain else fused_attention(config, jax.devices()[0]),
     )
     return model, tuple(origin["labels"]), pixel_statistics(config), origin

@@ -24,9 +24,10 @@ def build_model(
       num_labels: outputs of its head; None for none.
       image_size: side in pixels of the images it will see.
       rngs: draws the parameters.
-      **options: `dtype`, `remat` and `matmul_precision`.
+      **options: `dtype`, `remat` and `matmul_precision`; of a vision transformer `attention`.
     """
     given: dict[str, Any] = {"num_labels": num_labels, "image_size": image_size, "rngs": rngs}
     if isinstance(spec, ConvNeXtSpec):
+        options.pop("attention", None)  # it has none
         return ConvNeXt(spec, **given, **options)
     return ViT(spec, **given, **options)

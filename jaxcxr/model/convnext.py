@@ -13,7 +13,6 @@ from jaxcxr.model.modules import (
     PatchEmbedding,
     draw_weights,
     new_head,
-    scaled,
 )
 
 Array = jax.Array
@@ -71,8 +70,7 @@ class ConvNeXtBlock(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Map `[batch, rows, columns, width]` to the same shape."""
         branch = self.norm(self.depthwise(x))
-        branch = self.mlp(branch.reshape(-1, x.shape[-1])).reshape(x.shape)
-        return x + scaled(branch, self.scale)
+        return x + self.mlp(branch.reshape(-1, x.shape[-1]), self.scale).reshape(x.shape)
 
 
 class ConvNeXt(nnx.Module):

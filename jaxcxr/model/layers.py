@@ -47,17 +47,34 @@ def _layer_norm_forward(x: Array, scale: Array, bias: Array, epsilon: float) -> 
 def _layer_norm_backward(epsilon: float, saved: tuple, gradient: Array) -> tuple:
     del epsilon
     x, scale, mean, inverse_std = saved
+    # What is saved is small and to be read, not computed from `x` again: on a GPU that would take
+    # a kernel of its own, which writes float32 for the sums over rows below to read.
+    mean, inverse_std = jax.lax.optimization_barrier((mean, inverse_std))
     normalised = (x.astype(jnp.float32) - mean) * inverse_std
     gradient32 = gradient.astype(jnp.float32)
-    leading = tuple(range(x.ndim - 1))
     scaled = gradient32 * scale
     dx = inverse_std * (
         scaled
         - scaled.mean(-1, keepdims=True)
         - normalised * (scaled * normalised).mean(-1, keepdims=True)
     )
-    d_scale = (gradient32 * normalised).sum(leading)
-    return dx.astype(x.dtype), d_scale.astype(scale.dtype), gradient32.sum(leading)
+    d_scale, d_bias = _two_sums(gradient32 * normalised, gradient32)
+    return dx.astype(x.dtype), d_scale.astype(scale.dtype), d_bias
+
+
+def _two_sums(first: Array, second: Array) -> tuple[Array, Array]:
+    """Sum two arrays `[..., width]` over all axes but the last, on a GPU in one pass over both."""
+    leading, zero = tuple(range(first.ndim - 1)), jnp.zeros((), first.dtype)
+
+    def in_one_pass(*both: Array) -> tuple[Array, Array]:
+        return jax.lax.reduce(
+            both, (zero, zero), lambda one, other: tuple(map(jnp.add, one, other)), leading
+        )
+
+    def one_by_one(*both: Array) -> tuple[Array, Array]:
+        return both[0].sum(leading), both[1].sum(leading)
+
+    return jax.lax.platform_dependent(first, second, cuda=in_one_pass, default=one_by_one)
 
 
 layer_norm.defvjp(_layer_norm_forward, _layer_norm_backward)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,7 @@ def load_parts(
     dtype: jnp.dtype = jnp.float32,
     remat: bool = False,
     matmul_precision: str | None = None,
+    attention: Literal["cudnn", "xla"] | None = None,
     seed: int = 0,
     spec: ModelSpec | None = None,
     place: Place = on_one_device,
@@ -79,6 +80,7 @@ def load_parts(
       dtype: of the computation.
       remat: recompute blocks in the backward pass, to save memory.
       matmul_precision: as of `ViT`.
+      attention: as of `ViT`.
       seed: of a fresh head.
       spec: what the model is, where the experiment changes what the file says of pooling or of
         partial patches.
@@ -115,6 +117,7 @@ def load_parts(
             dtype=dtype,
             remat=remat,
             matmul_precision=matmul_precision,
+            attention=attention,
             rngs=nnx.Rngs(0),
         )
     )

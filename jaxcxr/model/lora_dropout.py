@@ -71,8 +71,10 @@ class _Adapted:
     keys: Array
     rate: float
 
-    def __call__(self, x: Array, bias_mask: Array | None = None) -> Array:
-        """Map `[batch * tokens, inputs]` to `[batch * tokens, outputs]`."""
+    def __call__(
+        self, x: Array, bias_mask: Array | None = None, scale: Array | None = None
+    ) -> Array:
+        """Map `[batch * tokens, inputs]` to `[batch * tokens, outputs]`, as `Linear` does."""
         tokens = len(x) // len(self.keys)
 
         def mask(key: Array) -> Array:
@@ -83,4 +85,7 @@ class _Adapted:
         update = read @ self.a.astype(x.dtype) @ self.b.astype(x.dtype)
         if self.scale is not None:
             update = update * self.scale.astype(x.dtype)
-        return self.linear(x, bias_mask) + in_columns(update, self.third)
+        update = in_columns(update, self.third)
+        if scale is not None:
+            update = update * scale.astype(x.dtype)
+        return self.linear(x, bias_mask, scale) + update

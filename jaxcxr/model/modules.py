@@ -21,13 +21,21 @@ class Linear(nnx.Module):
         self.kernel = nnx.Param(draw_weights(rngs.params(), (inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
 
-    def __call__(self, x: Array, bias_mask: Array | None = None) -> Array:
-        """Map `[..., inputs]` to `[..., outputs]`; `bias_mask` `[outputs]` scales the bias."""
-        y = x @ self.kernel[...].astype(x.dtype)
+    def __call__(
+        self, x: Array, bias_mask: Array | None = None, scale: Array | None = None
+    ) -> Array:
+        """Map `[..., inputs]` to `[..., outputs]`.
+
+        `bias_mask` `[outputs]` scales the bias, `scale` `[outputs]` all outputs. The latter scales
+        kernel and bias, which are smaller: the outputs need not be kept for its gradient.
+        """
+        kernel = self.kernel[...] if scale is None else self.kernel[...] * scale
+        y = x @ kernel.astype(x.dtype)
         if self.bias is None:
             return y
         bias = self.bias[...] if bias_mask is None else self.bias[...] * bias_mask
-        return y + bias.astype(x.dtype)
+        bias = bias if scale is None else bias * scale
+        return (y + bias).astype(x.dtype)
 
 
 class LayerNorm(nnx.Module):
@@ -77,14 +85,14 @@ class MLP(nnx.Module):
         self.fc1 = Linear(width, hidden, rngs)
         self.fc2 = Linear(hidden, width, rngs)
 
-    def __call__(self, x: Array) -> Array:
-        """Map `[rows, width]` to the same shape."""
-        return self.fc2(gelu(self.fc1(x), self.gelu))
+    def __call__(self, x: Array, scale: nnx.Param | None = None) -> Array:
+        """Map `[rows, width]` to the same shape, times LayerScale's factors where there are any."""
+        return self.fc2(gelu(self.fc1(x), self.gelu), scale=factors(scale))
 
 
-def scaled(branch: Array, scale: nnx.Param | None) -> Array:
-    """A residual branch times LayerScale's factors, where there are any."""
-    return branch if scale is None else branch * scale[...].astype(branch.dtype)
+def factors(scale: nnx.Param | None) -> Array | None:
+    """LayerScale's factors `[width]` of a residual branch, where there are any."""
+    return None if scale is None else scale[...]
 
 
 def new_head(width: int, num_labels: int, rngs: nnx.Rngs) -> Linear:

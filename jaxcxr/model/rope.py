@@ -16,19 +16,21 @@ Array = jax.Array
 Rotation = tuple[np.ndarray, np.ndarray]
 
 
-def rotation(grid: int, periods: tuple[float, ...], prefix_tokens: int) -> Rotation:
-    """Return the sines and cosines `[prefix_tokens + grid * grid, head_width]`, float32.
+def rotation(
+    grid: int, periods: tuple[float, ...], prefix_tokens: int, padding: int = 0
+) -> Rotation:
+    """Return sines and cosines `[prefix_tokens + grid * grid + padding, head_width]`, float32.
 
     The first half of a head's channels is turned against the second; in each half the first
     quarter of the channels follows the row of the patch, the second its column. Prefix tokens
-    are turned by zero.
+    and padding behind are turned by zero.
     """
     centres = 2 * (np.arange(grid) + 0.5) / grid - 1
     rows, columns = np.meshgrid(centres, centres, indexing="ij")
     coordinates = np.stack([rows.ravel(), columns.ravel()], axis=-1)
     angles = 2 * np.pi * coordinates[:, :, None] / np.asarray(periods)
     angles = np.tile(angles.reshape(grid * grid, -1), 2)
-    angles = np.concatenate([np.zeros((prefix_tokens, angles.shape[-1])), angles])
+    angles = np.pad(angles, ((prefix_tokens, padding), (0, 0)))
     return np.sin(angles).astype(np.float32), np.cos(angles).astype(np.float32)
 
 

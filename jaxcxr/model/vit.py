@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxcxr.model.fused import Fused, can_fuse
 from jaxcxr.model.layers import attention
 from jaxcxr.model.modules import (
     MLP,
@@ -15,8 +17,8 @@ from jaxcxr.model.modules import (
     Linear,
     PatchEmbedding,
     draw_weights,
+    factors,
     new_head,
-    scaled,
 )
 from jaxcxr.model.position import resample_matrix
 from jaxcxr.model.rope import Rotation, rotate, rotation
@@ -28,16 +30,23 @@ Array = jax.Array
 class Attention(nnx.Module):
     """Multi-head self-attention; query, key and value come from one product."""
 
-    def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
+    def __init__(self, spec: ViTSpec, fused: Fused | None, rngs: nnx.Rngs):
         self.heads = spec.heads
+        self.fused = fused
         self.key_has_bias = spec.qkv_bias != "no_key"
         self.qkv = Linear(spec.width, 3 * spec.width, rngs, use_bias=spec.qkv_bias != "none")
         self.projection = Linear(spec.width, spec.width, rngs)
 
-    def __call__(self, x: Array, batch: int, turn: Rotation | None = None) -> tuple[Array, Array]:
+    def __call__(
+        self,
+        x: Array,
+        batch: int,
+        turn: Rotation | None = None,
+        scale: nnx.Param | None = None,
+    ) -> tuple[Array, Array]:
         """Attend over tokens `[batch * tokens, width]`; also return the probabilities.
 
-        `turn` rotates queries and keys, see `jaxcxr.model.rope`.
+        `turn` rotates queries and keys, see `jaxcxr.model.rope`; `scale` is LayerScale's.
         """
         rows, width = x.shape
         tokens = rows // batch
@@ -46,16 +55,17 @@ class Attention(nnx.Module):
         query, key, value = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
         if turn is not None:
             query, key = rotate(query, turn), rotate(key, turn)
-        attended, probabilities = attention(query, key, value)
-        return self.projection(attended.reshape(rows, width)), probabilities
+        attend = attention if self.fused is None else self.fused.attend
+        attended, probabilities = attend(query, key, value)
+        return self.projection(attended.reshape(rows, width), scale=factors(scale)), probabilities
 
 
 class Block(nnx.Module):
     """Attention and MLP, each after a LayerNorm and added to the residual stream."""
 
-    def __init__(self, spec: ViTSpec, rngs: nnx.Rngs):
+    def __init__(self, spec: ViTSpec, fused: Fused | None, rngs: nnx.Rngs):
         self.norm1 = LayerNorm(spec.width, spec.layernorm_epsilon)
-        self.attention = Attention(spec, rngs)
+        self.attention = Attention(spec, fused, rngs)
         self.norm2 = LayerNorm(spec.width, spec.layernorm_epsilon)
         self.mlp = MLP(spec.width, spec.mlp_width, spec.gelu, rngs)
         self.scale1 = nnx.Param(jnp.ones(spec.width)) if spec.layer_scale else None
@@ -63,9 +73,9 @@ class Block(nnx.Module):
 
     def __call__(self, x: Array, batch: int, turn: Rotation | None = None) -> tuple[Array, Array]:
         """Map the residual stream `[batch * tokens, width]`; also return the probabilities."""
-        branch, probabilities = self.attention(self.norm1(x), batch, turn)
-        x = x + scaled(branch, self.scale1)
-        return x + scaled(self.mlp(self.norm2(x)), self.scale2), probabilities
+        branch, probabilities = self.attention(self.norm1(x), batch, turn, self.scale1)
+        x = x + branch
+        return x + self.mlp(self.norm2(x), self.scale2), probabilities
 
 
 class ViT(nnx.Module):
@@ -82,6 +92,9 @@ class ViT(nnx.Module):
       remat: recompute each block in the backward pass instead of keeping its intermediates.
       matmul_precision: of float32 products, as of `jax.default_matmul_precision`; None leaves it
         to the device. Who differentiates the model has to ask for the same around it.
+      attention: `cudnn` for the kernel of `jaxcxr.model.fused`, which needs an NVIDIA GPU and 16
+        bits, or `xla` for the same of its parts; None for that of `jaxcxr.model.layers`, which
+        heads that the kernel does not know have in any case.
       rngs: draws the initial parameters.
     """
 
@@ -94,6 +107,7 @@ class ViT(nnx.Module):
         dtype: jnp.dtype = jnp.float32,
         remat: bool = False,
         matmul_precision: str | None = None,
+        attention: Literal["cudnn", "xla"] | None = None,
         rngs: nnx.Rngs,
     ):
         self.spec = spec
@@ -114,7 +128,12 @@ class ViT(nnx.Module):
             if spec.register_tokens
             else None
         )
-        self.blocks = nnx.List([Block(spec, rngs) for _ in range(spec.depth)])
+        self.tokens = spec.prefix_tokens + self.grid**2
+        fused = None
+        if attention is not None and can_fuse(spec.width // spec.heads):
+            fused = Fused(attention, self.tokens)
+        self.padding = 0 if fused is None else fused.padding
+        self.blocks = nnx.List([Block(spec, fused, rngs) for _ in range(spec.depth)])
         self.norm = LayerNorm(spec.width, spec.layernorm_epsilon)
         self.head = None if num_labels is None else new_head(spec.width, num_labels, rngs)
 
@@ -144,19 +163,26 @@ class ViT(nnx.Module):
         x = out["embedded"] = self._with_prefix_and_position(x)
         # Two dimensions keep XLA's CPU backend from fusing the weight gradients' copies with the
         # whole residual chain, which costs 40 % of the step.
-        x = x.reshape(-1, width)
+        x = jnp.pad(x, ((0, 0), (0, self.padding), (0, 0))).reshape(-1, width)
         periods = self.spec.rope_periods
-        turn = rotation(self.grid, periods, self.spec.prefix_tokens) if periods else None
+        around = self.spec.prefix_tokens, self.padding
+        turn = rotation(self.grid, periods, *around) if periods else None
         for index, block in enumerate(self.blocks):
             run = partial(block, batch=batch, turn=turn)
             x, probabilities = jax.checkpoint(run)(x) if self.remat else run(x)
-            out[f"block{index:02}"] = x.reshape(batch, -1, width)
+            out[f"block{index:02}"] = self._by_image(x, batch)
             out[f"attention{index:02}"] = probabilities
         by_class_token = self.spec.pooling == "class_token"
-        tokens = out["tokens"] = self.norm(x).reshape(batch, -1, width)
-        pooled = out["pooled"] = tokens[:, 0] if by_class_token else _mean(tokens)
+        tokens = out["tokens"] = self._by_image(self.norm(x), batch)
+        # The class token is normalised by itself: under jax.jit no other is, unless it is used.
+        first = self.norm(x.reshape(batch, -1, width)[:, 0])
+        pooled = out["pooled"] = first if by_class_token else _mean(tokens)
         logits = None if self.head is None else self.head(pooled.astype(jnp.float32))
         return logits, out
+
+    def _by_image(self, x: Array, batch: int) -> Array:
+        """From `[batch * (tokens + padding), width]` to `[batch, tokens, width]`."""
+        return x.reshape(batch, -1, x.shape[-1])[:, : self.tokens]
 
     def _with_prefix_and_position(self, patches: Array) -> Array:
         """Add positions and put the class and register tokens before the patches."""

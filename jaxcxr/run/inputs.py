@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -126,6 +126,7 @@ def make_model(
         "dtype": jnp.dtype(config.dtype),
         "remat": config.remat,
         "matmul_precision": matmul_precision(config),
+        "attention": fused_attention(config, mesh.devices.flat[0]),
     }
     if config.model.weights and config.model.spec:
         _check_same_model(config)
@@ -158,6 +159,17 @@ def reading_here(config: ConfigDict) -> Reading:
 def matmul_precision(config: ConfigDict) -> str | None:
     """The config's, as JAX takes it: None leaves it to the device."""
     return None if config.matmul_precision == "default" else config.matmul_precision
+
+
+def fused_attention(config: ConfigDict, device: jax.Device) -> Literal["cudnn"] | None:
+    """The `attention` of a vision transformer: cuDNN's kernel where there is one.
+
+    That is in 16 bits, on NVIDIA's GPUs since Ampere (compute capability 8.0).
+    """
+    if config.attention == "plain" or config.dtype != "bfloat16":
+        return None
+    known = device.device_kind.startswith("NVIDIA")
+    return "cudnn" if known and float(device.compute_capability) >= 8 else None
 
 
 def _keep_outputs(

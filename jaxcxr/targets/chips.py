@@ -1,7 +1,7 @@
 """The chips that can be compiled for, as their makers describe them.
 
-Sources: NVIDIA's data sheets of H100 SXM5 and A100 SXM4 80 GB; Google's pages of TPU v5e, v5p and
-v6e. Peaks of the arithmetic stand in `jaxcxr.training.flops`.
+Sources: NVIDIA's data sheets of H100 SXM5, A100 SXM4 80 GB and L4; Google's pages of TPU v5e, v5p
+and v6e. Peaks of the arithmetic stand in `jaxcxr.training.flops`.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ class Chip:
     description: str = ""
 
 
-def _gpu(kind: str, major: int, cores: int, fpus: int, clock: float, **sizes: int) -> str:
+def _gpu(kind: str, capability: str, cores: int, fpus: int, clock: float, **sizes: int) -> str:
+    major, minor = capability.split(".")
     return f"""
         gpu_device_info {{
           threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152
-          shared_memory_per_core: {sizes["shared_a_core"]} threads_per_core_limit: 2048
+          shared_memory_per_core: {sizes["shared_a_core"]}
+          threads_per_core_limit: {sizes["threads_a_core"]}
           core_count: {cores} fpus_per_core: {fpus} clock_rate_ghz: {clock}
           block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
           memory_bandwidth: {sizes["bandwidth"]} l2_cache_size: {sizes["cache"]}
           device_memory_size: {sizes["memory"]}
           shared_memory_per_block_optin: {sizes["shared_a_block"]}
-          cuda_compute_capability {{ major: {major} }}
+          cuda_compute_capability {{ major: {major} minor: {minor} }}
           registers_per_core_limit: 65536 registers_per_block_limit: 65536
         }}
         platform_name: "CUDA" dnn_version_info {{ major: 9 minor: 10 }}
@@ -60,6 +62,7 @@ _H100_SIZES = {
     "cache": 52_428_800,
     "shared_a_core": 233_472,
     "shared_a_block": 232_448,
+    "threads_a_core": 2_048,
 }
 _A100_SIZES = {
     "memory": 85_097_971_712,
@@ -67,22 +70,36 @@ _A100_SIZES = {
     "cache": 41_943_040,
     "shared_a_core": 167_936,
     "shared_a_block": 166_912,
+    "threads_a_core": 2_048,
 }
-_H100, _A100 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-80GB"
+_L4_SIZES = {
+    "memory": 23_600_000_000,  # of 24 GB, with what its error correction takes
+    "bandwidth": 300_000_000_000,
+    "cache": 50_331_648,
+    "shared_a_core": 102_400,
+    "shared_a_block": 101_376,
+    "threads_a_core": 1_536,
+}
+_H100, _A100, _L4 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-80GB", "NVIDIA L4"
 CHIPS = {
     "h100": Chip(
         *("cuda", _H100, 84.978e9, 3.352e12, 450e9),
-        _gpu(_H100, 9, 132, 128, 1.98, **_H100_SIZES),
+        _gpu(_H100, "9.0", 132, 128, 1.98, **_H100_SIZES),
     ),
     "a100": Chip(
         *("cuda", _A100, 85.098e9, 2.039e12, 300e9),
-        _gpu(_A100, 8, 108, 64, 1.41, **_A100_SIZES),
+        _gpu(_A100, "8.0", 108, 64, 1.41, **_A100_SIZES),
+    ),
+    # Its links are those of PCIe 4.0 with 16 lanes.
+    "l4": Chip(
+        *("cuda", _L4, 23.6e9, 0.3e12, 32e9),
+        _gpu(_L4, "8.9", 58, 128, 2.04, **_L4_SIZES),
     ),
     "v5e": Chip("tpu", "TPU v5 lite", 16 * 2**30, 0.819e12, 200e9),
     "v6e": Chip("tpu", "TPU v6 lite", 32 * 2**30, 1.640e12, 448e9),
     "v5p": Chip("tpu", "TPU v5", 95 * 2**30, 2.765e12, 600e9),
 }
-EXAMPLES = "h100, a100, v5e-4x4, v6e-4x4, v5p-2x2x4"
+EXAMPLES = "h100, a100, l4, v5e-4x4, v6e-4x4, v5p-2x2x4"
 
 
 def find_target(name: str, devices: int | None) -> tuple[Chip, str, int]:

@@ -24,7 +24,7 @@ from jaxcxr import __version__
 from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
-from jaxcxr.run.inputs import matmul_precision
+from jaxcxr.run.inputs import fused_attention, matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
@@ -80,6 +80,21 @@ def compile_config(
     }
 
 
+def compile_step(
+    config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
+) -> dict[str, Any]:
+    """Compile the training step alone, with arguments and errors as of `compile_config`.
+
+    Returns:
+      Its `train_step`, and its `state_bytes`.
+    """
+    mesh = mesh_of(devices, config.mesh.data, config.mesh.fsdp, config.batch_size)
+    flops = training_flops(spec, config.image_size)
+    lowered = _lower_step(config, spec, labels, mesh)
+    held = {"state_bytes": state_bytes(_state(config, spec, labels, mesh))}
+    return held | _compile(lowered, config.batch_size, flops, config, chip, len(devices))
+
+
 def largest_batch(
     config: ConfigDict, spec: ModelSpec, labels: Sequence[str], chip: Chip, devices: Sequence[Any]
 ) -> int:
@@ -95,11 +110,7 @@ def largest_batch(
     for size in sizes:
         asked = config.copy_and_resolve_references()
         asked.batch_size = size
-        mesh = mesh_of(devices, asked.mesh.data, asked.mesh.fsdp, size)
-        lowered = _lower_step(asked, spec, labels, mesh)
-        found = _compile(
-            lowered, size, training_flops(spec, asked.image_size), asked, chip, len(devices)
-        )
+        found = compile_step(asked, spec, labels, chip, devices)
         if "error" in found:
             raise InputError(
                 f"a batch of {size} does not compile ({found['error']}); try a smaller"
@@ -115,11 +126,12 @@ def largest_batch(
     return int(left / an_image) // len(devices) * len(devices)
 
 
-def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str]) -> Model:
+def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Model:
     """Build the model without its numbers."""
     options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
     options |= {"image_size": config.image_size, "num_labels": len(labels)}
     options |= {"matmul_precision": matmul_precision(config)}
+    options |= {"attention": fused_attention(config, mesh.devices.flat[0])}
     return nnx.eval_shape(lambda: build_model(spec, rngs=nnx.Rngs(0), **options))
 
 
@@ -131,7 +143,7 @@ def _parameters(config: ConfigDict, model: Model) -> dict[str, Any]:
 
 
 def _state(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> State:
-    params = _parameters(config, _model(config, spec, labels))
+    params = _parameters(config, _model(config, spec, labels, mesh))
     return shapes_of_state(config, params, make_optimizer(config, spec.depth, _STEPS), mesh)
 
 
@@ -144,7 +156,7 @@ def state_bytes(state: State) -> int:
 
 
 def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Any:
-    model = _model(config, spec, labels)
+    model = _model(config, spec, labels, mesh)
     optimizer = make_optimizer(config, spec.depth, _STEPS)
     state = _state(config, spec, labels, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
@@ -159,13 +171,14 @@ def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh
         name: jax.ShapeDtypeStruct((config.batch_size, *shape), dtype, sharding=rows)
         for name, (shape, dtype) in shapes.items()
     }
-    return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
+    with _kernel_found():
+        return jax.jit(step, donate_argnums=0, out_shardings=(shardings, None)).lower(state, batch)
 
 
 def _lower_prediction(
     config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh
 ) -> Any:
-    model = _model(config, spec, labels)
+    model = _model(config, spec, labels, mesh)
     params = _parameters(config, model)
     step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)))
     side = config.image_size
@@ -175,7 +188,20 @@ def _lower_prediction(
         sharding=batch_sharding(mesh),
     )
     placed = _placed(params, state_shardings(mesh, params))
-    return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)
+    with _kernel_found():
+        return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)
+
+
+@contextmanager
+def _kernel_found() -> Iterator[None]:
+    """JAX asks the library of attention's kernel for its version when it traces."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(
+            f"the attention of an NVIDIA GPU needs cuDNN ({first_line(error)}); install it with "
+            "pip install 'jaxcxr[targets]', or compile with --config.attention=plain"
+        ) from error
 
 
 def _placed(tree: Any, shardings: Any) -> Any:

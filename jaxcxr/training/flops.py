@@ -15,6 +15,9 @@ PEAKS = {
     "H100 NVL": (835e12, 417e12),
     "H100": (989e12, 494e12),
     "A100": (312e12, 156e12),
+    "L40S": (362e12, 183e12),
+    "L40": (181e12, 90.5e12),
+    "NVIDIA L4": (121e12, 60e12),
     "TPU v4": (275e12, 275e12),
     "TPU v5 lite": (197e12, 197e12),
     "TPU v5": (459e12, 459e12),  # v5p, as JAX names it; v5e is the lite one above

@@ -5,13 +5,17 @@ import json
 
 import pytest
 
+from jaxcxr.config import study_config
 from jaxcxr.errors import InputError
+from jaxcxr.model import ViTSpec
 from jaxcxr.portability import main
 from jaxcxr.run.mesh import process_by_process
 from jaxcxr.targets.chips import CHIPS, absent_devices, find_target
+from jaxcxr.targets.compiling import compile_step
 from jaxcxr.training.flops import peak_flops
 
 TINY = "tests/jaxcxr/tiny.py"
+H100 = "--target", "h100"
 
 
 @pytest.mark.parametrize("name", ["h101", "h100-2x2", "v5e", "v5e-4", "v5e-4y4", "", "v5e-0x4x"])
@@ -58,7 +62,7 @@ def _installed(module):
 @pytest.mark.targets
 @pytest.mark.parametrize(
     ("target", "module"),
-    [("h100", "jax_cuda12_plugin"), ("a100", "jax_cuda12_plugin"), ("v5e-2x2", "libtpu")],
+    [(name, "jax_cuda12_plugin") for name in ("h100", "a100", "l4")] + [("v5e-2x2", "libtpu")],
 )
 def test_a_step_and_a_prediction_compile(target, module, tmp_path, capsys):
     _installed(module)
@@ -80,6 +84,41 @@ def test_a_step_and_a_prediction_compile(target, module, tmp_path, capsys):
     assert bool(found["train_step"]["collectives"]) == (found["devices"] > 1)
     main(["compare", str(out), str(out)])
     assert capsys.readouterr().out.count(f"{target} x") == 4
+
+
+@pytest.mark.targets
+def test_the_kernel_of_attention_keeps_its_probabilities_out_of_memory(tmp_path):
+    _installed("jax_cuda12_plugin")
+    found = {}
+    for attention in ("auto", "plain"):
+        out = tmp_path / f"{attention}.json"
+        asked = ["--config.dtype=bfloat16", f"--config.attention={attention}", "--devices", "2"]
+        # 257 tokens of each image: 128 MB of probabilities, which dwarf the model's other arrays.
+        asked += ["--config.image_size=448", "--config.batch_size=256", "--labels", "3"]
+        main(["compile", f"--config={TINY}", "--config.data=x", *asked, *H100, "--out", str(out)])
+        found[attention] = json.loads(out.read_text())
+    for program in ("train_step", "prediction"):
+        auto, plain = (found[attention][program] for attention in ("auto", "plain"))
+        assert auto["memory_bytes"] < 0.7 * plain["memory_bytes"], program
+        assert auto["traffic_bytes"] < 0.7 * plain["traffic_bytes"], program
+
+
+@pytest.mark.targets
+def test_a_state_that_does_not_fit_whole_fits_split():
+    _installed("jax_cuda12_plugin")
+    chip, topology, _ = find_target("l4", 8)
+    spec = ViTSpec(14, 1536, 8, 24, 6144, 28)  # 230 million parameters
+    config = study_config()
+    config.dtype, config.image_size, config.batch_size = "bfloat16", 28, 64
+    needs = {}
+    for fsdp in (1, 8):
+        config.mesh.data, config.mesh.fsdp = -1, fsdp
+        devices = absent_devices(chip, topology)
+        needs[fsdp] = compile_step(config, spec, ("A", "B"), chip, devices)
+    held = needs[1]["state_bytes"] - needs[8]["state_bytes"]
+    assert needs[8]["state_bytes"] < 0.13 * needs[1]["state_bytes"]
+    assert needs[1]["memory_bytes"] - needs[8]["memory_bytes"] > 0.8 * held
+    assert needs[8]["collectives"]["all-gather"] and not needs[1]["collectives"].get("all-gather")
 
 
 @pytest.mark.targets
