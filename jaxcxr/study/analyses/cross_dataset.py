@@ -21,7 +21,8 @@ from jaxcxr.study.analyses.gathering import paired_of
 from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, ends, row_table, tested
 from jaxcxr.study.planning.cross_jobs import CROSS, cross_predictions, other_datasets
-from jaxcxr.study.planning.definition import Grid, Study
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 
 from input_pipeline.labels import label_set
 from jaxcxr.stats import benjamini_hochberg, holm, redraws_for
-from jaxcxr.study.planning.definition import Grid, Study
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
 
 AVERAGE = "Average"
 Row = TypeVar("Row", bound=Any)

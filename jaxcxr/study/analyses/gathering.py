@@ -13,7 +13,8 @@ from jaxcxr.results.comparison import all_aligned
 from jaxcxr.results.predictions import Predictions, read_predictions
 from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.analyses.paired import Paired
-from jaxcxr.study.planning.definition import Grid, Study
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
 from jaxcxr.terminal import say
 

@@ -11,8 +11,10 @@ from jaxcxr.study.analyses.families import redraws_of
 from jaxcxr.study.analyses.gathering import gather
 from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, Ends, Tested, ends, percent, tested
-from jaxcxr.study.planning.definition import Grid, Study, Variant
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
+from jaxcxr.study.planning.variants import Variant
 
 TRAINING = {"all": "Full", "lora": "LoRA", "head": "Linear probe"}
 
