@@ -13,7 +13,7 @@ from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.names import Overrides, check_known, check_name, unique
 
 ANALYSES = ("subgroups", "calibration", "intervals")
-PAPERS = ("2308.07688", "2510.07191")
+FIRST, FOLLOW_UP = PAPERS = ("2308.07688", "2510.07191")  # arXiv numbers
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Study:
     resamples: int = 1000
     least_patients: int = 10
     analyses: tuple[str, ...] = ()
-    paper: str = PAPERS[0]
+    paper: str = FIRST
     examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -93,8 +93,14 @@ class Grid:
                 f"{where} has both cross_dataset and external, which is a part of it; leave one out"
             )
         for pair in unique("external of a grid", list(self.external)):
-            for dataset in unique("external test of a grid", list(pair)):
+            for dataset in unique("an external test of a grid", list(pair)):
                 check_known("dataset of an external test", dataset, self.datasets)
+            first, second = (set(label_set(dataset, self.label_set)) for dataset in pair)
+            if not first & second:
+                raise InputError(
+                    f"{where} has an external test of {pair[0]} on {pair[1]}, which share no "
+                    "label; leave it out"
+                )
         if not 0 <= self.margin < 100:
             raise InputError(
                 f"{where} has the margin {self.margin}; give percentage points, such as 1"
