@@ -74,9 +74,8 @@ class Images:
                 self._checked[row] = True
         return {
             "image": images,
-            "labels": (truth == 1).astype(np.float32),
-            "mask": (truth >= 0).astype(np.float32),
             "index": np.asarray(rows, np.int32),
+            **targets(truth),
         }
 
     def _check(self, row: int, feature: Any, labels: np.ndarray, flat: np.ndarray) -> None:
@@ -98,6 +97,11 @@ class Images:
             f"{self._path}: image {image} of the shards is row {row} of {self._split}, where "
             f"records.parquet {how}; they are not of one preparation; prepare again"
         )
+
+
+def targets(truth: np.ndarray) -> Batch:
+    """Labels `[batch, labels]` of 1, 0 and -1 as `labels` and `mask`, both float32."""
+    return {"labels": (truth == 1).astype(np.float32), "mask": (truth >= 0).astype(np.float32)}
 
 
 @cache

@@ -10,7 +10,7 @@ import grain
 import numpy as np
 from absl import flags
 
-from input_pipeline.images import Batch
+from input_pipeline.images import Batch, targets
 from input_pipeline.images import Images as _Images
 from input_pipeline.prepared import Prepared, open_prepared
 from jaxcxr.errors import InputError
@@ -109,6 +109,7 @@ def train_dataset(
     seed: int,
     split: str = "train",
     rows: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
     process_index: int = 0,
     process_count: int = 1,
     how: Reading = AS_USUAL,
@@ -125,6 +126,8 @@ def train_dataset(
       seed: of the order.
       split: to read.
       rows: of `prepared.records(split)` to read, as of `patient_subset`; None for all.
+      truth: `[images, labels]` of 1, 0 and -1, to give instead of the stored labels; in the order
+        of `prepared.records(split)`, all of them.
       process_index: whose contiguous part of each global batch to give.
       process_count: how many parts there are.
       how: batches are read; they are the same.
@@ -150,7 +153,8 @@ def train_dataset(
     def read(number: int) -> Batch:
         epoch, batch = divmod(number, batches)
         order = _order(len(chosen), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
-        return images.batch(chosen[order[mine]])
+        rows = chosen[order[mine]]
+        return images.batch(rows) | ({} if truth is None else targets(truth[rows]))
 
     # Whole batches are numbered: Grain's own shuffle and batch, row by row, take twice the time
     # that reading takes.

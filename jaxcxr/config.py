@@ -10,7 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxcxr.config_names import suggest, unknown_field
+from jaxcxr.config_names import unknown_field
+from jaxcxr.config_values import check_combinations, check_values, shown
 from jaxcxr.errors import InputError, first_line
 
 # What an experiment's identity does not depend on: a run may be resumed with these changed. Of
@@ -22,22 +23,6 @@ RESUMABLE_CHANGES = (
 )
 
 LARGEST, LARGEST_FLOAT = 2**31, 3e38  # of whole numbers but the seed; of others, as of float32
-SEEDS = 2**32
-
-CHOICES = {
-    "dtype": ("float32", "bfloat16"),
-    "matmul_precision": ("default", "high", "highest"),
-    "model.head": ("new", "keep", "probe"),
-    "model.init": ("pretrained", "random"),
-    "model.partial_patches": ("refuse", "drop"),
-    "model.pooling": ("weights", "class_token", "mean_tokens"),
-    "model.resample_at": ("load", "forward"),
-    "normalization": ("study", "weights"),
-    "pos_weight": ("study", "capped", "sqrt", "effective", "none"),
-    "schedule": ("constant", "cosine"),
-    "selection": ("validation_auc", "validation_loss", "last"),
-    "trainable": ("all", "head", "lora"),
-}
 
 
 def study_config() -> ConfigDict:
@@ -51,6 +36,10 @@ def study_config() -> ConfigDict:
     config.labels = ()  # names to learn, in this order; empty for all that the dataset has
     config.seed = 0
     config.train_patients = 1.0  # share of the training patients to learn from, drawn by the seed
+    # probability that a positive training label is made negative, as a study of wrong labels; a
+    # negative one with a quarter of it (arXiv 2510.07191); see input_pipeline/label_noise.py
+    config.label_noise = 0.0
+    config.label_noise_seed = 42
 
     config.model = ConfigDict()
     config.model.weights = ""  # file written by `python -m convert import` or by a training run
@@ -76,6 +65,7 @@ def study_config() -> ConfigDict:
     config.selection = "validation_auc"
     config.patience = 5  # epochs without a better one before stopping
 
+    config.optimizer = "adamw"  # or adam, which is the same as long as weight_decay is 0
     config.learning_rate = 1e-5
     config.head_learning_rate = 0.0  # of the head alone; 0: as the others
     config.schedule = "constant"  # cosine: to zero over all epochs
@@ -85,6 +75,10 @@ def study_config() -> ConfigDict:
     config.layer_decay = 1.0  # learning rate of each block relative to the one above it
     config.trainable = "all"  # head: linear probe; lora: low-rank updates and the head
     config.lora_rank = 8
+    config.lora_alpha = 0.0  # an update counts alpha / rank times; 0: once
+    config.lora_dropout = 0.0  # of what an update reads, in training
+    # what is adapted in each block: these, or the fused map's parts attention/query, key, value
+    config.lora_targets = ("attention/qkv", "attention/projection", "mlp/fc1", "mlp/fc2")
     config.pos_weight = "study"  # negatives / positives; see jaxcxr.training.loss for the others
     config.accumulate = 1  # micro-batches that one step's batch is computed in
 
@@ -114,10 +108,10 @@ def check_config(config: ConfigDict) -> None:
       InputError: one sentence that names the field and says what would do.
     """
     if not isinstance(config, ConfigDict):
-        raise InputError(f"the config is {_shown(config)}; get_config() has to return a ConfigDict")
+        raise InputError(f"the config is {shown(config)}; get_config() has to return a ConfigDict")
     _check_fields(config, study_config(), prefix="")
-    _check_values(config)
-    _check_combinations(config)
+    check_values(config)
+    check_combinations(config)
 
 
 def stored_config(fields: dict[str, Any], where: str) -> ConfigDict:
@@ -132,12 +126,15 @@ def stored_config(fields: dict[str, Any], where: str) -> ConfigDict:
     Raises:
       InputError: a field is of the wrong type, or impossible.
     """
-    labels = fields.get("labels", [])
-    known = fields | {"labels": tuple(labels) if isinstance(labels, list) else labels}
+    tuples = {name for name, value in study_config().items() if isinstance(value, tuple)}
+    known = {
+        name: tuple(value) if name in tuples and isinstance(value, list) else value
+        for name, value in fields.items()
+    }
     try:
         config = ConfigDict(_with_defaults(known, study_config().to_dict()))
         _check_fields(config, study_config(), prefix="", unknown=True)
-        _check_values(config)
+        check_values(config)
     except (InputError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"{where}: damaged ({first_line(error)}); put the run's own back"
@@ -153,74 +150,6 @@ def _with_defaults(fields: dict[str, Any], defaults: dict[str, Any]) -> dict[str
     return filled
 
 
-def _check_values(config: ConfigDict) -> None:
-    for name, allowed in CHOICES.items():
-        value = _get(config, name)
-        if value not in allowed:
-            raise InputError(
-                f"config.{name} is {_shown(value)}{suggest(str(value), allowed)}; "
-                f"choose one of {', '.join(allowed)}"
-            )
-    for name in (
-        *("accumulate", "batch_size", "bootstrap_resamples", "checkpoint_minutes", "epochs"),
-        *("eval_batch_size", "image_size", "layer_decay", "learning_rate", "log_every"),
-        *("lora_rank", "patience", "reading.threads", "reading.read_ahead"),
-    ):
-        if not _get(config, name) > 0:
-            raise InputError(f"config.{name} is {_get(config, name)}; it must be above zero")
-    if not 0 < config.train_patients <= 1:
-        raise InputError(
-            f"config.train_patients is {config.train_patients}; give a share of the training "
-            "patients above 0 and at most 1, such as 0.1"
-        )
-    for name in (
-        *("checkpoint_every", "clip_norm", "head_learning_rate", "reading.processes"),
-        *("rotation_degrees", "warmup_steps", "weight_decay"),
-    ):
-        if not _get(config, name) >= 0:
-            raise InputError(f"config.{name} is {_get(config, name)}; it cannot be negative")
-    if not 0 <= config.seed < SEEDS:
-        raise InputError(
-            f"config.seed is {config.seed}; give a whole number from 0 to {SEEDS - 1}, since JAX "
-            "takes others for one of these"
-        )
-    for name, axis in config.mesh.items():
-        if axis != -1 and axis < 1:
-            raise InputError(
-                f"config.mesh.{name} is {axis}; give a number of devices, or -1 for all others"
-            )
-
-
-def _check_combinations(config: ConfigDict) -> None:
-    if not config.data:
-        raise InputError(
-            "config.data is empty; give the directory that `python -m input_pipeline prepare` "
-            "wrote, with --config.data=DIR"
-        )
-    if not config.model.weights and not config.model.spec:
-        raise InputError(
-            "config.model.weights is empty; give the file that `python -m convert import` wrote, "
-            "with --config.model.weights=FILE"
-        )
-    if not config.model.weights and config.model.init == "pretrained":
-        raise InputError(
-            "config.model.init is pretrained but config.model.weights is empty; give a weights "
-            "file or set --config.model.init=random"
-        )
-    if config.model.init == "random" and config.model.head == "keep":
-        raise InputError(
-            "config.model.head is keep but config.model.init is random, which has no head to keep; "
-            "set one of them otherwise"
-        )
-    if config.batch_size % config.accumulate:
-        raise InputError(
-            f"config.batch_size {config.batch_size} is not a multiple of config.accumulate "
-            f"{config.accumulate}; change one of them"
-        )
-    if len(set(config.labels)) != len(config.labels):
-        raise InputError(f"config.labels names a label twice: {', '.join(config.labels)}")
-
-
 def _check_fields(
     config: ConfigDict, reference: ConfigDict, prefix: str, unknown: bool = False
 ) -> None:
@@ -234,36 +163,25 @@ def _check_fields(
         value = config[name]
         if isinstance(default, ConfigDict):
             if not isinstance(value, ConfigDict):
-                raise InputError(f"config.{where} is {_shown(value)}; it holds fields of its own")
+                raise InputError(f"config.{where} is {shown(value)}; it holds fields of its own")
             if where != "model.spec":  # checked by spec_from_dict, which knows its fields
                 _check_fields(value, default, f"{where}.", unknown)
         elif type(value) is not type(default) and not (
             isinstance(default, float) and type(value) is int
         ):
             raise InputError(
-                f"config.{where} is {_shown(value)}, of type {type(value).__name__}; it takes "
+                f"config.{where} is {shown(value)}, of type {type(value).__name__}; it takes "
                 f"{type(default).__name__}, as in {default!r}"
             )
         elif type(value) is float and not abs(value) < LARGEST_FLOAT:
             raise InputError(f"config.{where} is {value}; give a finite number")
-        elif type(value) is int and not abs(value) < LARGEST and name != "seed":
+        elif type(value) is int and not abs(value) < LARGEST and "seed" not in name:
             raise InputError(f"config.{where} is {value}; give a number below {LARGEST}")
         elif type(value) is tuple and not all(type(one) is str and one for one in value):
             raise InputError(
-                f"config.{where} is {_shown(value)}; it takes names in quotation marks, as in "
+                f"config.{where} is {shown(value)}; it takes names in quotation marks, as in "
                 "('Cardiomegaly',)"
             )
-
-
-def _shown(value: Any) -> str:
-    return "a group of fields" if isinstance(value, ConfigDict) else ascii(value)[:80]
-
-
-def _get(config: ConfigDict, dotted: str) -> Any:
-    value: Any = config
-    for part in dotted.split("."):
-        value = value[part]
-    return value
 
 
 def experiment_fields(config: dict[str, Any]) -> dict[str, Any]:

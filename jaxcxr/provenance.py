@@ -7,12 +7,12 @@ somebody is checked, and any of it may be absent.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
 from jaxcxr.errors import reading
-from jaxcxr.small_files import Count, parse_json
+from jaxcxr.small_files import Count, Finite, parse_json
 
 PARQUET_KEY = b"jaxcxr"  # in the metadata of a parquet file's schema
 
@@ -37,6 +37,24 @@ class TestRead(TypedDict):
 
     epochs: Count
     patience: Count
+
+
+class Flips(TypedDict):
+    """What noise has changed of one label."""
+
+    positives: Count
+    negatives: Count
+    became_negative: Count
+    became_positive: Count
+    without_a_flip: NotRequired[Count]
+
+
+class LabelNoise(TypedDict):
+    """Noise in the labels that a run learnt from, see `jaxcxr.run.learnt_labels`."""
+
+    probability: Finite
+    seed: Count
+    labels: dict[str, Flips]
 
 
 # Of the position table, in pixels a side of the images.

@@ -145,7 +145,8 @@ def configs():
             stored_config(fields if isinstance(fields, dict) else {}, "config.json")
         else:
             try:
-                config = ConfigDict({**fields, "labels": tuple(fields.get("labels", ()))})
+                tuples = {name: tuple(fields.get(name, ())) for name in ("labels", "lora_targets")}
+                config = ConfigDict({**fields, **tuples})
             except (TypeError, ValueError, AttributeError):
                 return  # no config file can make it
             check_config(config)

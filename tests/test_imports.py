@@ -34,7 +34,10 @@ ROOMS = {
     "jaxcxr.unpacking": ("jaxcxr.errors",),
     "jaxcxr.provenance": ("jaxcxr.errors", "jaxcxr.small_files"),
     "jaxcxr.config_names": (),
-    "jaxcxr.config": ("jaxcxr.errors", "jaxcxr.files", "jaxcxr.config_names"),
+    "jaxcxr.config_values": ("jaxcxr.errors", "jaxcxr.config_names"),
+    "jaxcxr.config": (
+        *("jaxcxr.errors", "jaxcxr.files", "jaxcxr.config_names", "jaxcxr.config_values"),
+    ),
     "jaxcxr.stats": (),
     "jaxcxr.model": SHARED,
     "input_pipeline": SHARED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from flax import nnx, traverse_util
@@ -11,6 +11,7 @@ from flax import nnx, traverse_util
 from jaxcxr.model.shapes import in_order
 
 Params = dict[str, Any]
+ModuleOf = TypeVar("ModuleOf", bound=nnx.Module)
 Apply = Callable[[Params, jax.Array], tuple[jax.Array | None, dict[str, jax.Array]]]
 
 
@@ -25,6 +26,27 @@ def unflatten(flat: Mapping[str, Any]) -> Params:
     return traverse_util.unflatten_dict(dict(flat), sep="/")
 
 
+def fillable(model: ModuleOf) -> tuple[Callable[[Params], ModuleOf], Params]:
+    """Separate a model into a function that puts parameters into it, and its own parameters.
+
+    Returns:
+      `fill(params)` -> the model with these, and `params`, a nested dict of arrays with strings as
+      keys.
+    """
+    graph, state = nnx.split(model, nnx.Param)
+    template = dict(nnx.to_flat_state(state))
+
+    def fill(params: Params) -> ModuleOf:
+        flat = flatten(params)
+        filled = {
+            path: variable.replace(flat["/".join(map(str, path))])
+            for path, variable in template.items()
+        }
+        return nnx.merge(graph, nnx.from_flat_state(filled))
+
+    return fill, unflatten(flatten(nnx.to_pure_dict(state)))
+
+
 def split(model: nnx.Module) -> tuple[Apply, Params]:
     """Separate a model into a pure function and its parameters.
 
@@ -32,15 +54,9 @@ def split(model: nnx.Module) -> tuple[Apply, Params]:
       `apply(params, images)` -> `(logits, out)`, to be differentiated and compiled as any
       function, and `params`, a nested dict of arrays with strings as keys.
     """
-    graph, state = nnx.split(model, nnx.Param)
-    template = dict(nnx.to_flat_state(state))
+    fill, own = fillable(model)
 
     def apply(params: Params, images: jax.Array) -> tuple[jax.Array | None, dict[str, jax.Array]]:
-        flat = flatten(params)
-        filled = {
-            path: variable.replace(flat["/".join(map(str, path))])
-            for path, variable in template.items()
-        }
-        return nnx.merge(graph, nnx.from_flat_state(filled))(images)
+        return fill(params)(images)
 
-    return apply, unflatten(flatten(nnx.to_pure_dict(state)))
+    return apply, own

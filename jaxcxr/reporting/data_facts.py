@@ -11,6 +11,7 @@ from input_pipeline.recipes import STEPS
 from jaxcxr.reporting.fact import Answer, Fact, Missing, counted
 from jaxcxr.reporting.run_record import RunRecord
 from jaxcxr.reporting.words import listed
+from jaxcxr.run.learnt_labels import LABEL_NOISE, describe_noise
 
 COHORT_FILE = "cohort.json of the prepared data"
 _NOT_AT_HAND = "the prepared data of this run are not at hand"
@@ -99,10 +100,13 @@ def _subset(run: RunRecord) -> Answer:
         if share == 1
         else f"{100 * share:g} % of the training patients, drawn with seed {run.config['seed']}"
     )
-    return Fact(
-        f"The model learnt from {images}{patients}: {part}.",
-        "config.json: train_patients, seed; model.safetensors: provenance.trained_on",
-    )
+    text = f"The model learnt from {images}{patients}: {part}."
+    if noise := on.get(LABEL_NOISE):
+        text += (
+            f" Their labels were made wrong on purpose: {describe_noise(noise)}. All tables count "
+            "them as they were; validation and test labels were not touched."
+        )
+    return Fact(text, "config.json: train_patients, seed; model.safetensors: provenance.trained_on")
 
 
 def _missing_data(run: RunRecord) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from jaxcxr.model import ViTSpec
 from jaxcxr.reporting.fact import Answer, Fact, Missing
@@ -27,6 +26,7 @@ _WEIGHTED = {
     "effective": "a positive of a label weighs the ratio of effective numbers of images "
     "(arXiv 1901.05555)",
 }
+_OPTIMIZER = {"adam": "Adam", "adamw": "AdamW"}
 _TRAINABLE = {
     "all": "All parameters learn",
     "head": "The head alone learns",
@@ -112,10 +112,11 @@ def _training(run: RunRecord) -> Answer:
     c = run.config
     schedule = "constant" if c["schedule"] == "constant" else "cosine to zero"
     details = [
-        f"AdamW, learning rate {c['learning_rate']:g} ({schedule}, {c['warmup_steps']} steps of "
-        f"warm-up), weight decay {c['weight_decay']:g}, batches of {c['batch_size']}",
+        f"{_OPTIMIZER[c['optimizer']]}, learning rate {c['learning_rate']:g} ({schedule}, "
+        f"{c['warmup_steps']} steps of warm-up), weight decay {c['weight_decay']:g}, batches of "
+        f"{c['batch_size']}",
         f"at most {c['epochs']} epochs",
-        *_other_settings(c),
+        *_other_settings(run),
         f"computed in {c['dtype']}, seed {c['seed']}",
     ]
     flip = "flipped left-right with probability 1/2" if c["flip"] else ""
@@ -129,8 +130,8 @@ def _training(run: RunRecord) -> Answer:
     return Fact(text, "config.json")
 
 
-def _other_settings(c: dict[str, Any]) -> list[str]:
-    shown = []
+def _other_settings(run: RunRecord) -> list[str]:
+    shown, c = [], run.config
     if c["clip_norm"]:
         shown.append(f"gradients clipped to a norm of {c['clip_norm']:g}")
     if c["layer_decay"] != 1:
@@ -138,7 +139,12 @@ def _other_settings(c: dict[str, Any]) -> list[str]:
     if c["head_learning_rate"]:
         shown.append(f"the head at {c['head_learning_rate']:g}")
     if c["trainable"] == "lora":
-        shown.append(f"updates of rank {c['lora_rank']}")
+        attends = isinstance(run.spec, ViTSpec)
+        adapted = [one for one in c["lora_targets"] if attends or not one.startswith("attention/")]
+        shown.append(
+            f"updates of rank {c['lora_rank']}, alpha {c['lora_alpha'] or c['lora_rank']:g} and "
+            f"dropout {c['lora_dropout']:g} of {listed(adapted)}"
+        )
     return shown
 
 

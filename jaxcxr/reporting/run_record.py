@@ -14,7 +14,7 @@ from jaxcxr.config import flat_fields
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import ModelSpec, read_header
-from jaxcxr.provenance import origin_of
+from jaxcxr.provenance import LabelNoise, origin_of
 from jaxcxr.reporting.robustness_file import read_robustness
 from jaxcxr.reporting.statistics_shape import read_reported
 from jaxcxr.results.predictions import Predictions, read_predictions
@@ -38,6 +38,7 @@ class TrainedOn(TypedDict, total=False):
 
     images: Count
     patients: Count | None
+    label_noise: LabelNoise
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ from jaxcxr.run.directory import (
     WEIGHTS,
     read_config,
 )
-from jaxcxr.run.inputs import open_data, trained_on
+from jaxcxr.run.inputs import open_data, trained_on, training_rows
+from jaxcxr.run.learnt_labels import label_noise
 from jaxcxr.run.run_files import read_start
 
 Start = dict[str, Any]
@@ -45,7 +46,8 @@ def start_of(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) ->
 
     Returns:
       `data`, its identity; `weights_sha256`, None without a file; `labels`; and `run`, a digest of
-      these and of the experiment's config, which names the run in all that it leaves.
+      these and of the experiment's config, which names the run in all that it leaves; with noise
+      in the labels also what it changed, see `jaxcxr.run.learnt_labels`.
     """
     weights = config.model.weights
     if weights:
@@ -57,7 +59,8 @@ def start_of(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) ->
     }
     experiment = experiment_fields(json.loads(config.to_json()))
     text = json.dumps([start, experiment], sort_keys=True)
-    return start | {"run": hashlib.sha256(text.encode()).hexdigest()[:32]}
+    noise = label_noise(config, prepared, labels, training_rows(config, prepared))
+    return start | {"run": hashlib.sha256(text.encode()).hexdigest()[:32]} | noise
 
 
 def check_start(directory: Path, config: ConfigDict, start: Start) -> Start:

@@ -37,6 +37,7 @@ from jaxcxr.run.learnt import (
     read_learnt,
     unlisted,
 )
+from jaxcxr.run.learnt_labels import LABEL_NOISE
 from jaxcxr.run.mesh import put_part_by_part, put_state, state_shardings
 
 
@@ -251,6 +252,7 @@ def provenance(
       learnt: of `jaxcxr.run.learnt.learnt_by`.
     """
     cohort = prepared.cohort
+    noise = {LABEL_NOISE: start[LABEL_NOISE]} if LABEL_NOISE in start else {}
     described: dict[str, Any] = {
         "source": FINE_TUNED,
         "run": start["run"],
@@ -261,7 +263,7 @@ def provenance(
         "recipe": cohort.get("recipe"),
         "recipe_hash": cohort.get("recipe_hash"),
         "labels": list(labels),
-        "trained_on": trained_on(config, prepared),
+        "trained_on": trained_on(config, prepared) | noise,
         "population": population(config, prepared),
         "learnt": {kind: len(values) for kind, values in learnt.items()},
         "config": json.loads(config.to_json()),

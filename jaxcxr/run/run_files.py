@@ -8,7 +8,7 @@ from typing import Annotated, Any, NotRequired, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from jaxcxr.provenance import TestRead
+from jaxcxr.provenance import LabelNoise, TestRead
 from jaxcxr.run.directory import ENVIRONMENT, START, STATISTICS
 from jaxcxr.small_files import Finite, Positive, read_json
 
@@ -28,6 +28,7 @@ class Start(Begun, total=False):
     data: Required[dict[str, str]]
     weights_sha256: Required[str | None]
     labels: list[str]
+    label_noise: LabelNoise
     test_read: bool
     test_read_before: TestRead
 

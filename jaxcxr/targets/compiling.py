@@ -24,14 +24,13 @@ from jaxcxr import __version__
 from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
-from jaxcxr.model.lora import add_lora
 from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program
 from jaxcxr.training.flops import peak_flops, training_flops
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import State, make_train_step, shapes_of_state
+from jaxcxr.training.step import State, make_train_step, shapes_of_state, with_lora
 
 # What a training's length changes in its program is a constant of the schedule.
 _STEPS = 10_000
@@ -127,7 +126,7 @@ def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str]) -> Model:
 def _parameters(config: ConfigDict, model: Model) -> dict[str, Any]:
     params = flatten(split(model)[1])
     if config.trainable == "lora":
-        params = jax.eval_shape(lambda p: add_lora(p, config.lora_rank, config.seed), params)
+        params = jax.eval_shape(lambda p: with_lora(config, p), params)
     return params
 
 

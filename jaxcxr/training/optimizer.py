@@ -1,4 +1,8 @@
-"""AdamW (Loshchilov & Hutter, arXiv 1711.05101) as the study used it, and its usual variations."""
+"""AdamW (Loshchilov & Hutter, arXiv 1711.05101) as the study used it, and its usual variations.
+
+The follow-up study names Adam (Kingma & Ba, arXiv 1412.6980). Without weight decay the two are one
+optimizer, and with it Adam is refused: its decay would be another than AdamW's.
+"""
 
 from __future__ import annotations
 

@@ -85,6 +85,7 @@ def find_start(
     prepared: Prepared,
     labels: tuple[str, ...],
     rows: np.ndarray,
+    truth: np.ndarray,
     pos_weight: np.ndarray,
     *,
     resumed: bool,
@@ -99,6 +100,7 @@ def find_start(
       prepared: the dataset; its test split is not touched.
       labels: names of the model's outputs.
       rows: of the training records, to learn from.
+      truth: `[training images, labels]`, what they are to learn, all rows.
       pos_weight: `[labels]`, of the loss.
       resumed: there is a checkpoint, so that nothing starts from `params` any more.
     """
@@ -117,8 +119,9 @@ def find_start(
         batches = features_of_split(extract, params, prepared, split, rows=chosen, **options)
         features[split] = np.concatenate([values[:, 0] for _, values in batches])
     if wants_head or (config.floor and floor is None):
-        train = _examples(features["train"], records["train"].iloc[rows], labels)
-        validation = _examples(features["validation"], records["validation"], labels)
+        validated = records["validation"][list(labels)].to_numpy()
+        train = _examples(features["train"], truth[rows], records["train"].iloc[rows])
+        validation = _examples(features["validation"], validated, records["validation"])
         initial = to_host(mesh, {name: params[f"head/{name}"] for name in ("kernel", "bias")})
         logits = features["validation"] @ initial["kernel"] + initial["bias"]
         found, head = find_floor(labels, train, validation, logits)
@@ -138,8 +141,8 @@ def learns_from_cache(config: ConfigDict) -> bool:
     return bool(config.trainable == "head" and not augments)
 
 
-def _examples(features: np.ndarray, records: pd.DataFrame, labels: tuple[str, ...]) -> Examples:
-    return Examples(features, records[list(labels)].to_numpy(), training_units(records))
+def _examples(features: np.ndarray, truth: np.ndarray, records: pd.DataFrame) -> Examples:
+    return Examples(features, truth, training_units(records))
 
 
 def _start_from(head: LinearHead, pos_weight: np.ndarray) -> dict[str, jax.Array]:

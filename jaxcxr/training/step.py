@@ -17,8 +17,10 @@ import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxcxr.model import Model, split
-from jaxcxr.model.lora import merge_lora
+from jaxcxr.model import Model
+from jaxcxr.model.lora import add_lora, merge_lora
+from jaxcxr.model.lora_dropout import forward_with_dropout
+from jaxcxr.model.parameters import fillable
 from jaxcxr.run.mesh import state_shardings
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.training.augment import augment, mirror_labels
@@ -27,6 +29,20 @@ from jaxcxr.training.optimizer import is_trainable
 
 State = dict[str, Any]
 Batch = dict[str, jax.Array]
+
+
+DROPOUT = 2**32 - 1  # of a step's key, the dropout's; augmentation takes the places in the batch
+
+
+def with_lora(config: ConfigDict, params: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Add the updates of `jaxcxr.model.lora` that the config asks for."""
+    return add_lora(
+        params,
+        config.lora_rank,
+        config.seed,
+        targets=tuple(config.lora_targets),
+        alpha=config.lora_alpha,
+    )
 
 
 def init_state(
@@ -93,7 +109,8 @@ def make_train_step(
       the mean `loss` over known labels and the `gradient_norm`. Random numbers depend on the seed,
       the step and the position in the batch alone.
     """
-    apply, _ = split(model)
+    fill, _ = fillable(model)
+    drops = config.trainable == "lora" and config.lora_dropout > 0
     mean, std = pixel_statistics
     mirrored = mirror_labels(labels) if config.flip else np.arange(len(labels))
 
@@ -102,9 +119,18 @@ def make_train_step(
             logits = batch["class_token"] @ trainable["head/kernel"] + trainable["head/bias"]
         else:
             images = to_model_input(batch["image"], mean, std)
-            logits = apply(merge_lora(frozen | trainable), images)[0]
+            logits = logits_of(frozen | trainable, images, batch)
         assert logits is not None
         return weighted_bce_sum(logits, batch["labels"], batch["mask"], pos_weight)
+
+    def logits_of(params: dict, images: jax.Array, batch: Batch) -> jax.Array | None:
+        if not drops:
+            return fill(merge_lora(params))(images)[0]
+        return forward_with_dropout(fill, params, images, batch["key"], config.lora_dropout)[0]
+
+    def keys(step: jax.Array, images: int) -> jax.Array:
+        of_step = jax.random.fold_in(jax.random.key(config.seed), step)
+        return jax.random.split(jax.random.fold_in(of_step, DROPOUT), images)
 
     def augmented(step: jax.Array, batch: Batch) -> Batch:
         key = jax.random.fold_in(jax.random.key(config.seed), step)
@@ -125,6 +151,8 @@ def make_train_step(
         if "image" in batch:
             with jax.named_scope("augmentation"):
                 batch = augmented(state["step"], batch)
+        if drops:
+            batch = batch | {"key": keys(state["step"], len(batch["labels"]))}
         trainable, frozen = _partition(state["params"], config.trainable)
         gradient = jax.value_and_grad(partial(loss_sum, frozen=frozen))
         total, gradients = _accumulated(gradient, trainable, batch, config.accumulate)

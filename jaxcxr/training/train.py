@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,19 @@ import pandas as pd
 from ml_collections import ConfigDict
 
 from input_pipeline.loader import Prepared, Reading, train_dataset
-from jaxcxr.errors import InputError
 from jaxcxr.inference.forward import make_predictor, mean_auc, mean_loss
 from jaxcxr.model import ModelSpec, write_weights
-from jaxcxr.model.lora import add_lora, merge_lora
+from jaxcxr.model.lora import SCALE, adapted, merge_lora
 from jaxcxr.probing.floor import FLOOR
 from jaxcxr.run import belongs, inputs
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.run.learnt import to_tensors
+from jaxcxr.run.learnt_labels import LABEL_NOISE, describe_noise
 from jaxcxr.run.mesh import make_mesh, put_batch, put_state, to_host
 from jaxcxr.run.pixels import describe_pixels, pixel_statistics
 from jaxcxr.training import checkpoint
 from jaxcxr.training.flops import peak_flops, training_flops
-from jaxcxr.training.loss import positive_weights
+from jaxcxr.training.lessons import Lessons, find_lessons
 from jaxcxr.training.losses import Losses
 from jaxcxr.training.monitor import Monitor, say, summary
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
@@ -34,7 +33,7 @@ from jaxcxr.training.reach import too_few_steps
 from jaxcxr.training.seal import agreed
 from jaxcxr.training.selection import Selection
 from jaxcxr.training.start import find_start
-from jaxcxr.training.step import create_state, make_train_step, shapes_of_state
+from jaxcxr.training.step import create_state, make_train_step, shapes_of_state, with_lora
 from jaxcxr.training.stopping import TrainingStoppedError, all_agree, stop_signals
 
 
@@ -55,7 +54,7 @@ def train(config: ConfigDict, directory: Path) -> None:
     # ---- Data -----------------------------------------------------------------------------------
     prepared, labels = inputs.open_data(config)
     start = belongs.check_start(directory, config, belongs.start_of(config, prepared, labels))
-    lessons = _lessons(config, prepared, labels)
+    lessons = find_lessons(config, prepared, labels)
     learnt = inputs.learn_from(config, prepared, lessons.rows)
     batches = _batches(config, prepared, labels, lessons)
 
@@ -64,11 +63,11 @@ def train(config: ConfigDict, directory: Path) -> None:
     pixels = pixel_statistics(config)
     model, params = inputs.make_model(config, labels, mesh)
     if config.trainable == "lora":
-        params = put_state(mesh, add_lora(params, config.lora_rank, config.seed))
+        params = put_state(mesh, with_lora(config, params))
     resumed = any((directory / CHECKPOINTS).glob("[0-9]*"))
     first = find_start(
         *(config, directory, model, pixels, mesh, params),
-        *(prepared, labels, lessons.rows, lessons.pos_weight),
+        *(prepared, labels, lessons.rows, lessons.truth, lessons.pos_weight),
         resumed=resumed,
     )
     floor, cache = first.floor, first.cache
@@ -115,7 +114,7 @@ def train(config: ConfigDict, directory: Path) -> None:
 
     # ---- Say what is about to happen ------------------------------------------------------------
     origin = inputs.provenance(config, prepared, labels, start, learnt)
-    sizes = {path: leaf.size for path, leaf in shapes["params"].items()}
+    sizes = {path: leaf.size for path, leaf in shapes["params"].items() if path != SCALE}
     learning = sum(size for path, size in sizes.items() if is_trainable(path, config.trainable))
     summary(
         f"Training in {directory}",
@@ -125,9 +124,11 @@ def train(config: ConfigDict, directory: Path) -> None:
                 f"{name} (x{weight:.3g})"
                 for name, weight in zip(labels, lessons.pos_weight, strict=True)
             ),
+            **({"label noise": describe_noise(noise)} if (noise := start.get(LABEL_NOISE)) else {}),
             "weights": inputs.describe_weights(config),
             "pixels": describe_pixels(config),
             "parameters": f"{sum(sizes.values()):,}, of which learn {learning:,}",
+            **({"LoRA": f"of {maps}"} if (maps := ", ".join(adapted(sizes))) else {}),
             "devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}, "
             f"mesh data={mesh.shape['data']} fsdp={mesh.shape['fsdp']}",
             "steps": f"{lessons.total_steps} of {config.batch_size} images, "
@@ -223,38 +224,6 @@ def train(config: ConfigDict, directory: Path) -> None:
         say(floor.verdict())
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """What is learnt from, and in how many steps.
-
-    Attributes:
-      records: of the training split.
-      rows: `[images]`, those of them to learn from.
-      pos_weight: `[labels]`, see `positive_weights`.
-      steps_per_epoch, total_steps: of the config's batch size and epochs.
-    """
-
-    records: pd.DataFrame
-    rows: np.ndarray
-    pos_weight: np.ndarray
-    steps_per_epoch: int
-    total_steps: int
-
-
-def _lessons(config: ConfigDict, prepared: Prepared, labels: tuple[str, ...]) -> Lessons:
-    records = prepared.records("train")
-    rows = inputs.training_rows(config, prepared)
-    steps = len(rows) // config.batch_size
-    if not steps:
-        raise InputError(
-            f"{config.data}: {len(rows)} training images are fewer than one batch of "
-            f"{config.batch_size}; lower config.batch_size"
-            + (" or raise config.train_patients" if config.train_patients < 1 else "")
-        )
-    pos_weight = positive_weights(records[list(labels)].to_numpy()[rows], config.pos_weight)
-    return Lessons(records, rows, pos_weight, steps, steps * config.epochs)
-
-
 def _batches(
     config: ConfigDict, prepared: Prepared, labels: tuple[str, ...], lessons: Lessons
 ) -> Any:
@@ -266,6 +235,7 @@ def _batches(
             batch_size=config.batch_size,
             seed=config.seed,
             rows=lessons.rows,
+            truth=lessons.truth,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
             how=Reading(**config.reading),

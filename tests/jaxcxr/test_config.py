@@ -35,6 +35,29 @@ def test_the_studys_recipe_passes_and_is_the_papers():
         ({"clip_norm": -1.0}, "config.clip_norm is -1.0; it cannot be negative"),
         ({"train_patients": 0.0}, "config.train_patients is 0.0; give a share .* above 0"),
         ({"train_patients": 10}, "config.train_patients is 10; .*at most 1, such as 0.1"),
+        ({"label_noise": 1.01}, "config.label_noise is 1.01; give the probability .* 0 to 1"),
+        ({"label_noise": -0.1}, "config.label_noise is -0.1; give the probability"),
+        ({"lable_noise": 0.1}, r"config.lable_noise is not a field; did you mean label_noise\?"),
+        ({"label_noise_seed": -1}, "config.label_noise_seed is -1; give a whole number from 0"),
+        ({"label_noise_seed": 2**32}, "config.label_noise_seed is 4294967296; give a whole"),
+        ({"optimizer": "adamv"}, r"config.optimizer is 'adamv' \(did you mean adam"),
+        (
+            {"optimizer": "adam", "weight_decay": 0.05},
+            "config.weight_decay is 0.05 with config.optimizer adam, which has none here; set",
+        ),
+        ({"lora_dropout": 1.0}, "config.lora_dropout is 1.0; give a share from 0 up to 1"),
+        ({"lora_dropout": -0.1}, "config.lora_dropout is -0.1; give a share"),
+        ({"lora_targets": ()}, "config.lora_targets is empty; name each map once"),
+        ({"lora_targets": "mlp/fc1"}, "config.lora_targets is 'mlp/fc1', of type str; it takes"),
+        (
+            {"lora_targets": ("attention/querry",)},
+            r"lora_targets names 'attention/querry' \(did you mean attention/query\?\); choose",
+        ),
+        (
+            {"lora_targets": ("attention/qkv", "attention/value")},
+            "config.lora_targets adapts a map twice; name each",
+        ),
+        ({"lora_targets": ("mlp/fc1", "mlp/fc1")}, "config.lora_targets adapts a map twice"),
         ({"accumulate": 5}, "batch_size 32 is not a multiple of config.accumulate 5"),
         ({"labels": ("A", "A")}, "config.labels names a label twice"),
         ({"labels": "A"}, "config.labels is 'A', of type str; it takes tuple"),
@@ -103,11 +126,12 @@ def test_what_is_no_config_is_said_to_be_none():
 
 
 def test_a_stored_config_gets_defaults_and_keeps_what_it_does_not_know():
-    fields = json.loads(_config(labels=("A",), epochs=7).to_json())
+    parts = ("attention/query", "attention/value")
+    fields = json.loads(_config(labels=("A",), epochs=7, lora_targets=parts).to_json())
     del fields["train_patients"], fields["mesh"]["fsdp"]
     found = stored_config(fields | {"of_later": 3}, "r/config.json")
     assert (found.epochs, found.train_patients, found.mesh.fsdp) == (7, 1.0, 1)
-    assert (found.labels, found.of_later) == (("A",), 3)
+    assert (found.labels, found.lora_targets, found.of_later) == (("A",), parts, 3)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +188,14 @@ def test_what_must_be_above_zero(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["checkpoint_every", "clip_norm", "rotation_degrees", "warmup_steps", "weight_decay"],
+    [
+        "checkpoint_every",
+        "clip_norm",
+        "lora_alpha",
+        "rotation_degrees",
+        "warmup_steps",
+        "weight_decay",
+    ],
 )
 def test_what_may_be_zero_and_not_below(name):
     kind = type(study_config()[name])
@@ -174,7 +205,7 @@ def test_what_may_be_zero_and_not_below(name):
 
 
 def test_the_ends_of_a_share_and_of_micro_batches():
-    check_config(_config(train_patients=1.0, accumulate=32))
+    check_config(_config(train_patients=1.0, accumulate=32, label_noise=1))
     with pytest.raises(InputError, match="at most 1"):
         check_config(_config(train_patients=1.01))
 
@@ -183,10 +214,19 @@ def test_the_defaults_are_the_studys_and_those_that_do_nothing():
     """A default is a claim about the study, or leaves its recipe as it is."""
     config = study_config().to_dict()
     of_the_study = {"batch_size": 32, "dtype": "float32", "flip": True, "image_size": 224}
+    of_the_study |= {"optimizer": "adamw"}
     of_the_study |= {"learning_rate": 1e-5, "normalization": "study", "rotation_degrees": 7.0}
     of_the_study |= {"schedule": "constant", "trainable": "all", "weight_decay": 0.0}
     without_effect = {"accumulate": 1, "clip_norm": 0.0, "layer_decay": 1.0, "warmup_steps": 0}
-    without_effect |= {"labels": [], "train_patients": 1.0, "remat": False, "wandb": ""}
+    without_effect |= {
+        "label_noise": 0.0,
+        "lora_alpha": 0.0,
+        "lora_dropout": 0.0,
+        "labels": [],
+        "train_patients": 1.0,
+        "remat": False,
+        "wandb": "",
+    }
     ours = {"epochs": 100, "patience": 5, "selection": "validation_auc", "seed": 0}
     ours |= {"bootstrap_resamples": 1000, "eval_batch_size": 64, "log_every": 10}
     for name, value in (of_the_study | without_effect | ours).items():

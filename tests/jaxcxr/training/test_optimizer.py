@@ -56,6 +56,19 @@ def test_equals_pytorchs_adamw_with_decay_on_kernels_alone():
         np.testing.assert_allclose(value, tensors[path].numpy(), rtol=2e-5, atol=1e-6)
 
 
+def test_adam_equals_pytorchs_adam():
+    config = study_config()
+    config.optimizer, config.learning_rate = "adam", 1e-2
+    tensors = {path: torch.tensor(value) for path, value in _arrays(0).items()}
+    theirs = torch.optim.Adam(tensors.values(), lr=1e-2)
+    for step in range(10):
+        for path, gradient in _arrays(step + 1).items():
+            tensors[path].grad = torch.tensor(gradient)
+        theirs.step()
+    for path, value in _trained(config).items():
+        np.testing.assert_allclose(value, tensors[path].numpy(), rtol=2e-5, atol=1e-6)
+
+
 def test_layer_decay_slows_the_layers_below():
     config = study_config()
     plain = _trained(config)
