@@ -18,6 +18,7 @@ from input_pipeline.datasets.release import ROW_COLUMNS, Release
 from input_pipeline.declaration import DECLARATION, read_declaration
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
+from input_pipeline.sides import merge_sides
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 
@@ -167,7 +168,8 @@ def load_cohort(
     _refuse_empty_splits(records, chosen, validation_share)
     wanted = label_set(dataset, findings)
     for finding in wanted:
-        records[NAMES[finding]] = labelled[finding]
+        known = finding in labelled
+        records[NAMES[finding]] = labelled[finding] if known else merge_sides(labelled, finding)
     settings = {
         "tables": _hashes(Path(raw_dir), release),
         "split": chosen,

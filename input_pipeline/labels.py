@@ -198,6 +198,8 @@ def declare(dataset: str, title: str, labels: dict[str, str]) -> None:
     PAPER_DATASETS[dataset] = title
     TRAINED[dataset] = tuple(labels)
     NAMES.update(labels)
+    for finding in map(without_side, labels):  # of a label of one's own
+        NAMES.setdefault(finding, finding)
     _IDS_BY_NAME.update({name: finding for finding, name in labels.items()})
 
 
@@ -211,10 +213,13 @@ def finding_id(name: str) -> str:
 
 
 def without_side(finding: str) -> str:
-    """`pneumonia_right` -> `pneumonia`; a finding without a side is returned as it is."""
+    """`pneumonia_right` -> `pneumonia`; a finding without a side is returned as it is.
+
+    The id of a label of one's own is its name, `Opacity right`.
+    """
     for side in SIDES:
-        if finding.endswith(f"_{side}"):
-            return finding.removesuffix(f"_{side}")
+        if finding.endswith((f"_{side}", f" {side}")):
+            return finding[: -len(side) - 1]
     return finding
 
 
@@ -222,8 +227,9 @@ def label_set(dataset: str, name: str = "paper") -> tuple[str, ...]:
     """Finding ids of a dataset's label set, in the study's order.
 
     `name` is `paper` (Table 3; the declaration's of a dataset that has one), `mimic_transfer`
-    (Table 5: what is shared with MIMIC-CXR), or the name of another dataset, which gives the
-    findings both have (cross-dataset testing).
+    (Table 5: what is shared with MIMIC-CXR), `merged_sides` (the first with right or left as one
+    finding, as the follow-up study learns UKA-CXR), or the name of another dataset, which gives
+    the findings both have (cross-dataset testing).
 
     Raises:
         InputError: if the dataset or the set is unknown.
@@ -232,6 +238,8 @@ def label_set(dataset: str, name: str = "paper") -> tuple[str, ...]:
         raise InputError(f"unknown dataset {dataset!r}; known: {', '.join(TRAINED)}")
     if name == "paper":
         return TRAINED[dataset]
+    if name == "merged_sides":
+        return tuple(dict.fromkeys(map(without_side, TRAINED[dataset])))
     if name == "mimic_transfer" and dataset == "mimic_cxr":
         return TRAINED[dataset]
     if name == "mimic_transfer":
@@ -239,7 +247,8 @@ def label_set(dataset: str, name: str = "paper") -> tuple[str, ...]:
     if name in TRAINED:
         return shared(dataset, name)
     raise InputError(
-        f"unknown label set {name!r}; use paper, mimic_transfer, or the name of a dataset"
+        f"unknown label set {name!r}; use paper, mimic_transfer, merged_sides, or the name of a "
+        "dataset"
     )
 
 

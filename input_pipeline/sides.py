@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
+
 from input_pipeline import ids
+from input_pipeline.label_rule import UNKNOWN
+from input_pipeline.labels import NAMES, SIDES
+from jaxcxr.errors import InputError
 
 _WORDS = {
     "right": "right rt r rechts rechte rechter droit droite derecha derecho direita direito destra "
@@ -21,6 +27,31 @@ def sides_named(text: str) -> set[str]:
     """The sides that a text names, in several languages: `LeftEffusion`, `effusion_l`."""
     words = (ids.word(word) for word in _BREAKS.split(text))
     return {_SIDE_OF[word] for word in words if word in _SIDE_OF}
+
+
+def merge_sides(labelled: pd.DataFrame, finding: str) -> pd.Series:
+    """A finding wherever it is, from its labels of the right and the left.
+
+    Positive where one of them is; unknown where neither is and one is unknown; else negative.
+
+    Args:
+        labelled: one row an image, a column a finding id: 1, 0, or -1 for unknown.
+        finding: id without a side.
+
+    Raises:
+        InputError: the labels do not tell it of both sides.
+    """
+    ids_of = [(f"{finding}_{side}", f"{finding} {side}") for side in SIDES]
+    found = [name for names in ids_of for name in names if name in labelled]
+    if len(found) != len(SIDES):
+        raise InputError(
+            f"the label set has {NAMES.get(finding, finding)!r}, which the labels of this release "
+            "do not tell of right and left; choose another --label-set"
+        )
+    right, left = (labelled[name] for name in found)
+    unknown = right.eq(UNKNOWN) | left.eq(UNKNOWN)
+    either = right.eq(1) | left.eq(1)
+    return either.astype(np.int8).mask(unknown & ~either, UNKNOWN)
 
 
 def check_side(name: str, side: str, words: Sequence[str]) -> None:

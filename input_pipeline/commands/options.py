@@ -37,7 +37,8 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-set",
         default="paper",
-        help="paper (Table 3), mimic_transfer (Table 5), or a dataset to share findings with",
+        help="paper (Table 3), mimic_transfer (Table 5), merged_sides (right and left as "
+        "one), or a dataset to share findings with",
     )
     parser.add_argument(
         "--split",

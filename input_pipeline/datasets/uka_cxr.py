@@ -21,6 +21,7 @@ from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import SIDES
+from input_pipeline.sides import merge_sides
 from jaxcxr.errors import InputError
 from jaxcxr.small_files import read_json
 
@@ -120,10 +121,7 @@ def _findings(levels: pd.DataFrame, severities: Severities) -> pd.DataFrame:
     findings = levels.isin(severities.positive).astype(np.int8)
     findings = findings.mask(levels.isin(severities.unknown), UNKNOWN)
     for finding in MERGED:
-        right, left = (findings[f"{finding}_{side}"] for side in SIDES)
-        unknown = right.eq(UNKNOWN) | left.eq(UNKNOWN)
-        either = right.eq(1) | left.eq(1)
-        findings[finding] = either.astype(np.int8).mask(unknown & ~either, UNKNOWN)
+        findings[finding] = merge_sides(findings, finding)
     return findings
 
 

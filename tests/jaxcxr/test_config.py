@@ -189,12 +189,8 @@ def test_what_must_be_above_zero(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "checkpoint_every",
-        "clip_norm",
-        "lora_alpha",
-        "rotation_degrees",
-        "warmup_steps",
-        "weight_decay",
+        *("checkpoint_every", "clip_norm", "lora_alpha", "rotation_degrees"),
+        *("warmup_steps", "weight_decay"),
     ],
 )
 def test_what_may_be_zero_and_not_below(name):

@@ -40,6 +40,7 @@ PAGE = "index.html"
 _LABEL_SETS = {
     "paper": "All labels of each dataset",
     "mimic_transfer": "The labels shared with MIMIC-CXR",
+    "merged_sides": "Right and left as one label",
 }
 _OPEN = ("table4", "table5", "comparisons")
 
