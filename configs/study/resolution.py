@@ -7,7 +7,9 @@ Needs data/DATASET at 224 pixels a side for each dataset, and for the larger ima
     python -m input_pipeline prepare chestxray14 --raw-dir raw/chestxray14 \
         --image-size 512 --out-dir data/chestxray14_512
 
-as well (1,024 pixels: data/DATASET_1024 of three datasets), and five weights files in weights/, by
+as well (1,024 pixels: data/DATASET_1024 of three datasets). UKA-CXR is learnt without sides, by
+`--label-set merged_sides`, in data/uka_cxr_merged_sides and data/uka_cxr_merged_sides_512. Of the
+weights, five files in weights/, by
 `python -m convert import` (docs/conversion.md). 70 trainings of the main grid, 15 at 1,024 pixels,
 15 of LoRA and 12 with wrong labels, each with three seeds, where the paper had one: `--only '*-s0'`
 runs one of them. What it costs: `--dry-run`.
@@ -29,13 +31,20 @@ CONVNEXT_B = (
 )
 VITS = ("dinov3", "dinov2", "imagenet21k")
 ALL_TOKENS = ("model.pooling", "mean_tokens")
+# Which maps LoRA adapts: of timm's ViT the fused one, of a ConvNeXt the pointwise convolutions.
+QUERY_VALUE = ("lora_targets", ("attention/query", "attention/value"))
+FUSED = ("lora_targets", ("attention/qkv",))
+POINTWISE = ("lora_targets", ("mlp/fc1", "mlp/fc2"))
 LORA = Variant(
     "lora512",
     "LoRA, 512 px",
     trainable="lora",
     image_size=512,
     datasets=("mimic_cxr", "chestxray14", "chexpert"),
-    overrides=(("learning_rate", 1e-4), ("batch_size", 16), ("lora_rank", 16)),
+    overrides=(
+        *(("learning_rate", 1e-4), ("batch_size", 16)),
+        *(("lora_rank", 16), ("lora_alpha", 32.0), ("lora_dropout", 0.05)),
+    ),
 )
 
 
@@ -54,7 +63,7 @@ def get_study():
         paper="2510.07191",
         grids=(
             Grid(
-                "paper",
+                "merged_sides",
                 DATASETS,
                 (*VITS, "convnext_dinov3", "convnext_in22k"),
                 pairs=(
@@ -74,19 +83,22 @@ def get_study():
             ),
         ),
         initializations=(
-            weights("dinov3", "dinov3_vitb16", "DINOv3", VIT_B16, ALL_TOKENS),
+            weights("dinov3", "dinov3_vitb16", "DINOv3", VIT_B16, ALL_TOKENS, QUERY_VALUE),
             weights(
-                "dinov2",
-                "dinov2_vitb14",
-                "DINOv2",
-                VIT_B14,
-                ALL_TOKENS,
-                ("model.partial_patches", "drop"),
+                *("dinov2", "dinov2_vitb14", "DINOv2", VIT_B14),
+                *(("model.partial_patches", "drop"), ALL_TOKENS, QUERY_VALUE),
             ),
-            weights("imagenet21k", "vit_base_patch16_224.augreg_in21k", "ImageNet-21K", VIT_B16),
-            weights("convnext_dinov3", "dinov3_convnext_base", "ConvNeXt DINOv3", CONVNEXT_B),
             weights(
-                "convnext_in22k", "convnext_base.fb_in22k", "ConvNeXt ImageNet-22K", CONVNEXT_B
+                *("imagenet21k", "vit_base_patch16_224.augreg_in21k", "ImageNet-21K"),
+                *(VIT_B16, FUSED),
+            ),
+            weights(
+                *("convnext_dinov3", "dinov3_convnext_base", "ConvNeXt DINOv3"),
+                *(CONVNEXT_B, POINTWISE),
+            ),
+            weights(
+                *("convnext_in22k", "convnext_base.fb_in22k", "ConvNeXt ImageNet-22K"),
+                *(CONVNEXT_B, POINTWISE),
             ),
         ),
         seeds=(0, 1, 2),

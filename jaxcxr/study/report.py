@@ -19,7 +19,7 @@ from jaxcxr.study.analyses.captions import (
     scope_words,
     titled,
 )
-from jaxcxr.study.analyses.cohorts import cohort_tables
+from jaxcxr.study.analyses.cohorts import WHOLE, cohort_tables
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
 from jaxcxr.study.analyses.families import AVERAGE, family_words
 from jaxcxr.study.analyses.figures import write_figures
@@ -122,7 +122,7 @@ def _cohorts(study: Study, plan: Plan) -> list[Table]:
 
 
 def _metrics(study: Study, comparisons: Sequence[Measured]) -> list[Table]:
-    of_paper = [one for one in comparisons if one.paired.label_set == "paper"]
+    of_paper = [one for one in comparisons if one.paired.label_set in WHOLE]
     of_transfer = [one for one in comparisons if one.paired.label_set == "mimic_transfer"]
     of_first = study.paper == FIRST
     averages = [

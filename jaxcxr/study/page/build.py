@@ -19,6 +19,7 @@ from jaxcxr.files import atomic_path
 from jaxcxr.results.table_files import Table
 from jaxcxr.results.terminal import p_value
 from jaxcxr.study.analyses.captions import average_words
+from jaxcxr.study.analyses.cohorts import WHOLE
 from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.analyses.paired import Measured
@@ -168,7 +169,7 @@ def _views(
     datasets = {
         PAPER_DATASETS[experiment.dataset]: f"#{data[experiment.data].anchor}"
         for experiment in plan.experiments.values()
-        if experiment.label_set == "paper" and experiment.data in data
+        if experiment.label_set in WHOLE and experiment.data in data
     }
     return [view(table, targets, datasets) for table in tables]
 
