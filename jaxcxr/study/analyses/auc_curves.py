@@ -38,10 +38,12 @@ def draw_noise(out: Path, rows: Sequence[NoiseRow]) -> list[Drawing]:
     return _draw(out, "label_noise", rows, against)
 
 
-def draw_sizes(out: Path, name: str, rows: Sequence[ScalingRow]) -> list[Drawing]:
+def draw_sizes(
+    out: Path, name: str, rows: Sequence[ScalingRow], words: str = "image size"
+) -> list[Drawing]:
     """Draw `NAME_LABELSET` in the same way, the averages alone."""
     averages = [row for row in rows if row.label == AVERAGE]
-    against = _Against("image size", "Image size [pixels]", _pixels, log=True)
+    against = _Against(words, "Image size [pixels]", _pixels, log=True)
     return _draw(out, name, averages, against)
 
 
@@ -92,7 +94,7 @@ def _draw(out: Path, name: str, rows: Sequence[Any], against: _Against) -> list[
 def _panels(rows: Sequence[Any], titles: Sequence[str], against: _Against) -> Figure:
     from matplotlib.figure import Figure
 
-    datasets = list(dict.fromkeys(row.dataset for row in rows))
+    datasets = list(dict.fromkeys(_panel(row) for row in rows))
     ticks = sorted({against.of(row) for row in rows})
     columns = min(3, len(datasets))
     lines = -(-len(datasets) // columns)
@@ -104,7 +106,7 @@ def _panels(rows: Sequence[Any], titles: Sequence[str], against: _Against) -> Fi
                 points = [
                     (against.of(row), row.auc, row.low, row.high)
                     for row in rows
-                    if (row.dataset, _training(row), row.initialization)
+                    if (_panel(row), _training(row), row.initialization)
                     == (dataset, training, title)
                 ]
                 if not points:
@@ -126,6 +128,12 @@ def _panels(rows: Sequence[Any], titles: Sequence[str], against: _Against) -> Fi
     handles, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _panel(row: Any) -> str:
+    """Name the dataset, and that which was learnt from where it is another."""
+    trained_on = getattr(row, "trained_on", None)
+    return f"{trained_on} on {row.dataset}" if trained_on else row.dataset
 
 
 def _training(row: Any) -> str:

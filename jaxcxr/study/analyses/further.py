@@ -112,7 +112,9 @@ def _sizes(
     title = f"{what}: differences and interactions"
     rows = difference_rows(every)
     differences = difference_table(study, f"{name}_differences", title, every, rows)
-    drawn = draw_sizes(out, name, [row for one in every for row in scaling_rows(one)])
+    drawn_rows = [row for one in every for row in scaling_rows(one)]
+    words = "image size" if name == "resolution" else "image size in external tests"
+    drawn = draw_sizes(out, name, drawn_rows, words)
     return [of_each, differences], drawn
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.table_files import Table
@@ -12,20 +13,22 @@ from jaxcxr.study.analyses.row_table import NO_ENDS, Ends, ends, percent, row_ta
 from jaxcxr.study.analyses.trainings import Model, Trainings, interval_words_of, scope_of
 from jaxcxr.study.planning.definition import Study
 
+Row = TypeVar("Row", bound=Any)
+
 
 @dataclass(frozen=True)
 class ScalingRow:
     """AUC and average precision, in percent, of full fine-tuning at one image size.
 
     Attributes:
-      trained_on, dataset: learnt from, and tested on.
+      trained_on, dataset: learnt from, where that is another one, and tested on.
       label_set, image_size, initialization, label: what it is of; the label may be `Average`.
       auc, low, high, average_precision, ap_low, ap_high: with 95 % interval.
       seed_sd: standard deviation of the AUC over training seeds.
       runs: ids of the experiments.
     """
 
-    trained_on: str
+    trained_on: str | None
     dataset: str
     label_set: str
     image_size: int
@@ -48,13 +51,21 @@ def full_models(trainings: Trainings) -> list[Model]:
 
 
 def columns_of(trainings: Trainings) -> list[tuple[str, int | None]]:
-    """Name the labels with their numbers, and the average."""
+    """Name the average and the labels with their numbers."""
     names = trainings.measured.paired.label_names
-    return [*((name, column) for column, name in enumerate(names)), (AVERAGE, None)]
+    return [(AVERAGE, None), *((name, column) for column, name in enumerate(names))]
+
+
+def where_of(trainings: Trainings) -> tuple[str | None, str, str]:
+    """Dataset learnt from, where that is another one, dataset tested on, and label set."""
+    paired = trainings.measured.paired
+    trained_on = PAPER_DATASETS[trainings.trained_on]
+    away = trainings.trained_on != paired.dataset
+    return trained_on if away else None, PAPER_DATASETS[paired.dataset], paired.label_set
 
 
 def scaling_rows(trainings: Trainings) -> list[ScalingRow]:
-    """Give a row for each model and label, and its average."""
+    """Give a row for each model and label, its average first."""
     measured, rows = trainings.measured, []
     paired = measured.paired
     for model in full_models(trainings):
@@ -63,9 +74,7 @@ def scaling_rows(trainings: Trainings) -> list[ScalingRow]:
             spread = measured.seed_sd("auc", model.place, label) if usable else float("nan")
             rows.append(
                 ScalingRow(
-                    PAPER_DATASETS[trainings.trained_on],
-                    PAPER_DATASETS[paired.dataset],
-                    paired.label_set,
+                    *where_of(trainings),
                     model.image_size,
                     paired.titles[model.place],
                     name,
@@ -84,6 +93,11 @@ def _ends(trainings: Trainings, model: Model, label: int | None, metric: str) ->
     return ends(trainings.measured.column(metric, model.place, label)[0])
 
 
+def averages_first(rows: Sequence[Row]) -> list[Row]:
+    """Put the rows of averages, which answer, before those of labels, which tell where."""
+    return sorted(rows, key=lambda row: row.label != AVERAGE)
+
+
 def scaling_table(
     study: Study, name: str, title: str, every: Sequence[Trainings], missing: Sequence[str]
 ) -> Table:
@@ -96,5 +110,5 @@ def scaling_table(
     ]
     if missing:
         notes.append(f"Not finished: {', '.join(missing)}.")
-    rows = [row for one in every for row in scaling_rows(one)]
+    rows = averages_first([row for one in every for row in scaling_rows(one)])
     return row_table(name, title, ScalingRow, rows, notes)

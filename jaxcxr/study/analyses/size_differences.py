@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.table_files import Table
 from jaxcxr.stats import equivalence
 from jaxcxr.study.analyses.captions import floor_words
 from jaxcxr.study.analyses.families import adjusted, family_words
 from jaxcxr.study.analyses.row_table import UNTESTED, percent, row_table, tested
-from jaxcxr.study.analyses.scaling import columns_of, full_models
+from jaxcxr.study.analyses.scaling import averages_first, columns_of, full_models, where_of
 from jaxcxr.study.analyses.trainings import Trainings, interval_words_of, scope_of
 from jaxcxr.study.planning.definition import Study
 
@@ -51,7 +50,7 @@ class SizeDifference:
       runs: ids of the experiments.
     """
 
-    trained_on: str
+    trained_on: str | None
     dataset: str
     label_set: str
     label: str
@@ -81,7 +80,7 @@ class EquivalenceRow:
       runs: ids of the experiments.
     """
 
-    trained_on: str
+    trained_on: str | None
     dataset: str
     label_set: str
     kind: str
@@ -135,9 +134,9 @@ def difference_rows(every: Sequence[Trainings]) -> list[SizeDifference]:
                 if measured.usable(label):
                     judged = measured.contrast(label, asked.factors)
                     found = tested(judged.interval, judged.p)
-                where = (*_where(trainings), name, asked.kind, asked.compared, asked.at)
+                where = (*where_of(trainings), name, asked.kind, asked.compared, asked.at)
                 rows.append(SizeDifference(*where, *found, None, _runs(trainings, asked)))
-    return adjusted(rows)
+    return averages_first(adjusted(rows))
 
 
 def equivalence_rows(every: Sequence[Trainings]) -> list[EquivalenceRow]:
@@ -154,7 +153,7 @@ def equivalence_rows(every: Sequence[Trainings]) -> list[EquivalenceRow]:
             p = None if percent(found.equivalent_p) is None else found.equivalent_p
             rows.append(
                 EquivalenceRow(
-                    *(*_where(trainings), asked.kind, asked.compared, asked.at, margin),
+                    *(*where_of(trainings), asked.kind, asked.compared, asked.at, margin),
                     *(percent(value), percent(found.low), percent(found.high), p),
                     *(None, None, _runs(trainings, asked)),
                 )
@@ -164,15 +163,6 @@ def equivalence_rows(every: Sequence[Trainings]) -> list[EquivalenceRow]:
 
 def _decided(row: EquivalenceRow) -> EquivalenceRow:
     return replace(row, same=None if row.adjusted_p is None else row.adjusted_p < ALPHA)
-
-
-def _where(trainings: Trainings) -> tuple[str, str, str]:
-    paired = trainings.measured.paired
-    return (
-        PAPER_DATASETS[trainings.trained_on],
-        PAPER_DATASETS[paired.dataset],
-        paired.label_set,
-    )
 
 
 def _runs(trainings: Trainings, asked: Asked) -> str:

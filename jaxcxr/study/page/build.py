@@ -43,7 +43,7 @@ _LABEL_SETS = {
     "mimic_transfer": "The labels shared with MIMIC-CXR",
     "merged_sides": "Right and left as one label",
 }
-_OPEN = ("table4", "table5", "comparisons")
+_OPEN = ("table4", "table5", "comparisons", "differences_from_paper", "equivalence")
 
 
 @dataclass(frozen=True)

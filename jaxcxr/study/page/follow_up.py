@@ -80,6 +80,8 @@ def _floors(done: Sequence[Experiment]) -> str:
         for one in floors
         if one is not None and one.kept.get("validation_auc") is not None
     ]
+    if not both:
+        return "no floor was measured"
     above = sum(reached > floor for reached, floor in both)
     return f"{above} of {_trainings(len(both))} ended above that floor on validation images"
 
