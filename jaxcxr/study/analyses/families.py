@@ -67,4 +67,5 @@ def redraws_of(study: Study, grid: Grid) -> int:
     if len(study.seeds) > 1:
         return study.resamples
     tests = sum(len(label_set(dataset, grid.label_set)) for dataset in grid.datasets)
-    return redraws_for(tests * len(grid.compared), study.resamples)
+    sizes = 1 + sum(variant.is_size for variant in grid.variants)
+    return redraws_for(tests * len(grid.compared) * sizes, study.resamples)

@@ -72,8 +72,8 @@ class EquivalenceRow:
     Attributes:
       trained_on, dataset, label_set, kind, compared, at: as of `SizeDifference`.
       margin: set in the study's file.
-      difference, low, high: with the 90 % interval, which lies within the margin exactly if the
-        unadjusted p is below 0.05.
+      difference, low_90, high_90: with the 90 % interval, which lies within the margin exactly if
+        the unadjusted p is below 0.05.
       p: of a difference of the margin or more in either direction, the larger of two one-sided.
       adjusted_p: within the kind, by Holm.
       same: whether the adjusted p is below 0.05.
@@ -88,8 +88,8 @@ class EquivalenceRow:
     at: str
     margin: float
     difference: float | None
-    low: float | None
-    high: float | None
+    low_90: float | None
+    high_90: float | None
     p: float | None
     adjusted_p: float | None
     same: bool | None

@@ -47,14 +47,17 @@ def study(**changes):
     )
 
 
-def finish(chosen, out):
-    """Leave all files that experiments and external tests would; return the plan."""
+def finish(chosen, out, evaluated=False):
+    """Leave all files that experiments and external tests would; return the plan.
+
+    `evaluated`: with the statistics of each run, which only the page needs.
+    """
     plan = plan_study(chosen, out)
     for experiment in plan.experiments.values():
         strength = STRENGTH[experiment.variant] + 0.2 * (experiment.initialization == "dinov3")
         frame = predict(records(experiment.dataset, experiment.labels), experiment.id, strength)
         origin = leave(experiment, frame, trained_parameters=10 if experiment.variant else 1000)
-        if not experiment.variant:
+        if evaluated and not experiment.variant:
             evaluate(
                 experiment.directory / PREDICTIONS,
                 experiment.directory,
