@@ -21,7 +21,7 @@ from jaxcxr.use.neighbours import load_training
 STUDY = """
 from dataclasses import replace
 from configs.study.paper import get_study as paper
-from jaxcxr.study.planning.definition import Grid
+from jaxcxr.study.planning.grid_definition import Grid
 
 def get_study():
     grid = Grid("paper", ("uka_cxr",), ("dinov2", "imagenet21k"))

@@ -41,6 +41,8 @@ NOT_RUN = {
     "FlinkRunner": "needs a cluster; test_beam.py runs the same on this machine",
     "study/paper.py --out studies/paper": "days of a GPU; --dry-run, which is run, plans it",
     "study/phantom.py": "a quarter of an hour; the demo goes the same road",
+    "study/resolution.py --out studies/resolution": "months of a GPU; --dry-run plans it",
+    "study/resolution_phantom.py": "a quarter of an hour; test_resolution_end_to_end.py, smaller",
     "study/real_radiographs.py": "half an hour; its data and weights are made here",
     "main ... ": "no whole command",
 }

@@ -59,6 +59,15 @@ class Trained:
             level,
         )
 
+    def of_trainings(self, counts: tuple[int, ...], chosen: list[int]) -> Trained:
+        """Give some models alone: how many trainings each has, and their numbers among all."""
+
+        def those(one: Influence | None) -> Influence | None:
+            return None if one is None else one.of_models(chosen)
+
+        of_labels = [those(one) for one in self.of_labels]
+        return Trained(counts, of_labels, those(self.of_average), self.units, self.averaged)
+
 
 def trained(
     labels: Any, models: Sequence[Any], *, groups: Any = None, least_units: int = LEAST_UNITS

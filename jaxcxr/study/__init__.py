@@ -5,14 +5,13 @@ A study file, as those of `configs/study/`, needs only the names that stand here
 
 from jaxcxr.study.planning.definition import (
     ANALYSES,
-    Grid,
     Initialization,
     Phantom,
     Pretraining,
     Study,
-    Variant,
-    label_efficiency,
 )
+from jaxcxr.study.planning.grid_definition import Grid
+from jaxcxr.study.planning.variants import Variant, image_sizes, label_efficiency, label_noise
 
 __all__ = [
     "ANALYSES",
@@ -22,5 +21,7 @@ __all__ = [
     "Pretraining",
     "Study",
     "Variant",
+    "image_sizes",
     "label_efficiency",
+    "label_noise",
 ]

@@ -17,14 +17,15 @@ from jaxcxr.study.analyses.captions import (
     floor_words,
     interval_words,
     scope_words,
+    titled,
 )
-from jaxcxr.study.analyses.cohorts import cohort_tables
+from jaxcxr.study.analyses.cohorts import WHOLE, cohort_tables
 from jaxcxr.study.analyses.contradictions import CONTRADICTIONS, notes_on
-from jaxcxr.study.analyses.families import AVERAGE, family_words, redraws_of
+from jaxcxr.study.analyses.families import AVERAGE, family_words
 from jaxcxr.study.analyses.figures import write_figures
 from jaxcxr.study.analyses.further import further_analyses
-from jaxcxr.study.analyses.gathering import read_paired
-from jaxcxr.study.analyses.paired import Measured, measure
+from jaxcxr.study.analyses.paired import Measured
+from jaxcxr.study.analyses.pairs import measure_grid, pairs_of
 from jaxcxr.study.analyses.paper_tables import (
     ALL_LABELS,
     Difference,
@@ -36,7 +37,8 @@ from jaxcxr.study.analyses.paper_tables import (
 )
 from jaxcxr.study.analyses.row_table import row_table
 from jaxcxr.study.page.build import Results, write_page
-from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.page.follow_up import follow_up_table
+from jaxcxr.study.planning.definition import FIRST, FOLLOW_UP, Study
 from jaxcxr.study.planning.jobs import Plan
 
 REPORT = "report"
@@ -53,30 +55,37 @@ def write_report(study: Study, plan: Plan, out: Path) -> list[str]:
 
 
 def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
-    comparisons, missing = [], []
+    every: list[Measured] = []  # initializations of each dataset, all together
+    comparisons: list[Measured] = []  # and pair by pair
+    missing = []
     for grid in study.grids:
         for dataset in grid.datasets:
-            paired = read_paired(study, plan, grid, dataset)
-            if paired is None:
+            measured = measure_grid(study, plan, grid, dataset)
+            pairs = [] if measured is None else pairs_of(study, plan, grid, measured)
+            if len(pairs) < len(grid.compared):
                 missing.append(f"{dataset}-{grid.label_set}")
-            else:
-                redraws = redraws_of(study, grid)
-                comparisons.append(measure(paired, redraws, least_patients=study.least_patients))
-    tables = _cohorts(plan)
+            if measured is not None:
+                every.append(measured)
+                comparisons += pairs
+    # Figures and the page tell of one question after the other.
+    comparisons.sort(key=lambda one: _place(study, one))
+    tables = _cohorts(study, plan)
     more: list[Table] = []
     acting: list[Table] = []
     if comparisons:
         differences = comparison_rows(comparisons)
         tables += [
-            *_metrics(study, comparisons),
+            *_metrics(study, every),
             _differences(study, comparisons, differences),
-            _contradictions(),
+            *([_contradictions()] if study.paper == FIRST else []),
         ]
-        drawings = write_figures(report, comparisons, differences)
-        acting = predictive_tables(plan, comparisons)
+        drawings = write_figures(report, comparisons, differences, study.paper)
+        acting = predictive_tables(plan, every)
         decisions = draw_decisions(report, plan, comparisons)
-        more, more_drawings = further_analyses(study, plan, report, comparisons)
-        write_json(report / "provenance.json", _provenance(study, plan, comparisons))
+        more, more_drawings = further_analyses(study, plan, report, every)
+        if study.paper == FOLLOW_UP:
+            more.insert(0, follow_up_table(study, plan, more))
+        write_json(report / "provenance.json", _provenance(study, plan, every))
     for table in (*tables, *acting, *more):
         write_table(report, table)
     if comparisons:
@@ -87,11 +96,18 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
     return missing
 
 
-def _cohorts(plan: Plan) -> list[Table]:
+def _place(study: Study, one: Measured) -> tuple[int, int]:
+    """Number of the grid, and of the pair within it, that a comparison is of."""
+    grid = next(grid for grid in study.grids if grid.label_set == one.paired.label_set)
+    names = [f"{first}_{second}" for first, second in grid.compared]
+    return study.grids.index(grid), names.index(one.paired.pair) if one.paired.pair else 0
+
+
+def _cohorts(study: Study, plan: Plan) -> list[Table]:
     titles = {
-        "table1": "Table 1: cohorts",
-        "table2": "Table 2: positives of each finding",
-        "table3": "Table 3: labels",
+        "table1": titled(study.paper, "Table 1", "cohorts"),
+        "table2": titled(study.paper, "Table 2", "positives of each finding"),
+        "table3": titled(study.paper, "Table 3", "labels"),
     }
     return [
         Table(
@@ -99,38 +115,39 @@ def _cohorts(plan: Plan) -> list[Table]:
             titles[name],
             tuple(table.columns),
             [*map(tuple, table.astype(object).where(table.notna(), None).to_numpy().tolist())],
-            tuple(notes_on(name)),
+            tuple(notes_on(name, study.paper)),
         )
         for name, table in cohort_tables(plan).items()
     ]
 
 
 def _metrics(study: Study, comparisons: Sequence[Measured]) -> list[Table]:
-    of_paper = [one for one in comparisons if one.paired.label_set == "paper"]
+    of_paper = [one for one in comparisons if one.paired.label_set in WHOLE]
     of_transfer = [one for one in comparisons if one.paired.label_set == "mimic_transfer"]
+    of_first = study.paper == FIRST
     averages = [
         row
         for measured in of_paper
-        for row in metric_rows(measured, printed_averages())
+        for row in metric_rows(measured, printed_averages() if of_first else {})
         if row.label in (AVERAGE, ALL_LABELS)
     ]
     shared = [
         row
         for measured in of_transfer
-        for row in metric_rows(measured, printed("mimic_transfer"), ("auc",))
+        for row in metric_rows(measured, printed("mimic_transfer") if of_first else {}, ("auc",))
     ]
     tables = []
     if averages:
-        title = "Table 4: averages over labels"
+        title = titled(study.paper, "Table 4", "averages over labels")
         tables.append(_metric_table("table4", title, averages, study, of_paper))
     if shared:
-        title = "Table 5: AUC on the labels shared with MIMIC-CXR"
+        title = titled(study.paper, "Table 5", "AUC on the labels shared with MIMIC-CXR")
         tables.append(_metric_table("table5", title, shared, study, of_transfer))
     for measured in of_paper:
         dataset = measured.paired.dataset
         number = list(PAPER_DATASETS).index(dataset) + 1  # the six, then those declared
-        rows = metric_rows(measured, printed("paper"))
-        title = f"Table S{number}: {PAPER_DATASETS[dataset]}"
+        rows = metric_rows(measured, printed("paper") if of_first else {})
+        title = titled(study.paper, f"Table S{number}", PAPER_DATASETS[dataset])
         tables.append(_metric_table(f"table_s{number}", title, rows, study, [measured]))
     return tables
 
@@ -146,8 +163,12 @@ def _metric_table(
     notes = [
         f"Percent. {interval_words(len(study.seeds), most)}"
         + (f" (images on {', '.join(images)}, which names no patients)" if images else "")
-        + "; the paper redrew images. The sd of an average is over labels and redraws, as in the "
-        "paper. The difference is our mean of redraws less the paper's.",
+        + "; the paper redrew images. The sd of an average is over labels and redraws"
+        + (
+            ", as in the paper. The difference is our mean of redraws less the paper's."
+            if study.paper == FIRST
+            else "."
+        ),
         average_words(comparisons),
         *drawn_words(comparisons),
     ]
@@ -159,9 +180,9 @@ def _metric_table(
     inside = [row.paper_inside for row in rows if row.paper_inside is not None]
     if inside:
         notes.append(f"The paper's number lies in our interval in {sum(inside)} of {len(inside)}.")
-    else:
+    elif study.paper == FIRST:
         notes.append("The paper has no such initialization to compare with.")
-    return row_table(name, title, Row, rows, [*notes, *notes_on(name)])
+    return row_table(name, title, Row, rows, [*notes, *notes_on(name, study.paper)])
 
 
 def _differences(
@@ -174,7 +195,7 @@ def _differences(
         scope_words(len(study.seeds)),
         average_words(comparisons),
         *floor_words(rows, len(study.seeds), most),
-        *notes_on("comparisons"),
+        *notes_on("comparisons", study.paper),
     ]
     title = "Differences between initializations"
     return row_table("comparisons", title, Difference, rows, notes)

@@ -35,6 +35,11 @@ def too_few_steps(config: ConfigDict, width: int, total_steps: int) -> str | Non
     reach = head_reach(config, total_steps)
     if config.model.head != "new" or reach >= drawn:
         return None
+    if reach == 0:  # one step of a warm-up, which starts from zero
+        return (
+            f"warning: {total_steps} step{'s'[: total_steps > 1]} of a learning rate that starts "
+            "from zero move nothing; set --config.warmup_steps=0, or train for more epochs"
+        )
     return (
         f"warning: {total_steps} steps are too few for this learning rate: they move a weight of "
         f"the head by {reach:.2g} at most, and it starts at random about {drawn:.2g} from zero, so "

@@ -106,7 +106,7 @@ def predictive_tables(plan: Plan, comparisons: Sequence[Measured]) -> list[Table
 
 
 def draw_decisions(out: Path, plan: Plan, comparisons: Sequence[Measured]) -> list[Drawing]:
-    """Draw `decision_LABELSET_DATASET` of the labels with enough patients, where known."""
+    """Draw `decision_QUESTION_DATASET` of the labels with enough patients, where known."""
     import matplotlib as mpl
 
     drawn = []
@@ -125,7 +125,7 @@ def draw_decisions(out: Path, plan: Plan, comparisons: Sequence[Measured]) -> li
             dataset, (first, second) = PAPER_DATASETS[paired.dataset], paired.titles
             drawn.append(
                 Drawing(
-                    f"decision_{paired.label_set}_{paired.dataset}",
+                    f"decision_{paired.question}_{paired.dataset}",
                     f"Decision curves on {dataset}, {first} against {second}",
                     f"Net benefit against threshold probability with 95 % bands, a panel a label "
                     f"of {dataset}: {first} solid, {second} dotted, between treating all and none.",

@@ -12,6 +12,7 @@ from jaxcxr.study.analyses.trainings import (
     Trainings,
     average_auc,
     average_difference,
+    compares_sizes,
     interval_words_of,
     key_of,
     origins_of,
@@ -54,17 +55,24 @@ class AdaptationRow:
 
 def adaptation_rows(trainings: Trainings) -> list[AdaptationRow]:
     """Give a row for each way to train on all patients, and initialization."""
-    full = {model.initialization: model for model in trainings.models if model.variant is None}
+    full = {(one.initialization, one.image_size): one for one in trainings.models if one.is_full}
+    variants = trainings.grid.variants_of(trainings.trained_on)
+    adapted = {variant.image_size for variant in variants if variant.adapts}
     rows = []
     for model in trainings.models:
-        if model.share < 1:
+        own_size = 0 if model.variant is None else model.variant.image_size
+        if model.is_full and own_size not in adapted:
+            continue
+        if not model.is_full and not (model.variant and model.variant.adapts):
             continue
         against = UNTESTED
-        if model.variant is not None and model.initialization in full:
-            against = average_difference(trainings.measured, model, full[model.initialization])
+        place = model.initialization, model.image_size
+        if not model.is_full and place in full:
+            against = average_difference(trainings.measured, model, full[place])
         dataset, label_set, training, initialization = key_of(trainings, model)
         if model.variant is not None:
-            training = model.variant.title
+            title = model.variant.title
+            training = f"{training}, {title}" if model.is_full else title
         learnt = origins_of(trainings, model)
         rows.append(
             AdaptationRow(
@@ -86,9 +94,11 @@ def adaptation_rows(trainings: Trainings) -> list[AdaptationRow]:
 def adaptation_table(study: Study, every: Sequence[Trainings], missing: Sequence[str]) -> Table:
     """Make `adaptation`; `missing` names experiments to come."""
     rows = adjusted([row for one in every for row in adaptation_rows(one)])
+    at_size = " and image size" if any(compares_sizes(one.grid) for one in every) else ""
     notes = [
         f"Average AUC over labels, percent; {interval_words_of(study, every)}. The "
-        f"difference is to full fine-tuning of the same initialization. {family_words(rows)}",
+        f"difference is to full fine-tuning of the same initialization{at_size}. "
+        f"{family_words(rows)}",
         *scope_of(study, every),
     ]
     if missing:

@@ -7,6 +7,12 @@ from typing import Any
 
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.study.analyses.paired import Measured
+from jaxcxr.study.planning.definition import FIRST
+
+
+def titled(paper: str, number: str, what: str) -> str:
+    """Title a table or figure, with its number in the first paper if that is what it is beside."""
+    return f"{number}: {what}" if paper == FIRST else what[0].upper() + what[1:]
 
 
 def interval_words(seeds: int, resamples: int) -> str:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from input_pipeline.cohort import Cohort
 
 
+WHOLE = ("paper", "merged_sides")  # label sets of all that is learnt of a dataset
+
+
 def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
-    """Give `table1`, `table2` and `table3`, of the datasets with the paper's own labels."""
+    """Give `table1`, `table2` and `table3`, of the datasets with all their labels."""
     import pandas as pd
 
     from input_pipeline.against_paper import table1, table2, table3
@@ -27,7 +30,7 @@ def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
     sources = {
         experiment.dataset: experiment.data
         for experiment in plan.experiments.values()
-        if experiment.label_set == "paper"
+        if experiment.label_set in WHOLE
     }
     for dataset, data in sources.items():
         if not (Path(data) / "cohort.json").is_file():

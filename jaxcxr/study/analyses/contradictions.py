@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaxcxr.study.planning.definition import FIRST
+
 
 @dataclass(frozen=True)
 class Contradiction:
@@ -100,8 +102,10 @@ CONTRADICTIONS = (
 )
 
 
-def notes_on(table: str) -> list[str]:
-    """Sentences for below a table or figure."""
+def notes_on(table: str, paper: str = FIRST) -> list[str]:
+    """Sentences for below a table or figure that stands beside a paper."""
+    if paper != FIRST:
+        return []
     return [
         f"The paper contradicts itself, {one.topic}: {one.paper}; but {one.fact}."
         for one in CONTRADICTIONS

@@ -17,12 +17,12 @@ from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.analyses.captions import interval_words, scope_words
 from jaxcxr.study.analyses.families import AVERAGE, adjusted, family_words, redraws_of
 from jaxcxr.study.analyses.figures import Drawing
-from jaxcxr.study.analyses.gathering import paired_of
+from jaxcxr.study.analyses.gathering import experiments_from, finished_names, paired_of
 from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, ends, row_table, tested
 from jaxcxr.study.planning.cross_jobs import CROSS, cross_predictions, other_datasets
-from jaxcxr.study.planning.definition import Grid, Study
-from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.jobs import Experiment, Plan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,33 +66,32 @@ class CrossRow:
 
 
 def cross_rows(study: Study, plan: Plan, comparisons: Sequence[Measured]) -> list[CrossRow]:
-    """Measure all that is predicted of the grids that ask for it, and fits."""
+    """Measure all that is predicted of the grids that ask for it, and fits.
+
+    `comparisons` are the initializations of each dataset, all that are finished together.
+    """
     at_home = {(one.paired.dataset, one.paired.label_set): one for one in comparisons}
     rows = []
     for grid in study.grids:
         if not grid.cross_dataset:
             continue
-        for which, name in enumerate(grid.initializations):
+        for name in grid.initializations:
             for trained_on in grid.datasets:
-                experiments = _experiments(study, plan, grid, trained_on, name)
+                experiments = experiments_from(study, plan, grid, trained_on, name)
                 for tested_on in grid.datasets:
                     if tested_on == trained_on:
                         home = at_home.get((trained_on, grid.label_set))
-                        rows += [] if home is None else _rows(home, trained_on, which)
+                        names = finished_names(study, plan, grid, trained_on)
+                        if home is not None and name in names:
+                            rows += _rows(home, trained_on, names.index(name))
                     elif tested_on in other_datasets(grid, experiments[0]):
-                        home_experiments = _experiments(study, plan, grid, tested_on, name)
+                        home_experiments = experiments_from(study, plan, grid, tested_on, name)
                         redraws = redraws_of(study, grid)
                         measured = _measured(
                             study, plan, redraws, experiments, home_experiments, tested_on
                         )
                         rows += [] if measured is None else _rows(measured, trained_on, 0)
     return adjusted(rows)
-
-
-def _experiments(study: Study, plan: Plan, grid: Grid, dataset: str, name: str) -> list[Experiment]:
-    return [
-        plan.experiments[experiment_id(dataset, grid.label_set, name, seed)] for seed in study.seeds
-    ]
 
 
 def _measured(

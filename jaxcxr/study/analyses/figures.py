@@ -12,9 +12,11 @@ import numpy as np
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.results.plots import BLUE, GREY, ORANGE, STYLE, drawable, save_figure
 from jaxcxr.stats import curve
+from jaxcxr.study.analyses.captions import titled
 from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.paired import Measured, Paired
 from jaxcxr.study.analyses.paper_tables import Difference
+from jaxcxr.study.planning.definition import FIRST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,20 +42,24 @@ class Drawing:
 
 
 def write_figures(
-    out: Path, comparisons: Sequence[Measured], tests: Sequence[Difference]
+    out: Path, comparisons: Sequence[Measured], tests: Sequence[Difference], beside: str = FIRST
 ) -> list[Drawing]:
-    """Draw `figure3_LABELSET` and `figure4_LABELSET_DATASET`, each `.svg` and `.png`."""
+    """Draw `figure3_QUESTION` and `figure4_QUESTION_DATASET`, each `.svg` and `.png`.
+
+    A question is the label set, and the pair where a grid has several. `beside` is the paper whose
+    numbers figures have.
+    """
     import matplotlib as mpl
 
     drawn = []
     with mpl.rc_context(STYLE):
-        for label_set in dict.fromkeys(one.paired.label_set for one in comparisons):
-            chosen = [one for one in comparisons if one.paired.label_set == label_set]
+        for question in dict.fromkeys(one.paired.question for one in comparisons):
+            chosen = [one for one in comparisons if one.paired.question == question]
             first, second = chosen[0].paired.titles
             drawn.append(
                 Drawing(
-                    f"figure3_{label_set}",
-                    f"Figure 3: AUC of each label, {first} against {second}",
+                    f"figure3_{question}",
+                    titled(beside, "Figure 3", f"AUC of each label, {first} against {second}"),
                     f"Box plots of the AUCs of all labels, one pair of boxes a dataset: {first} "
                     f"and {second}. The numbers are in the tables.",
                 )
@@ -65,8 +71,10 @@ def write_figures(
                 dataset = PAPER_DATASETS[one.paired.dataset]
                 drawn.append(
                     Drawing(
-                        f"figure4_{label_set}_{one.paired.dataset}",
-                        f"Figure 4: ROC curves on {dataset}, {first} against {second}",
+                        f"figure4_{question}_{one.paired.dataset}",
+                        titled(
+                            beside, "Figure 4", f"ROC curves on {dataset}, {first} against {second}"
+                        ),
                         f"ROC curves of every label of {dataset}, {first} solid and {second} "
                         "dotted, each with its AUC. The numbers are in the tables.",
                     )
@@ -84,7 +92,9 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
     figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes: Axes = figure.subplots()
     averages = {
-        (row.dataset, row.label_set): row.adjusted_p for row in tests if row.label == AVERAGE
+        (row.dataset, row.label_set, row.first, row.second): row.adjusted_p
+        for row in tests
+        if row.label == AVERAGE
     }
     for place, measured in enumerate(comparisons):
         paired = measured.paired
@@ -107,7 +117,8 @@ def _boxes(comparisons: Sequence[Measured], tests: Sequence[Difference]) -> Figu
             )
             if place == 0:
                 drawn["boxes"][0].set_label(drawable(paired.titles[which]))
-        p = averages.get((PAPER_DATASETS[paired.dataset], paired.label_set))
+        first, second = paired.titles
+        p = averages.get((PAPER_DATASETS[paired.dataset], paired.label_set, first, second))
         words = "p -" if p is None else f"p {'<' if p < 0.001 else '='} {max(p, 0.001):.3f}"
         axes.annotate(words, (place, auc.max()), (0, 10), textcoords="offset points", ha="center")
     names = [PAPER_DATASETS[one.paired.dataset] for one in comparisons]

@@ -10,15 +10,29 @@ from jaxcxr.files import write_json
 from jaxcxr.results.predictions import read_predictions
 from jaxcxr.results.table_files import Table
 from jaxcxr.study.analyses.adaptation import adaptation_table
+from jaxcxr.study.analyses.auc_curves import draw_efficiency, draw_noise, draw_sizes
 from jaxcxr.study.analyses.cross_dataset import cross_rows, cross_table, draw_matrices
 from jaxcxr.study.analyses.demographics import subgroups_table
-from jaxcxr.study.analyses.efficiency_curves import draw_efficiency
+from jaxcxr.study.analyses.external import measure_external, unpredicted
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.analyses.label_efficiency import efficiency_rows, efficiency_tables
 from jaxcxr.study.analyses.paired import Measured
 from jaxcxr.study.analyses.redraw_units import intervals_table
 from jaxcxr.study.analyses.reliability import calibration_table
-from jaxcxr.study.analyses.trainings import measure_trainings, unfinished
+from jaxcxr.study.analyses.scaling import scaling_rows, scaling_table
+from jaxcxr.study.analyses.size_differences import (
+    difference_rows,
+    difference_table,
+    equivalence_rows,
+    equivalence_table,
+)
+from jaxcxr.study.analyses.trainings import (
+    Trainings,
+    compares_sizes,
+    measure_trainings,
+    unfinished,
+)
+from jaxcxr.study.analyses.wrong_labels import noise_rows, noise_table
 from jaxcxr.study.planning.cross_jobs import CROSS
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Plan
@@ -47,11 +61,33 @@ def further_analyses(
     variants = [variant for grid in study.grids for variant in grid.variants]
     trainings = measure_trainings(study, plan)
     missing = unfinished(study, plan)
+    sized = [one for one in trainings if compares_sizes(one.grid)]
+    if sized:
+        made, drawn = _sizes(study, out, "resolution", "Image sizes", sized, missing)
+        tables += made
+        drawings += drawn
+    if sized and any(one.grid.margin for one in sized):
+        tables.append(equivalence_table(study, sized, equivalence_rows(sized)))
     if any(variant.patients < 1 for variant in variants):
         tables += efficiency_tables(study, trainings, missing)
         drawings += draw_efficiency(out, [row for one in trainings for row in efficiency_rows(one)])
-    if any(variant.patients == 1 for variant in variants):
+    if any(variant.adapts for variant in variants):
         tables.append(adaptation_table(study, trainings, missing))
+    if any(variant.label_noise for variant in variants):
+        noisy = noise_rows(trainings)
+        tables.append(noise_table(study, trainings, noisy, missing))
+        drawings += draw_noise(out, noisy)
+    if any(grid.external for grid in study.grids):
+        made, drawn = _sizes(
+            study,
+            out,
+            "external",
+            "External tests",
+            measure_external(study, plan),
+            unpredicted(plan),
+        )
+        tables += made
+        drawings += drawn
     if "subgroups" in study.analyses:
         tables.append(subgroups_table(study, plan))
     if "calibration" in study.analyses:
@@ -61,6 +97,25 @@ def further_analyses(
     if tables:
         write_json(out / "provenance_beyond.json", _origins(plan))
     return tables, drawings
+
+
+def _sizes(
+    study: Study,
+    out: Path,
+    name: str,
+    what: str,
+    every: Sequence[Trainings],
+    missing: Sequence[str],
+) -> tuple[list[Table], list[Drawing]]:
+    """Make the tables of values and of differences at all image sizes, and their figure."""
+    of_each = scaling_table(study, name, f"{what}: AUC and average precision", every, missing)
+    title = f"{what}: differences and interactions"
+    rows = difference_rows(every)
+    differences = difference_table(study, f"{name}_differences", title, every, rows)
+    drawn_rows = [row for one in every for row in scaling_rows(one)]
+    words = "image size" if name == "resolution" else "image size in external tests"
+    drawn = draw_sizes(out, name, drawn_rows, words)
+    return [of_each, differences], drawn
 
 
 def _origins(plan: Plan) -> dict[str, Any]:

@@ -13,22 +13,38 @@ from jaxcxr.results.comparison import all_aligned
 from jaxcxr.results.predictions import Predictions, read_predictions
 from jaxcxr.run.directory import PREDICTIONS
 from jaxcxr.study.analyses.paired import Paired
-from jaxcxr.study.planning.definition import Grid, Study
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
 from jaxcxr.terminal import say
 
 
-def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | None:
-    """Read the test predictions of the two initializations; None if they cannot be compared."""
-    models = [
-        [
-            plan.experiments[experiment_id(dataset, grid.label_set, name, seed)]
-            for seed in study.seeds
-        ]
+def finished_names(study: Study, plan: Plan, grid: Grid, dataset: str) -> list[str]:
+    """Name the initializations whose experiments are all done, where some pair of them is."""
+    done = [
+        name
         for name in grid.initializations
+        if all(one.job().is_done for one in experiments_from(study, plan, grid, dataset, name))
     ]
-    titles = tuple(study.initialization(name).title for name in grid.initializations)
-    return gather(models, titles)
+    paired = any({*pair} <= set(done) for pair in grid.compared)
+    return done if paired else []
+
+
+def experiments_from(
+    study: Study, plan: Plan, grid: Grid, dataset: str, name: str, variant: str = ""
+) -> list[Experiment]:
+    """Return the experiments of one initialization and variant, a seed each."""
+    ids = (experiment_id(dataset, grid.label_set, name, seed, variant) for seed in study.seeds)
+    return [plan.experiments[one] for one in ids]
+
+
+def read_paired(study: Study, plan: Plan, grid: Grid, dataset: str) -> Paired | None:
+    """Read the test predictions of the finished initializations; None if none can be compared."""
+    names = finished_names(study, plan, grid, dataset)
+    if not names:
+        return None
+    models = [experiments_from(study, plan, grid, dataset, name) for name in names]
+    return gather(models, tuple(study.initialization(name).title for name in names))
 
 
 def gather(models: Sequence[Sequence[Experiment]], titles: tuple[str, ...]) -> Paired | None:

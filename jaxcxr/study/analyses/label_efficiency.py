@@ -94,16 +94,21 @@ def _on_curves(trainings: Trainings) -> list[Model]:
 
 
 def efficiency_differences(study: Study, trainings: Trainings) -> list[EfficiencyDifference]:
-    """Compare the two initializations at each share of patients where both are finished."""
+    """Compare the pairs of initializations at each share of patients where both are finished."""
     paired = trainings.measured.paired
     pairs: dict[str, list[Model]] = {}
     for model in _on_curves(trainings):
         pairs.setdefault("" if model.variant is None else model.variant.name, []).append(model)
     rows = []
-    for first, *others in pairs.values():
-        if not others:
-            continue
-        second = others[0]
+    compared = [
+        (first, second)
+        for models in pairs.values()
+        for pair in trainings.grid.compared
+        for first in models
+        for second in models
+        if (first.initialization, second.initialization) == pair
+    ]
+    for first, second in compared:
         dataset, label_set, training, _ = key_of(trainings, first)
         rows.append(
             EfficiencyDifference(

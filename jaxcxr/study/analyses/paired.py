@@ -24,6 +24,7 @@ from jaxcxr.stats import (
     wanted,
 )
 from jaxcxr.stats.delong_interval import FEW_UNITS
+from jaxcxr.study.analyses.contrasts import Contrast, contrast_of
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 
@@ -32,7 +33,7 @@ METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 class Paired:
     """The test predictions of models that differ in one thing, every seed of each.
 
-    Of the paper's tables the models are a grid's two initializations.
+    Of the paper's tables the models are a grid's initializations.
 
     Attributes:
       dataset, label_set: where and on which labels.
@@ -43,6 +44,7 @@ class Paired:
       scores: `[models, seeds, images, labels]`, logits.
       patients: `[images]`, or None where none are named.
       origins: what each run's predictions say of their making, by experiment id.
+      pair: names the two models where a grid compares several pairs.
     """
 
     dataset: str
@@ -54,6 +56,12 @@ class Paired:
     scores: np.ndarray
     patients: np.ndarray | None
     origins: dict[str, Any]
+    pair: str = ""
+
+    @property
+    def question(self) -> str:
+        """What is compared: the label set, and the pair where a grid has several."""
+        return self.label_set + (f"_{self.pair}" if self.pair else "")
 
 
 @dataclass(frozen=True)
@@ -162,26 +170,36 @@ class Measured:
         trainings it is of what they were trained from. A label with too few patients for a test
         has an interval and no p.
         """
-        labels = self._labels(label)
+        found = self.contrast(label, {first: 1, second: -1})
+        return found.interval, found.p
+
+    def contrast(self, label: int | None, factors: dict[int, int]) -> Contrast:
+        """Judge any contrast of the models' AUCs as `difference` does, which is one.
+
+        Args:
+          label: number of the label; None for the average.
+          factors: what each model counts, by its number; they add up to 0.
+        """
+        labels, places = self._labels(label), list(factors)
         of_models = self.values["auc"][:, labels].mean(axis=1)
-        value = of_models[first] - of_models[second]
+        value = sum(factor * of_models[which] for which, factor in factors.items())
         if not self.spread_known[labels].all():
-            return percentile_interval(value, np.full(2, np.nan)), np.nan
+            nothing = percentile_interval(value, np.full(2, np.nan))
+            return Contrast(nothing, np.nan, np.nan, np.nan)
         tested = self.averaged[labels].all()
-        if self.seeds > 1:
-            judged = self.trained.judged(self._contrast({first: 1, second: -1}), label)
-            low, high = np.array(judged.low), np.array(judged.high)
-            found = Interval(value, value, np.array(judged.error), low, high, np.array(0))
-            return found, judged.p if tested else np.nan
-        if label is not None and self.trained.units[label] < FEW_UNITS:
-            by_delong = auc_difference(*self._of_label(label, first, second), self._units)
-            low, high = np.array(by_delong.low), np.array(by_delong.high)
-            found = Interval(value, value, np.array(by_delong.error), low, high, np.array(0))
-            return found, by_delong.p if tested else np.nan
-        drawn = [self._usable("auc", which, labels)[:, 0] for which in (first, second)]
-        redraws = drawn[0] - drawn[1]
+        few = label is not None and bool(self.trained.units[label] < FEW_UNITS)
+        if self.seeds > 1 or (few and len(factors) > 2):
+            judged = self.trained.judged(self._contrast(factors), label)
+            return contrast_of(value, judged, judged.p if tested else np.nan)
+        if few and label is not None:
+            assert list(factors.values()) == [1, -1]
+            by_delong = auc_difference(*self._of_label(label, *places), self._units)
+            return contrast_of(value, by_delong, by_delong.p if tested else np.nan)
+        drawn = {which: self._usable("auc", which, labels)[:, 0] for which in factors}
+        redraws = sum(factor * drawn[which] for which, factor in factors.items())
         found = percentile_interval(value, redraws)
-        return found, float(bootstrap_p(redraws)) if tested else np.nan
+        p = float(bootstrap_p(redraws)) if tested else np.nan
+        return Contrast(found, float(found.sd), np.inf, p)
 
     def seed_sd(self, metric: str, which: int, label: int | None) -> float:
         """Return the standard deviation over training seeds; NaN with one seed."""
@@ -215,7 +233,11 @@ class Measured:
 
 
 def measure(
-    paired: Paired, resamples: int, seed: int = 0, least_patients: int = LEAST_UNITS
+    paired: Paired,
+    resamples: int,
+    seed: int = 0,
+    least_patients: int = LEAST_UNITS,
+    average_precision: bool = False,
 ) -> Measured:
     """Measure every label in redraws of patients (images where no patients are named).
 
@@ -224,7 +246,9 @@ def measure(
       resamples: usable redraws of each number.
       seed: of the redraws.
       least_patients: in the smaller class of a label that averages and tests count.
+      average_precision: measure that as well.
     """
+    names = (*METRICS, *(["average_precision"] if average_precision else []))
     models, seeds = paired.scores.shape[:2]
     of_models = trained(
         paired.labels, list(paired.scores), groups=paired.patients, least_units=least_patients
@@ -236,6 +260,7 @@ def measure(
         seed=seed,
         groups=paired.patients,
         until_usable=wanted(of_models.units, of_models.averaged),
+        average_precision=average_precision,
     )
 
     def by_model(values: np.ndarray) -> np.ndarray:
@@ -243,8 +268,8 @@ def measure(
 
     return Measured(
         paired=paired,
-        by_seed={name: by_model(getattr(found.estimates, name)) for name in METRICS},
-        replicates={name: by_model(getattr(found, name)) for name in METRICS},
+        by_seed={name: by_model(getattr(found.estimates, name)) for name in names},
+        replicates={name: by_model(getattr(found, name)) for name in names},
         trained=of_models,
         resamples=resamples,
         least_patients=least_patients,

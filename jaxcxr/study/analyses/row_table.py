@@ -17,6 +17,7 @@ NO_ENDS: Ends = (None, None, None)
 UNTESTED: Tested = (None, None, None, None)
 
 _HEADINGS = {"paper_inside": "paper in interval", "mean": "mean of redraws", "seed_sd": "seed sd"}
+_HEADINGS |= {"low_90": "90 % low", "high_90": "90 % high"}
 _RATES = {"ppv": "PPV", "npv": "NPV", "lr_positive": "LR+", "lr_negative": "LR-"}
 _HEADINGS |= {
     f"{field}{end}": heading + end.replace("_", " ")

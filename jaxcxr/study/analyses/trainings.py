@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from input_pipeline.labels import PAPER_DATASETS
 from jaxcxr.study.analyses.captions import average_words, interval_words, scope_words
 from jaxcxr.study.analyses.families import redraws_of
-from jaxcxr.study.analyses.gathering import gather
+from jaxcxr.study.analyses.gathering import experiments_from, gather
 from jaxcxr.study.analyses.paired import Measured, measure
 from jaxcxr.study.analyses.row_table import NO_ENDS, UNTESTED, Ends, Tested, ends, percent, tested
-from jaxcxr.study.planning.definition import Grid, Study, Variant
-from jaxcxr.study.planning.jobs import Experiment, Plan, experiment_id
+from jaxcxr.study.planning.asked_config import experiment_config
+from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.grid_definition import Grid
+from jaxcxr.study.planning.jobs import Experiment, Plan
+from jaxcxr.study.planning.variants import Variant
 
 TRAINING = {"all": "Full", "lora": "LoRA", "head": "Linear probe"}
 
@@ -22,19 +25,26 @@ class Model:
     """One training of one initialization among those measured together.
 
     Attributes:
-      variant: None for full fine-tuning on all patients.
+      variant: None for full fine-tuning on all patients, and images of every experiment's size.
       initialization: its name.
       place: among the models measured together.
+      image_size: pixels a side.
     """
 
     variant: Variant | None
     initialization: str
     place: int
+    image_size: int
 
     @property
     def share(self) -> float:
         """Of the training patients."""
         return 1.0 if self.variant is None else self.variant.patients
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is full fine-tuning on all patients, at whatever image size."""
+        return self.variant is None or self.variant.is_size
 
     @property
     def training(self) -> str:
@@ -44,10 +54,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Trainings:
-    """All finished trainings on one label set of one dataset, in shared redraws."""
+    """All finished trainings on one label set of one dataset, in shared redraws.
+
+    Attributes:
+      measured: their models.
+      models: what each is.
+      grid: that they are of.
+      trained_on: name of the dataset that they learnt from, which external tests are not of.
+    """
 
     measured: Measured
     models: tuple[Model, ...]
+    grid: Grid
+    trained_on: str
 
 
 def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
@@ -55,37 +74,47 @@ def measure_trainings(study: Study, plan: Plan) -> list[Trainings]:
     found = []
     for grid in study.grids:
         for dataset in grid.datasets:
-            variants = grid.variants_of(dataset)
-            if not variants:
+            if not grid.variants_of(dataset):
                 continue
             models: list[Model] = []
             experiments: list[list[Experiment]] = []
-            for variant in (None, *variants):
-                for name in grid.initializations:
-                    ids = _experiment_ids(study, grid, dataset, name, variant)
-                    seeds = [plan.experiments[one] for one in ids]
-                    if all(experiment.job().is_done for experiment in seeds):
-                        models.append(Model(variant, name, len(models)))
-                        experiments.append(seeds)
+            for variant, name in _trained(grid, dataset):
+                word = "" if variant is None else variant.name
+                seeds = experiments_from(study, plan, grid, dataset, name, word)
+                if all(experiment.job().is_done for experiment in seeds):
+                    models.append(Model(variant, name, len(models), size_of(seeds[0])))
+                    experiments.append(seeds)
             titles = tuple(study.initialization(model.initialization).title for model in models)
             paired = gather(experiments, titles) if experiments else None
             if paired is not None:
-                found.append(
-                    Trainings(
-                        measure(
-                            paired, redraws_of(study, grid), least_patients=study.least_patients
-                        ),
-                        tuple(models),
-                    )
+                measured = measure(
+                    paired,
+                    redraws_of(study, grid),
+                    least_patients=study.least_patients,
+                    average_precision=compares_sizes(grid),
                 )
+                found.append(Trainings(measured, tuple(models), grid, dataset))
     return found
 
 
-def _experiment_ids(
-    study: Study, grid: Grid, dataset: str, name: str, variant: Variant | None
-) -> list[str]:
-    word = "" if variant is None else variant.name
-    return [experiment_id(dataset, grid.label_set, name, seed, word) for seed in study.seeds]
+def _trained(grid: Grid, dataset: str) -> list[tuple[Variant | None, str]]:
+    variants: list[Variant | None] = [None, *grid.variants_of(dataset)]
+    return [
+        (variant, name)
+        for variant in variants
+        for name in grid.initializations
+        if variant is None or variant in grid.variants_of(dataset, name)
+    ]
+
+
+def size_of(experiment: Experiment) -> int:
+    """Pixels a side of the images that an experiment learns from."""
+    return int(experiment_config(experiment).image_size)
+
+
+def compares_sizes(grid: Grid) -> bool:
+    """Whether a grid trains on images of several sizes."""
+    return any(variant.is_size for variant in grid.variants)
 
 
 def unfinished(study: Study, plan: Plan) -> list[str]:

@@ -24,7 +24,7 @@ class Verdict:
       difference, low, high: AUC of the first less that of the second, percentage points, and its
         95 % interval.
       p: two-sided.
-      adjusted_p: by Holm over the datasets of the question.
+      adjusted_p: by Holm over the datasets, and the pairs, of the question.
     """
 
     dataset: str
@@ -49,7 +49,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one grid says.
+    """What one grid says of a pair.
 
     Attributes:
       label_set: of the grid.
@@ -68,12 +68,12 @@ class Answer:
 
 
 def answers(differences: Sequence[Difference]) -> list[Answer]:
-    """Answer for each label set among the differences, in their order."""
-    found: dict[str, list[Difference]] = {}
+    """Answer for each label set and pair among the differences, in their order."""
+    found: dict[tuple[str, str, str], list[Difference]] = {}
     for row in differences:
         if row.label == AVERAGE and row.adjusted_p is not None:
-            found.setdefault(row.label_set, []).append(row)
-    return [_answer(label_set, rows) for label_set, rows in found.items()]
+            found.setdefault((row.label_set, row.first, row.second), []).append(row)
+    return [_answer(label_set, rows) for (label_set, *_), rows in found.items()]
 
 
 def _answer(label_set: str, rows: list[Difference]) -> Answer:

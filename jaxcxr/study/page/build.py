@@ -19,6 +19,7 @@ from jaxcxr.files import atomic_path
 from jaxcxr.results.table_files import Table
 from jaxcxr.results.terminal import p_value
 from jaxcxr.study.analyses.captions import average_words
+from jaxcxr.study.analyses.cohorts import WHOLE
 from jaxcxr.study.analyses.families import AVERAGE
 from jaxcxr.study.analyses.figures import Drawing
 from jaxcxr.study.analyses.paired import Measured
@@ -31,7 +32,9 @@ from jaxcxr.study.page.palette import variables
 from jaxcxr.study.page.provenance import Entry, data_entries, run_entries
 from jaxcxr.study.page.roc import curve_sets
 from jaxcxr.study.page.views import View, view
+from jaxcxr.study.page.words import PAGE_WORDS
 from jaxcxr.study.planning.definition import Study
+from jaxcxr.study.planning.example_jobs import without_attention
 from jaxcxr.study.planning.jobs import Plan
 
 PAGE = "index.html"
@@ -40,7 +43,7 @@ _LABEL_SETS = {
     "mimic_transfer": "The labels shared with MIMIC-CXR",
     "merged_sides": "Right and left as one label",
 }
-_OPEN = ("table4", "table5", "comparisons")
+_OPEN = ("table4", "table5", "comparisons", "differences_from_paper", "equivalence")
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _environment(report: Path) -> Environment:
         "static": _static,
         "variables": variables,
         "source": lambda drawing: _source(report, drawing),
-        "label_set_title": _label_set_title,
+        "question_title": _question_title,
     }
     return environment
 
@@ -106,8 +109,14 @@ def _static(*names: str) -> Markup:
     return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in names))
 
 
-def _label_set_title(name: str) -> str:
-    return _LABEL_SETS.get(name, f"The label set {name}")
+def _question_title(study: Study, label_set: str, titles: Sequence[str]) -> str:
+    """Title what a grid says of two initializations: its labels, and the two of several pairs."""
+    grid = next(grid for grid in study.grids if grid.label_set == label_set)
+    labels = _LABEL_SETS.get(label_set, f"The label set {label_set}")
+    pair = " against ".join(titles)
+    if len(grid.compared) == 1:
+        return labels
+    return pair if len(study.grids) == 1 else f"{labels}: {pair}"
 
 
 def _source(report: Path, drawing: Drawing) -> str:
@@ -133,8 +142,8 @@ def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str,
         "main_figures": by_figure["figure3"],
         "curve_figures": by_figure["figure4"],
         "curve_sets": [
-            one | {"title": _label_set_title(one["label_set"])}
-            for one in curve_sets(results.comparisons)
+            {"title": _question_title(study, one.paired.label_set, one.paired.titles)} | of_one
+            for one, of_one in curve_sets(results.comparisons)
         ],
         "tables": views,
         "open_tables": _OPEN,
@@ -144,6 +153,9 @@ def _context(study: Study, plan: Plan, out: Path, results: Results) -> dict[str,
         "more_drawings": results.more_drawings,
         "average_words": average_words(results.comparisons),
         "galleries": _by_dataset(galleries(study, plan.experiments)),
+        "without_attention": without_attention(study, plan.experiments),
+        "words": PAGE_WORDS[study.paper],
+        "pairs": max(len(grid.compared) for grid in study.grids),
         "runs": list(runs.values()),
         "data": list(data.values()),
         "checks": _checks(study, results),
@@ -157,7 +169,7 @@ def _views(
     datasets = {
         PAPER_DATASETS[experiment.dataset]: f"#{data[experiment.data].anchor}"
         for experiment in plan.experiments.values()
-        if experiment.label_set == "paper" and experiment.data in data
+        if experiment.label_set in WHOLE and experiment.data in data
     }
     return [view(table, targets, datasets) for table in tables]
 
@@ -211,6 +223,7 @@ def _checks(study: Study, results: Results) -> dict[str, Any]:
         if row.label == name
         and row.label != AVERAGE
         and (row.dataset, row.label_set) == (PAPER_DATASETS[paired.dataset], paired.label_set)
+        and (row.first, row.second) == paired.titles
     )
     return {
         "label": name,

@@ -16,22 +16,22 @@ from jaxcxr.study.analyses.paired import Measured
 POINTS = 300  # of one curve; more than a screen tells apart
 
 
-def curve_sets(comparisons: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Describe each paired's curves, of the first seed, as plain data for JSON.
+def curve_sets(comparisons: Sequence[Measured]) -> list[tuple[Measured, dict[str, Any]]]:
+    """Describe each comparison's curves, of the first seed, as plain data for JSON, beside it.
 
     A point is given by the numbers of true and false positives, so that its rates are exact.
     """
-    return [
-        {
-            "label_set": one.paired.label_set,
-            "dataset": PAPER_DATASETS[one.paired.dataset],
-            "titles": list(one.paired.titles),
-            "runs": [seeds[0] for seeds in one.paired.runs],
-            "labels": [_label(one, int(label)) for label in np.flatnonzero(one.estimable)],
-        }
-        for one in comparisons
-        if one.estimable.any()
-    ]
+    return [(one, _curve_set(one)) for one in comparisons if one.estimable.any()]
+
+
+def _curve_set(one: Measured) -> dict[str, Any]:
+    return {
+        "label_set": one.paired.question,
+        "dataset": PAPER_DATASETS[one.paired.dataset],
+        "titles": list(one.paired.titles),
+        "runs": [seeds[0] for seeds in one.paired.runs],
+        "labels": [_label(one, int(label)) for label in np.flatnonzero(one.estimable)],
+    }
 
 
 def _label(measured: Measured, label: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from jaxcxr.study.analyses.families import AVERAGE
 _TOGETHER = {
     ("mean of redraws", "sd"): ("mean ± sd of redraws", "{} ± {}"),
     ("paper", "paper sd"): ("paper, mean ± sd", "{} ± {}"),
+    ("90 % low", "90 % high"): ("90 % interval", "[{}, {}]"),
 }
 _INTERVAL = "95 % interval"
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?")

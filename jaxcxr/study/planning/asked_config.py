@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jaxcxr.errors import InputError, reading
 
 if TYPE_CHECKING:
+    from jaxcxr.model import ModelSpec
     from jaxcxr.study.planning.jobs import Experiment
 
 
@@ -32,3 +33,15 @@ def experiment_config(experiment: Experiment) -> Any:
             f"{experiment.id}: {path} cannot take the study's overrides: {error}"
         ) from None
     return config
+
+
+def experiment_spec(experiment: Experiment) -> ModelSpec | None:
+    """Return what the experiment's model is, if config, weights or study tell it yet."""
+    from jaxcxr.model import read_header, spec_from_dict
+
+    model = experiment_config(experiment).model
+    if model.spec:
+        return spec_from_dict(model.spec.to_dict())
+    if model.weights and Path(model.weights).is_file():
+        return read_header(model.weights).spec
+    return spec_from_dict(dict(experiment.spec)) if experiment.spec else None

@@ -10,12 +10,14 @@ from input_pipeline.cohort_file import read_cohort
 from input_pipeline.labels import DATASETS, PAPER_DATASETS
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError
-from jaxcxr.study.planning.asked_config import experiment_config
+from jaxcxr.study.planning.asked_config import experiment_config, experiment_spec
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment
 
 # An H100 in bfloat16 at 40 % of its peak, as the configs state it.
 RATE = 0.4 * 989e12
+
+_TRAINING_IMAGES = {"vindr_pcxr": 7_728}  # of its release; the paper's table has the six others
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,12 @@ class Cost:
 
 def expected_cost(study: Study, experiment: Experiment) -> Cost:
     """Bound what training the experiment costs."""
-    from jaxcxr.model import read_header, spec_from_dict
     from jaxcxr.run.inputs import asked_spec
     from jaxcxr.training.flops import training_flops
 
     config = experiment_config(experiment)
     images = round(_training_images(study, experiment) * config.train_patients)
-    weights = Path(config.model.weights or "none")
-    spec = None
-    if config.model.spec:
-        spec = spec_from_dict(config.model.spec.to_dict())
-    elif weights.is_file():
-        spec = read_header(weights).spec
-    elif experiment.spec:
-        spec = spec_from_dict(dict(experiment.spec))
+    spec = experiment_spec(experiment)
     if spec is None:
         return Cost(images, config.epochs, None)
     flops = training_flops(asked_spec(config, spec), config.image_size) * images * config.epochs
@@ -78,6 +72,8 @@ def _training_images(study: Study, experiment: Experiment) -> int:
             f"{experiment.data}: no prepared dataset there, and the paper has none of that name; "
             "prepare it first"
         )
+    if experiment.dataset in _TRAINING_IMAGES:
+        return _TRAINING_IMAGES[experiment.dataset]
     sizes = paper.table("table1_cohorts")
     sizes = sizes[sizes["dataset"].eq(PAPER_DATASETS[experiment.dataset])]
     row = sizes["characteristic"].eq("Number of Radiographs (Training set) [n]")

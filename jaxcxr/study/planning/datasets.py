@@ -15,12 +15,21 @@ from jaxcxr.study.planning.jobs import Job
 
 
 def prepared_data(
-    study: Study, dataset: str, labels_of: str, release_seed: int, out: Path, data: dict[str, Job]
+    study: Study,
+    dataset: str,
+    labels_of: str,
+    release_seed: int,
+    out: Path,
+    data: dict[str, Job],
+    image_size: int = 0,
 ) -> tuple[str, tuple[str, ...]]:
-    """Return where the prepared dataset lies, and the job that makes it if the study does."""
+    """Return where the prepared dataset lies, and the job that makes it if the study does.
+
+    `image_size` is a variant's own, 0 for that of every experiment.
+    """
     own = not set(label_set(dataset, labels_of)) <= set(TRAINED[dataset])
     release = dataset + (f"_seed{release_seed}" if release_seed else "")
-    name = release + (f"_{labels_of}" if own else "")
+    name = release + (f"_{labels_of}" if own else "") + (f"_{image_size}" if image_size else "")
     if study.phantom is None:
         return study.prepared.format(data=name), ()
     phantom = study.phantom
@@ -30,7 +39,7 @@ def prepared_data(
     pipeline = (sys.executable, "-m", "input_pipeline")
     drawn = (*pipeline, "phantom", dataset, f"--out-dir={raw}", *_options(made))
     data[f"release-{release}"] = _job(out, f"release-{release}", drawn, raw)
-    steps: dict[str, Any] = {"image-size": phantom.image_size, "split": "patient"}
+    steps: dict[str, Any] = {"image-size": image_size or phantom.image_size, "split": "patient"}
     if dataset in WITHOUT_PATIENTS:  # only the publisher's lists can split them
         steps["split"] = "official"
     if own:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from input_pipeline.labels import DATASETS, NAMES, TRAINED, label_set
+from input_pipeline.labels import DATASETS, NAMES, TRAINED
 from input_pipeline.phantom.natural import NATURAL
 from jaxcxr.errors import InputError, reading
-from jaxcxr.study.planning.names import check_known, check_name, unique
-
-Overrides = tuple[tuple[str, Any], ...]
+from jaxcxr.study.planning.grid_definition import Grid
+from jaxcxr.study.planning.names import Overrides, check_known, check_name, unique
 
 ANALYSES = ("subgroups", "calibration", "intervals")
-_TRAINABLE = ("all", "head", "lora")
+FIRST, FOLLOW_UP = PAPERS = ("2308.07688", "2510.07191")  # arXiv numbers
 
 
 @dataclass(frozen=True)
@@ -68,78 +66,6 @@ class Initialization:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """Training beside every experiment's full fine-tuning: fewer parameters, or fewer patients.
-
-    Attributes:
-      name: in ids of experiments.
-      title: in tables.
-      trainable: `config.trainable`: `head` for a linear probe, `lora`, or `all`.
-      patients: share of the training patients, above 0 and at most 1.
-      overrides: fields of the config and their values, such as a learning rate of its own.
-    """
-
-    name: str
-    title: str
-    trainable: str = "all"
-    patients: float = 1.0
-    overrides: Overrides = ()
-
-    def __post_init__(self) -> None:
-        """Refuse a variant that is none.
-
-        Raises:
-          InputError: one sentence that names the field.
-        """
-        check_name("variant", self.name)
-        check_known(f"trainable of variant {self.name}", self.trainable, _TRAINABLE)
-        if not 0 < self.patients <= 1:
-            raise InputError(
-                f"study: patients of variant {self.name} is {self.patients}; give a share above 0 "
-                "and at most 1"
-            )
-        if self.trainable == "all" and self.patients == 1 and not self.overrides:
-            raise InputError(
-                f"study: variant {self.name} trains all parameters on all patients, as every "
-                "experiment does; change trainable or patients, or leave it out"
-            )
-
-
-def label_efficiency(*percents: float) -> tuple[Variant, ...]:
-    """One variant for each percentage of the training patients; 100 is what every experiment is."""
-    return tuple(
-        Variant(f"patients{percent:g}", f"{percent:g} % of patients", patients=percent / 100)
-        for percent in percents
-        if percent != 100
-    )
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Two initializations on one label set of several datasets: the first against the second.
-
-    Attributes:
-      label_set: as of `input_pipeline.labels.label_set`.
-      datasets: trained and tested on.
-      initializations: names of the two.
-      variants: trained beside full fine-tuning, of every initialization and seed.
-      variant_datasets: those that variants are trained on; empty for all.
-      cross_dataset: also test each fully trained model on every other dataset's test split.
-    """
-
-    label_set: str
-    datasets: tuple[str, ...]
-    initializations: tuple[str, str]
-    variants: tuple[Variant, ...] = ()
-    variant_datasets: tuple[str, ...] = ()
-    cross_dataset: bool = False
-
-    def variants_of(self, dataset: str) -> tuple[Variant, ...]:
-        """Return the variants that are trained on a dataset."""
-        return self.variants if dataset in (self.variant_datasets or self.datasets) else ()
-
-
-@dataclass(frozen=True)
 class Phantom:
     """Synthetic releases in place of real ones.
 
@@ -168,13 +94,15 @@ class Study:
       initializations, pretrainings: by name.
       seeds: every experiment is trained once with each.
       prepared: directory of a prepared dataset, with `{data}` for its name, which is the dataset's,
-        or DATASET_LABELSET where the label set needs a preparation of its own.
+        or DATASET_LABELSET where the label set needs a preparation of its own; followed by _SIZE
+        where a variant has an image size of its own.
       declarations: files that describe the tables of datasets beyond the six, which grids may name.
       phantom: make the data instead; it goes below the study's output directory.
       overrides: fields of every config.
       resamples: of the bootstrap of tables and figures; more where a family of tests needs more.
       least_patients: in the smaller class of a label that averages and tests count.
       analyses: tables of the fully trained experiments beyond the paper's, of `ANALYSES`.
+      paper: arXiv number of the paper that the report stands beside.
       examples: labels whose true and false positives the page shows, as radiographs under the
         model's attention, of the first grid and seed; they make the page patient data.
     """
@@ -192,6 +120,7 @@ class Study:
     resamples: int = 1000
     least_patients: int = 10
     analyses: tuple[str, ...] = ()
+    paper: str = FIRST
     examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -217,6 +146,7 @@ class Study:
                 f"study {self.name}: least_patients is {self.least_patients}; intervals of "
                 "averages over labels with so few patients are too short, give at least 5"
             )
+        check_known("paper", self.paper, PAPERS)
         for label in unique("examples", list(self.examples)):
             check_known("label of examples", label, tuple(NAMES.values()))
         for analysis in unique("analyses", list(self.analyses)):
@@ -244,25 +174,9 @@ class Study:
                     "the study phantom=Phantom(...), which draws them"
                 )
         for grid in self.grids:
-            for name in unique("initializations of a grid", list(grid.initializations)):
-                check_known("initialization of a grid", name, known)
-            if len(grid.initializations) != 2:
-                raise InputError(
-                    f"study: the grid {grid.label_set} has {len(grid.initializations)} "
-                    "initializations, and a grid compares two; give it two"
-                )
-            for dataset in unique("datasets of a grid", list(grid.datasets)):
-                label_set(dataset, grid.label_set)
-                if self.phantom is not None:
-                    check_known("dataset with a phantom", dataset, DATASETS)
-            unique("variants of a grid", [variant.name for variant in grid.variants])
-            for dataset in unique("variant_datasets of a grid", list(grid.variant_datasets)):
-                check_known("variant_datasets of a grid", dataset, grid.datasets)
-            if grid.cross_dataset and len(grid.datasets) < 2:
-                raise InputError(
-                    f"study: cross_dataset of the grid {grid.label_set} needs at least two "
-                    "datasets; add one or leave it out"
-                )
+            grid.check(known)
+            for dataset in grid.datasets if self.phantom is not None else ():
+                check_known("dataset with a phantom", dataset, DATASETS)
 
     def initialization(self, name: str) -> Initialization:
         """Return the initialization of that name."""

@@ -8,6 +8,7 @@ from functools import partial
 from jaxcxr.errors import InputError
 from jaxcxr.provenance import origin_of
 from jaxcxr.run.directory import PREDICTIONS
+from jaxcxr.study.planning.asked_config import experiment_spec
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Experiment, Job, experiment_id
 
@@ -16,7 +17,26 @@ COUNT = 2  # of true and of false positives, for each label and model
 
 
 def example_experiments(study: Study, experiments: dict[str, Experiment]) -> list[Experiment]:
-    """Return the experiments that give examples: of the first grid and seed, or none."""
+    """Return the experiments that give examples: of the first grid and seed, or none.
+
+    Those of a model without attention are left out; `without_attention` names them.
+    """
+    found = _labelled_experiments(study, experiments)
+    return [experiment for experiment in found if not _is_convnext(experiment)]
+
+
+def without_attention(study: Study, experiments: dict[str, Experiment]) -> list[str]:
+    """Name the initializations, by title, whose models have no attention to give examples of."""
+    left = filter(_is_convnext, _labelled_experiments(study, experiments))
+    return list(dict.fromkeys(study.initialization(one.initialization).title for one in left))
+
+
+def _is_convnext(experiment: Experiment) -> bool:
+    spec = experiment_spec(experiment)
+    return spec is not None and spec.architecture == "convnext"
+
+
+def _labelled_experiments(study: Study, experiments: dict[str, Experiment]) -> list[Experiment]:
     grid = study.grids[0]
     found = [
         experiments[experiment_id(dataset, grid.label_set, name, study.seeds[0])]

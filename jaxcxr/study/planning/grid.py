@@ -11,9 +11,11 @@ from input_pipeline.phantom.natural import LABELS, NATURAL
 from jaxcxr.run.directory import WEIGHTS
 from jaxcxr.study.planning.cross_jobs import cross_jobs
 from jaxcxr.study.planning.datasets import misfit_of_made, natural_data, prepared_data
-from jaxcxr.study.planning.definition import Initialization, Overrides, Pretraining, Study, Variant
+from jaxcxr.study.planning.definition import Initialization, Pretraining, Study
 from jaxcxr.study.planning.example_jobs import example_jobs
 from jaxcxr.study.planning.jobs import Experiment, Job, Plan, experiment_id
+from jaxcxr.study.planning.names import Overrides
+from jaxcxr.study.planning.variants import Variant
 
 
 def plan_study(study: Study, out: Path) -> Plan:
@@ -38,10 +40,11 @@ def plan_study(study: Study, out: Path) -> Plan:
                         study, chosen, before, dataset, grid.label_set, seed, out, data
                     )
                     experiments[experiment.id] = experiment
-                    for variant in grid.variants_of(dataset):
-                        other = _variant_experiment(experiment, variant, out)
+                    for variant in grid.variants_of(dataset, name):
+                        other = _variant_experiment(study, experiment, variant, out, data)
                         variants[other.id] = other
-    after = cross_jobs(study, experiments, out, data) | example_jobs(study, experiments)
+    after = cross_jobs(study, experiments | variants, out, data)
+    after |= example_jobs(study, experiments)
     return Plan(pretrained | experiments | variants, data, after)
 
 
@@ -82,10 +85,19 @@ def _experiment(
     )
 
 
-def _variant_experiment(full: Experiment, variant: Variant, out: Path) -> Experiment:
+def _variant_experiment(
+    study: Study, full: Experiment, variant: Variant, out: Path, data: dict[str, Job]
+) -> Experiment:
     """Return the experiment that differs from `full` by what the variant changes."""
     name = experiment_id(full.dataset, full.label_set, full.initialization, full.seed, variant.name)
     changes = {"trainable": variant.trainable, "train_patients": float(variant.patients)}
+    if variant.image_size:
+        size = variant.image_size
+        where, made = prepared_data(study, full.dataset, full.label_set, 0, out, data, size)
+        before = tuple(needed for needed in full.needs if needed not in data)
+        full = replace(full, data=where, needs=(*made, *before))
+        full = replace(full, data_misfit=partial(misfit_of_made, data, full.needs))
+        changes |= {"data": where, "image_size": size}
     return replace(
         full,
         id=name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jaxcxr.run.directory import PREDICTIONS, STATISTICS, WEIGHTS
 from jaxcxr.study.planning.belonging import run_misfit
-from jaxcxr.study.planning.definition import Overrides
+from jaxcxr.study.planning.names import Overrides
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 from jaxcxr.errors import InputError
 
+Overrides = tuple[tuple[str, Any], ...]  # fields of a config and their values
+
 
 def unique(what: str, names: list[Any]) -> tuple[Any, ...]:
     """Return the names of a part of a study; each may stand there once."""

@@ -12,9 +12,10 @@ from jaxcxr.probing.floor import FLOOR, Floor
 from jaxcxr.results.examples import choose_examples
 from jaxcxr.results.predictions import read_predictions
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS
-from jaxcxr.study.planning.definition import Grid, Initialization, Study
+from jaxcxr.study.planning.definition import Initialization, Study
 from jaxcxr.study.planning.example_jobs import COUNT, ROLLOUT, example_experiments
 from jaxcxr.study.planning.grid import plan_study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.report import write_report
 
 NASTY = """<img src=x onerror="alert('1')"> & "quoted" """

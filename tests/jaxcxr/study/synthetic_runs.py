@@ -13,8 +13,10 @@ from jaxcxr.study.analyses.further import further_analyses
 from jaxcxr.study.analyses.gathering import read_paired
 from jaxcxr.study.analyses.paired import measure
 from jaxcxr.study.planning.cross_jobs import cross_predictions, other_datasets
-from jaxcxr.study.planning.definition import ANALYSES, Grid, Study, Variant, label_efficiency
+from jaxcxr.study.planning.definition import ANALYSES, Study
 from jaxcxr.study.planning.grid import plan_study
+from jaxcxr.study.planning.grid_definition import Grid
+from jaxcxr.study.planning.variants import Variant, label_efficiency
 
 REDRAWS = 60
 SPLITS = {"validation": 90, "test": 120}

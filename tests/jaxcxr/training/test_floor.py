@@ -203,6 +203,9 @@ def test_reach_is_the_sum_of_the_learning_rates():
     short = study_config()
     short.learning_rate = 3e-5
     assert "176 steps are too few" in too_few_steps(short, 768, 176)
+    short.warmup_steps = 1
+    assert "1 step of a learning rate that starts from zero" in too_few_steps(short, 768, 1)
+    short.warmup_steps = 0
     short.model.head = "probe"
     assert too_few_steps(short, 768, 176) is None
 

@@ -13,8 +13,9 @@ from jaxcxr.config import check_config
 from jaxcxr.errors import InputError
 from jaxcxr.study.planning.asked_config import experiment_config
 from jaxcxr.study.planning.cost import expected_cost
-from jaxcxr.study.planning.definition import Grid, Variant, label_efficiency
 from jaxcxr.study.planning.grid import plan_study
+from jaxcxr.study.planning.grid_definition import Grid
+from jaxcxr.study.planning.variants import Variant, label_efficiency
 
 ROOT = Path(__file__).parents[4]
 
