@@ -175,6 +175,8 @@ def _shards(prepared: Prepared, split: str) -> list[str]:
     ]
     for path in paths:
         try:
+            if not path.is_file():  # a pipe would be waited for
+                raise FileNotFoundError
             ArrayRecordDataSource(str(path))
         except (OSError, ValueError, RuntimeError):
             state = "damaged; remove it and" if path.exists() else "missing;"

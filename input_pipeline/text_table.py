@@ -22,7 +22,7 @@ import pyarrow
 from pyarrow import csv as arrow_csv
 
 from input_pipeline import ids, json_table, table_files
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, refuse_pipe
 from jaxcxr.unpacking import read_unpacked
 
 JSON = {".json": "JSON", ".jsonl": "JSON"}
@@ -63,6 +63,7 @@ def read_text(path: Path, form: Form = AS_IT_SAYS) -> pd.DataFrame:
         than the header or has swallowed others, or it can be read in two ways; no message holds a
         row's content.
     """
+    refuse_pipe(path, "give the table as a file")
     kind = path.with_suffix("" if path.suffix.lower() == ".gz" else path.suffix).suffix.lower()
     separator = ""
     try:

@@ -59,7 +59,7 @@ def reading(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[No
       InputError: the block raised.
     """
     try:
-        _refuse_pipe(path, remedy)
+        refuse_pipe(path, remedy)
         yield
     except InputError:
         raise
@@ -75,7 +75,7 @@ def reading(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[No
         ) from error
 
 
-def _refuse_pipe(path: str | os.PathLike[str], remedy: str) -> None:
+def refuse_pipe(path: str | os.PathLike[str], remedy: str) -> None:
     """Stop before what is no file is waited for, perhaps for ever."""
     mode = stat.S_IFREG
     with suppress(OSError, ValueError):

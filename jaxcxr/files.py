@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from jaxcxr.errors import InputError
+from jaxcxr.errors import InputError, refuse_pipe
 
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
@@ -249,6 +249,7 @@ def take_lock(file: int | IO[Any], *, wait: bool = False) -> bool:
 
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the digest of a file in hexadecimal, without holding the file in memory."""
+    refuse_pipe(path, "put the file there")
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

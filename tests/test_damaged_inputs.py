@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import stat
 import sys
 import threading
 import traceback
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,18 +62,13 @@ def ended(call, world, out, capsys):
 
 @contextmanager
 def waited_for(world):
-    """Note the pipes without a writer that the block reads; it is given an end of file."""
+    """Note the pipes that the block opens and would wait at; it is given an end of file."""
     pipes = [path for path in world.rglob("*") if path.is_fifo()]
     waits, ended = [], threading.Event()
 
     def watch():
         while not ended.wait(0.01):
-            for path in pipes:
-                with suppress(OSError):  # nobody reads it
-                    file = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-                    if path.is_fifo():  # and no file of the command
-                        waits.append(path)
-                    os.close(file)
+            waits.extend(path for path in pipes for end in ENDS if awaited(path, end))
 
     if pipes:
         threading.Thread(target=watch, daemon=True).start()
@@ -80,6 +76,24 @@ def waited_for(world):
         yield waits
     finally:
         ended.set()
+
+
+ENDS = (os.O_WRONLY, os.O_RDONLY)
+
+
+def awaited(path, end):
+    """Whether somebody has opened the other end of a pipe."""
+    try:
+        file = os.open(path, end | os.O_NONBLOCK)
+    except OSError:  # nobody reads it
+        return False
+    try:
+        is_pipe = stat.S_ISFIFO(os.fstat(file).st_mode)  # and no file that the command has made
+        return is_pipe and (end == os.O_WRONLY or os.read(file, 1) != b"")
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -142,7 +142,7 @@ def _start_wandb(project: str, directory: Path) -> Any:
 
 def _truncate(path: Path, step: int) -> None:
     """Drop records after `step`, and a last line that a kill cut in two."""
-    if not path.is_file():
+    if not path.exists():
         return
     kept = []
     with reading(path, "the records of a training", "remove it, they are of the past"):

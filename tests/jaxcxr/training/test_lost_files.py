@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 
 import pandas as pd
@@ -12,6 +13,7 @@ from jaxcxr.errors import InputError
 from jaxcxr.main import run_experiment
 from jaxcxr.run.directory import CHECKPOINTS, WEIGHTS
 from jaxcxr.training import train as train_module
+from jaxcxr.training.monitor import _truncate
 
 EPOCH = 7  # steps
 LOST = [
@@ -88,3 +90,9 @@ def test_a_run_that_started_from_a_probe_goes_on_with_its_first_record(data, tmp
     run_experiment(config, tmp_path)
     records = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert records[0] == first and sum('"epoch": 0' in line for line in records) == 1
+
+
+def test_records_that_are_a_pipe_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(InputError, match="a pipe or a device, not a file"):
+        _truncate(tmp_path / "metrics.jsonl", 0)
