@@ -118,9 +118,7 @@ def tokens_in_three_dimensions() -> None:
         y, probabilities = block(self, x.reshape(batch, -1, x.shape[-1]), batch, turn)
         return y, probabilities
 
-    def call_attention(
-        self: Any, x: Any, batch: int, turn: Any = None, scale: Any = None
-    ) -> Any:
+    def call_attention(self: Any, x: Any, batch: int, turn: Any = None, scale: Any = None) -> Any:
         y, probabilities = attend(self, x.reshape(-1, x.shape[-1]), batch, turn, scale)
         return y.reshape(x.shape), probabilities
 

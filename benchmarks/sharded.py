@@ -3,7 +3,7 @@
     python -m benchmarks.sharded [--target l4] [--devices 8] [--batch 768]
 
 DINOv2's ViT-L/14 at 224 pixels in bfloat16, parameters and optimizer state whole on every device
-and then split over all. Nothing is run. Writes a file in `benchmarks/compiled/`, and prints the
+and then split over all. Nothing is run. Writes a file in `benchmarks/compiled/sharded/`, prints the
 table of `docs/scaling.md`.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 CHECKPOINT = "dinov2_vitl14"
 LABELS = 17
-HERE = Path(__file__).parent / "compiled"
+HERE = Path(__file__).parent / "compiled" / "sharded"
 
 
 def steps(target: str, devices: int | None, batch: int) -> list[dict[str, Any]]:
@@ -65,9 +65,10 @@ def main() -> None:
     from jaxcxr.files import write_json
 
     jax.config.update("jax_platforms", "cpu")
+    HERE.mkdir(parents=True, exist_ok=True)
     found = steps(options.target, options.devices, options.batch)
     described = {"target": options.target, "checkpoint": CHECKPOINT, "meshes": found}
-    write_json(HERE / f"sharded-{options.target}.json", described)
+    write_json(HERE / f"{options.target}.json", described)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,21 @@ def test_a_program_that_the_cpu_compiled():
     assert not counts.collectives
 
 
+def test_what_is_exchanged_counts_whole_though_its_result_names_what_it_is_given():
+    text = """
+ENTRY %main (p: f32[8], q: f32[64]) -> f32[64] {
+  %p = f32[8]{0} parameter(0)
+  %q = f32[64]{0} parameter(1)
+  %gather = (f32[8]{0}, f32[64]{0}) all-gather-start(%p), dimensions={0}
+  %scatter = f32[8]{0} reduce-scatter(%q), dimensions={0}
+  %sum = f32[8]{0} all-reduce-start(%p), to_apply=%add
+  ROOT %done = f32[64]{0} all-gather-done(%gather)
+}
+"""
+    sent = {"all-gather": 256, "reduce-scatter": 256, "all-reduce": 32}
+    assert count_program(text).collectives == sent
+
+
 def test_bounds_are_the_makers_peaks_over_what_the_program_needs():
     counts = Counts(kernels=3)
     counts.bytes["forward"] = 3_352_000_000  # a millisecond of an H100's memory
