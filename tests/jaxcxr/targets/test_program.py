@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.compiled import table
+from benchmarks import compiled, large_images, sharded
 from jaxcxr.targets.chips import CHIPS
 from jaxcxr.targets.compiling import account
 from jaxcxr.targets.program import Counts, bytes_of, count_program, origin
@@ -122,9 +122,17 @@ def test_bounds_are_the_makers_peaks_over_what_the_program_needs():
     assert found["fits"] and not account(counts, 256, 1, 90e9, chip, peak, 4)["fits"]
 
 
-def test_the_table_of_the_docs_is_that_of_the_files():
-    shown = Path("docs/performance.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "table", "rows"),
+    [
+        ("performance", compiled.table, 11),
+        ("images", large_images.table, 8),
+        ("scaling", sharded.table, 2),
+    ],
+)
+def test_the_table_of_the_docs_is_that_of_the_files(page, table, rows):
+    shown = Path(f"docs/{page}.md").read_text()
     kept = table().splitlines()
-    assert len(kept) >= 11
+    assert len(kept) >= rows
     for line in kept:
         assert line in shown
