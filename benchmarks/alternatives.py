@@ -83,11 +83,12 @@ def automatic_gradients() -> None:
 def separate_qkv() -> None:
     """Compute queries, keys and values in three products instead of one."""
 
-    def call(self: Any, x: Any, bias_mask: Any = None) -> Any:
-        del bias_mask
+    linear = vit.Linear.__call__
+
+    def call(self: Any, x: Any, bias_mask: Any = None, scale: Any = None) -> Any:
         kernels = jnp.split(self.kernel[...], max(1, self.kernel.shape[1] // x.shape[-1]), axis=1)
         if len(kernels) != 3:
-            return x @ self.kernel[...] + self.bias[...]
+            return linear(self, x, bias_mask, scale)
         return jnp.concatenate([x @ kernel for kernel in kernels], axis=-1) + self.bias[...]
 
     vit.Linear.__call__ = call
@@ -117,8 +118,8 @@ def tokens_in_three_dimensions() -> None:
         y, probabilities = block(self, x.reshape(batch, -1, x.shape[-1]), batch, turn)
         return y, probabilities
 
-    def call_attention(self: Any, x: Any, batch: int, turn: Any = None) -> Any:
-        y, probabilities = attend(self, x.reshape(-1, x.shape[-1]), batch, turn)
+    def call_attention(self: Any, x: Any, batch: int, turn: Any = None, scale: Any = None) -> Any:
+        y, probabilities = attend(self, x.reshape(-1, x.shape[-1]), batch, turn, scale)
         return y.reshape(x.shape), probabilities
 
     vit.Block.__call__ = call

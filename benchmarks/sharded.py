@@ -1,21 +1,22 @@
 """A training step that does not fit a device whole, and does with `mesh.fsdp`: by compilation.
 
-    python -m benchmarks.sharded [--target l4] [--devices 8] [--batch 768]
+    python -m benchmarks.sharded [--target l4] [--devices 8] [--batch 1216]
 
 DINOv2's ViT-L/14 at 224 pixels in bfloat16, parameters and optimizer state whole on every device
-and then split over all. Nothing is run. Writes a file in `benchmarks/compiled/`, and prints the
+and then split over all. Nothing is run. Writes a file in `benchmarks/compiled/sharded/`, prints the
 table of `docs/scaling.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 CHECKPOINT = "dinov2_vitl14"
 LABELS = 17
-HERE = Path(__file__).parent / "compiled"
+HERE = Path(__file__).parent / "compiled" / "sharded"
 
 
 def steps(target: str, devices: int | None, batch: int) -> list[dict[str, Any]]:
@@ -41,6 +42,16 @@ def steps(target: str, devices: int | None, batch: int) -> list[dict[str, Any]]:
     return found
 
 
+def table() -> str:
+    """Return the rows of all files that are kept."""
+    lines = []
+    for path in sorted(HERE.glob("*.json")):
+        described = json.loads(path.read_text())
+        for found in described["meshes"]:
+            lines.append(row(described["target"], described["devices"], found))
+    return "\n".join(lines)
+
+
 def row(target: str, count: int, found: dict[str, Any]) -> str:
     """Return a row of the table in Markdown."""
     step = found["train_step"]
@@ -58,16 +69,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--target", default="l4")
     parser.add_argument("--devices", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=768)
+    parser.add_argument("--batch", type=int, default=1216)
     options = parser.parse_args()
     import jax
 
     from jaxcxr.files import write_json
 
     jax.config.update("jax_platforms", "cpu")
+    HERE.mkdir(parents=True, exist_ok=True)
     found = steps(options.target, options.devices, options.batch)
-    described = {"target": options.target, "checkpoint": CHECKPOINT, "meshes": found}
-    write_json(HERE / f"sharded-{options.target}.json", described)
+    described = {"target": options.target, "devices": options.devices, "meshes": found}
+    described["checkpoint"] = CHECKPOINT
+    write_json(HERE / f"{options.target}.json", described)
 
 
 if __name__ == "__main__":

@@ -91,8 +91,14 @@ def _train(dtype: str, precision: str | None) -> dict[str, Any]:
     # On a plateau or after a jump, rounding would be all that one sees: learn slowly and steadily.
     config.learning_rate, config.dtype = 1e-4, dtype
     kernel = fused_attention(config, jax.devices()[0])
-    options = {"num_labels": len(LABELS), "image_size": SIDE, "dtype": jnp.dtype(dtype)}
-    model = ViT(spec, **options, attention=kernel, rngs=nnx.Rngs(0))
+    model = ViT(
+        spec,
+        num_labels=len(LABELS),
+        image_size=SIDE,
+        dtype=jnp.dtype(dtype),
+        attention=kernel,
+        rngs=nnx.Rngs(0),
+    )
     rng = np.random.default_rng(0)
     params = {
         path: jnp.asarray(_draw(rng, path, value.shape))

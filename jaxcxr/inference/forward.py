@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from input_pipeline.loader import AS_USUAL, Prepared, Reading, eval_batches
 from jaxcxr.model import Model, split
 from jaxcxr.model.lora import merge_lora
-from jaxcxr.run.mesh import put_batch, put_state, replicated
+from jaxcxr.run.mesh import gathered, put_batch, put_state, replicated
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.stats import auc
 
@@ -25,14 +25,18 @@ Predictor = Callable[[Any, Prepared, str, Sequence[str]], np.ndarray]
 
 
 def make_predict_step(
-    model: Model, pixels: PixelStatistics
+    model: Model, pixels: PixelStatistics, mesh: Mesh | None = None
 ) -> Callable[[dict[str, jax.Array], jax.Array], jax.Array]:
-    """Build `predict_step(params, images)` -> logits `[batch, labels]`, images uint8 as stored."""
+    """Build `predict_step(params, images)` -> logits `[batch, labels]`, images uint8 as stored.
+
+    `mesh` is that over which the parameters are split; None where they are whole.
+    """
     apply, _ = split(model)
     mean, std = pixels
 
     def predict_step(params: dict[str, jax.Array], images: jax.Array) -> jax.Array:
-        logits, _ = apply(merge_lora(params), to_model_input(images, mean, std))
+        whole = gathered(mesh, params)
+        logits, _ = apply(merge_lora(whole), to_model_input(images, mean, std))
         assert logits is not None
         return logits
 
@@ -52,7 +56,7 @@ def make_forward(
       pixels: mean and standard deviation of the normalisation.
       mesh: the devices; they must divide the batch.
     """
-    step = jax.jit(make_predict_step(model, pixels), out_shardings=replicated(mesh))
+    step = jax.jit(make_predict_step(model, pixels, mesh), out_shardings=replicated(mesh))
 
     def forward(params: Any, images: np.ndarray) -> jax.Array:
         return step(params, put_batch(mesh, {"image": images})["image"])
@@ -73,7 +77,8 @@ def make_forward_with_features(
     mean, std = pixels
 
     def step(params: dict[str, jax.Array], images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits, out = apply(merge_lora(params), to_model_input(images, mean, std))
+        whole = gathered(mesh, params)
+        logits, out = apply(merge_lora(whole), to_model_input(images, mean, std))
         assert logits is not None
         return logits, out["pooled"].astype(jnp.float32)
 

@@ -153,6 +153,27 @@ def sharding_of(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:
     return NamedSharding(mesh, P(*(None,) * longest, "fsdp"))
 
 
+def gathered(mesh: Mesh | None, params: Any) -> Any:
+    """Parameters whole on every device, within a program that is given them split over `fsdp`.
+
+    Else the compiler is free to leave them split and to send what is computed of the images, which
+    is far more. The gradient of each comes back summed and split as the parameter itself is.
+    """
+    if mesh is None or mesh.shape["fsdp"] == 1:
+        return params
+    split = state_shardings(mesh, params)
+
+    @jax.custom_vjp
+    def gather(params: Any) -> Any:
+        return jax.lax.with_sharding_constraint(params, replicated(mesh))
+
+    def scatter(_: None, gradients: Any) -> tuple[Any]:
+        return (jax.lax.with_sharding_constraint(gradients, split),)
+
+    gather.defvjp(lambda params: (gather(params), None), scatter)
+    return gather(params)
+
+
 def put_state(mesh: Mesh, state: Any) -> Any:
     """Place arrays as `state_shardings` says; those that lie there already stay."""
     return jax.device_put(state, state_shardings(mesh, state))

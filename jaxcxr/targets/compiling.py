@@ -55,14 +55,12 @@ def compile_config(
     Raises:
       InputError: the batch does not divide over the devices.
     """
+    step = compile_step(config, spec, labels, chip, devices)
+    state = step.pop("state_bytes")
     mesh = mesh_of(devices, config.mesh.data, config.mesh.fsdp, config.batch_size)
-    flops = training_flops(spec, config.image_size)
-    step = _lower_step(config, spec, labels, mesh)
     prediction = _lower_prediction(config, spec, labels, mesh)
-    programs = {
-        "train_step": (step, config.batch_size, flops),
-        "prediction": (prediction, fill_devices(config.eval_batch_size, mesh), flops / 3),
-    }
+    batch = fill_devices(config.eval_batch_size, mesh)
+    flops = training_flops(spec, config.image_size) / 3
     return {
         "version": __version__,
         "jax": jax.__version__,
@@ -72,11 +70,10 @@ def compile_config(
         "dtype": config.dtype,
         "image_size": config.image_size,
         "labels": len(labels),
-        "state_bytes": state_bytes(_state(config, spec, labels, mesh)),
+        "state_bytes": state,
         "spec": spec.to_dict(),
-    } | {
-        name: _compile(program, batch, flops_an_image, config, chip, len(devices))
-        for name, (program, batch, flops_an_image) in programs.items()
+        "train_step": step,
+        "prediction": _compile(prediction, batch, flops, config, chip, len(devices)),
     }
 
 
@@ -128,9 +125,8 @@ def largest_batch(
 
 def _model(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh: Mesh) -> Model:
     """Build the model without its numbers."""
-    options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat}
-    options |= {"image_size": config.image_size, "num_labels": len(labels)}
-    options |= {"matmul_precision": matmul_precision(config)}
+    options = {"dtype": jnp.dtype(config.dtype), "remat": config.remat, "num_labels": len(labels)}
+    options |= {"image_size": config.image_size, "matmul_precision": matmul_precision(config)}
     options |= {"attention": fused_attention(config, mesh.devices.flat[0])}
     return nnx.eval_shape(lambda: build_model(spec, rngs=nnx.Rngs(0), **options))
 
@@ -162,7 +158,7 @@ def _lower_step(config: ConfigDict, spec: ModelSpec, labels: Sequence[str], mesh
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     pixels = np.zeros(3, np.float32), np.ones(3, np.float32)
     step = make_train_step(
-        config, model, optimizer, labels, np.ones(len(labels), np.float32), pixels
+        config, model, optimizer, labels, np.ones(len(labels), np.float32), pixels, mesh
     )
     side, rows = config.image_size, batch_sharding(mesh)
     shapes: dict[str, tuple[tuple[int, ...], Any]] = {"image": ((side, side), jnp.uint8)}
@@ -180,13 +176,9 @@ def _lower_prediction(
 ) -> Any:
     model = _model(config, spec, labels, mesh)
     params = _parameters(config, model)
-    step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)))
-    side = config.image_size
-    images = jax.ShapeDtypeStruct(
-        (fill_devices(config.eval_batch_size, mesh), side, side),
-        jnp.uint8,
-        sharding=batch_sharding(mesh),
-    )
+    step = make_predict_step(model, (np.zeros(3, np.float32), np.ones(3, np.float32)), mesh)
+    shape = fill_devices(config.eval_batch_size, mesh), config.image_size, config.image_size
+    images = jax.ShapeDtypeStruct(shape, jnp.uint8, sharding=batch_sharding(mesh))
     placed = _placed(params, state_shardings(mesh, params))
     with _kernel_found():
         return jax.jit(step, out_shardings=replicated(mesh)).lower(placed, images)

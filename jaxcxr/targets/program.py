@@ -125,9 +125,7 @@ def _count(
         counts.kernels_by_origin[where] += times
         counts.bytes[where] += times * _moved(one, shapes)
         if exchange:
-            counts.collectives[exchange] += times * max(
-                bytes_of(side, everywhere=True) for side in _sides(one, shapes)
-            )
+            counts.collectives[exchange] += times * _exchanged(one, shapes)
             counts.exchanges[exchange] += times
 
 
@@ -140,6 +138,14 @@ def _moved(one: _Instruction, shapes: dict[str, str]) -> int:
         return bytes_of(arrives, everywhere=True) * sum(outside)
     reads, writes = _sides(one, shapes)
     return bytes_of(reads) + bytes_of(writes)
+
+
+def _exchanged(one: _Instruction, shapes: dict[str, str]) -> int:
+    """Bytes of what an exchange is given or of what it gives, whichever is larger."""
+    given = bytes_of(_sides(one, shapes)[0], everywhere=True)
+    gives = bytes_of(one.shape, everywhere=True)
+    # Of one that is only begun, what it is given may stand in its result once more.
+    return max(given, gives - given if one.kind.endswith("-start") else gives)
 
 
 def _sides(one: _Instruction, shapes: dict[str, str]) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from jaxcxr.model import Model
 from jaxcxr.model.lora import add_lora, merge_lora
 from jaxcxr.model.lora_dropout import forward_with_dropout
 from jaxcxr.model.parameters import fillable
-from jaxcxr.run.mesh import state_shardings
+from jaxcxr.run.mesh import gathered, state_shardings
 from jaxcxr.run.pixels import PixelStatistics, to_model_input
 from jaxcxr.training.augment import augment, mirror_labels
 from jaxcxr.training.loss import weighted_bce_sum
@@ -91,6 +91,7 @@ def make_train_step(
     labels: Sequence[str],
     pos_weight: np.ndarray,
     pixel_statistics: PixelStatistics,
+    mesh: Mesh | None = None,
 ) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
     """Build the function that learns from one batch.
 
@@ -101,6 +102,7 @@ def make_train_step(
       labels: names of the model's outputs; those with a side change it in a flipped image.
       pos_weight: `[labels]`, see `positive_weights`.
       pixel_statistics: mean and standard deviation `[3]` of the normalisation.
+      mesh: over which the state is split; None where it is whole.
 
     Returns:
       `train_step(state, batch)` -> `(state, metrics)`. The batch holds `image` `[batch, side,
@@ -115,6 +117,7 @@ def make_train_step(
     mirrored = mirror_labels(labels) if config.flip else np.arange(len(labels))
 
     def loss_sum(trainable: dict, frozen: dict, batch: Batch) -> jax.Array:
+        trainable, frozen = gathered(mesh, trainable), gathered(mesh, frozen)
         if "class_token" in batch:
             logits = batch["class_token"] @ trainable["head/kernel"] + trainable["head/bias"]
         else:

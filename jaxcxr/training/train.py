@@ -107,7 +107,7 @@ def train(config: ConfigDict, directory: Path) -> None:
             f"{config.data} as it lies there now"
         )
     train_step = jax.jit(
-        make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels),
+        make_train_step(config, model, optimizer, labels, lessons.pos_weight, pixels, mesh),
         donate_argnums=0,
         out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, shapes), None),
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.compiled import table
+from benchmarks import compiled, large_images, sharded
 from jaxcxr.targets.chips import CHIPS
 from jaxcxr.targets.compiling import account
 from jaxcxr.targets.program import Counts, bytes_of, count_program, origin
@@ -92,6 +92,21 @@ def test_a_program_that_the_cpu_compiled():
     assert not counts.collectives
 
 
+def test_what_is_exchanged_counts_whole_though_its_result_names_what_it_is_given():
+    text = """
+ENTRY %main (p: f32[8], q: f32[64]) -> f32[64] {
+  %p = f32[8]{0} parameter(0)
+  %q = f32[64]{0} parameter(1)
+  %gather = (f32[8]{0}, f32[64]{0}) all-gather-start(%p), dimensions={0}
+  %scatter = f32[8]{0} reduce-scatter(%q), dimensions={0}
+  %sum = f32[8]{0} all-reduce-start(%p), to_apply=%add
+  ROOT %done = f32[64]{0} all-gather-done(%gather)
+}
+"""
+    sent = {"all-gather": 256, "reduce-scatter": 256, "all-reduce": 32}
+    assert count_program(text).collectives == sent
+
+
 def test_bounds_are_the_makers_peaks_over_what_the_program_needs():
     counts = Counts(kernels=3)
     counts.bytes["forward"] = 3_352_000_000  # a millisecond of an H100's memory
@@ -107,9 +122,17 @@ def test_bounds_are_the_makers_peaks_over_what_the_program_needs():
     assert found["fits"] and not account(counts, 256, 1, 90e9, chip, peak, 4)["fits"]
 
 
-def test_the_table_of_the_docs_is_that_of_the_files():
-    shown = Path("docs/performance.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "table", "rows"),
+    [
+        ("performance", compiled.table, 11),
+        ("images", large_images.table, 8),
+        ("scaling", sharded.table, 2),
+    ],
+)
+def test_the_table_of_the_docs_is_that_of_the_files(page, table, rows):
+    shown = Path(f"docs/{page}.md").read_text()
     kept = table().splitlines()
-    assert len(kept) >= 11
+    assert len(kept) >= rows
     for line in kept:
         assert line in shown
