@@ -19,6 +19,7 @@ from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.files import check_writable
 from jaxcxr.terminal import say
 
+SEEDS = 2**32
 # What a head reads where that is not the class token, by the pooling of the model.
 READ = {
     "mean_tokens": "the mean of all tokens",
@@ -49,6 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, help="processes that open --images (default: all cores)"
     )
+    parser.add_argument(
+        "--augment-once",
+        type=int,
+        metavar="SEED",
+        help="flip and turn each image of --data at random before it is embedded, once and those "
+        "of the test split as well, as the follow-up study's extractor did; for comparing with it",
+    )
     options = parser.parse_args(arguments)
     with report_input_errors():
         _check(options)
@@ -70,7 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             kind = options.normalization or "weights"
             model = embeddings.backbone_of_weights(options.weights, size, kind)
         if options.data:
-            images = embeddings.embed_prepared(model, options.data, options.out)
+            augment = None
+            if options.augment_once is not None:
+                from jaxcxr.training.augment_once import augment_once, described
+
+                augment = (augment_once(options.augment_once), described(options.augment_once))
+            images = embeddings.embed_prepared(model, options.data, options.out, augment)
         else:
             from jaxcxr.use.embedding import embed_files
 
@@ -78,6 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             workers = os.cpu_count() or 1 if workers is None else workers
             images = embed_files(model, options.images, recipe, workers, options.out)
     say(f"features of {images} images in {options.out}")
+    if options.augment_once is not None:
+        say(
+            "each image was flipped and turned at random before it was embedded, once, test images "
+            "included: a head on these features is judged on disturbed images, and everything "
+            "made of them says so; leave out --augment-once for the images as they are"
+        )
     pooling = model.model.spec.pooling
     if pooling != "class_token":
         say(f"class_token in it is what the model's head reads in its place: {READ[pooling]}")
@@ -93,6 +112,13 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--normalization is decided by --run; leave it out")
     if options.workers is not None and not options.images:
         raise InputError("--workers is of --images; leave it out")
+    if options.augment_once is not None:
+        if options.images:
+            raise InputError("--augment-once is of --data; leave it out")
+        if not 0 <= options.augment_once < SEEDS:
+            raise InputError(
+                f"--augment-once {options.augment_once}: give a seed from 0 to {SEEDS - 1}"
+            )
     if options.image_size is not None and options.image_size < 1:
         raise InputError(f"--image-size {options.image_size}: give a number of pixels above zero")
     if options.recipe is not None:

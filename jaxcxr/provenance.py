@@ -57,6 +57,28 @@ class LabelNoise(TypedDict):
     labels: dict[str, Flips]
 
 
+class TrainedOn(TypedDict, total=False):
+    """What was learnt from."""
+
+    images: Count
+    patients: Count | None
+    label_noise: LabelNoise
+
+
+class AugmentedOnce(TypedDict):
+    """What was drawn for each image before it was embedded, see `jaxcxr.training.augment_once`."""
+
+    seed: Count
+    flip: bool
+    rotation_degrees: Finite
+
+
+class OfEmbeddings(TypedDict, total=False):
+    """Features that a head learnt from."""
+
+    augmented_once: AugmentedOnce
+
+
 # Of the position table, in pixels a side of the images.
 Resampled = TypedDict("Resampled", {"from": Count, "to": Count})
 
@@ -95,7 +117,8 @@ class Provenance(TypedDict, total=False):
     recipe: str | None
     recipe_hash: str | None
     tool_version: str | None
-    trained_on: dict[str, Any] | None
+    trained_on: TrainedOn | None
+    embeddings: OfEmbeddings
     learnt: dict[str, Count] | None
     config: OfConfig
     initialization: str | None

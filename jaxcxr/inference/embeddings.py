@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,13 @@ from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.inference.chosen_model import load_run
 from jaxcxr.inference.embedding_parts import Parts, Report, joined, made_in_parts
-from jaxcxr.inference.embeddings_file import FORMAT, Embeddings, check_suffix, pixel_digest
+from jaxcxr.inference.embeddings_file import (
+    AUGMENTED_ONCE,
+    FORMAT,
+    Embeddings,
+    check_suffix,
+    pixel_digest,
+)
 from jaxcxr.inference.features import features_of_split, make_extract
 from jaxcxr.model import Model, flatten, load, read_header, split
 from jaxcxr.run.directory import WEIGHTS, read_config
@@ -78,19 +84,37 @@ def backbone_of_weights(path: Path, image_size: int, normalization: str) -> Back
     return Backbone(model, (mean, std), image_size, None, described)
 
 
-def embed_prepared(backbone: Backbone, data: Path, out: Path) -> int:
+Augment = Callable[[Sequence[str], np.ndarray], np.ndarray]  # ids and images -> images
+
+
+def embed_prepared(
+    backbone: Backbone,
+    data: Path,
+    out: Path,
+    augment: tuple[Augment, dict[str, Any]] | None = None,
+) -> int:
     """Embed every image of a prepared dataset; return how many.
+
+    Args:
+      backbone: that makes the features.
+      data: the prepared dataset.
+      out: file to write.
+      augment: see `embed_rows`.
 
     Raises:
       InputError: the dataset is of another image size or recipe than the run's.
     """
     prepared = open_prepared(data)
     rows = {name: np.arange(len(prepared.records(name))) for name in prepared.splits}
-    return len(embed_rows(backbone, prepared, rows, out).image_id)
+    return len(embed_rows(backbone, prepared, rows, out, augment).image_id)
 
 
 def embed_rows(
-    backbone: Backbone, prepared: Prepared, rows: Mapping[str, np.ndarray], out: Path
+    backbone: Backbone,
+    prepared: Prepared,
+    rows: Mapping[str, np.ndarray],
+    out: Path,
+    augment: tuple[Augment, dict[str, Any]] | None = None,
 ) -> Embeddings:
     """Embed images of a prepared dataset.
 
@@ -99,6 +123,8 @@ def embed_rows(
       prepared: the dataset.
       rows: of `prepared.records(split)`, by split.
       out: file to write.
+      augment: changes every image before it is embedded, and what it does, for the header; the
+        digests of pixels are of the images as they are stored.
 
     Raises:
       InputError: the dataset is of another image size or recipe than the run's.
@@ -114,6 +140,8 @@ def embed_rows(
     origin = origin_of(backbone, prepared.image_size, prepared.cohort.get("recipe"))
     origin |= {"dataset": prepared.dataset, "recipe_hash": prepared.cohort.get("recipe_hash")}
     origin["data"] = prepared.identity
+    if augment is not None:
+        origin[AUGMENTED_ONCE] = augment[1]
     mesh = make_mesh(-1, 1, batch_size=0)
     extract = make_extract(backbone.model, backbone.pixels, mesh)
     params = put_state(mesh, params_of(backbone))
@@ -127,6 +155,9 @@ def embed_rows(
         name, rows = split_and_rows
         ids = prepared.records(name)["image_id"].astype(str).to_numpy()[rows]
         options: dict[str, Any] = {"batch_size": BATCH, "mesh": mesh, "rows": rows}
+        if augment is not None:
+            every = prepared.records(name)["image_id"].astype(str).to_numpy()
+            options["change"] = lambda rows, images: augment[0](every[rows].tolist(), images)
         done = 0
         for images, features in features_of_split(extract, params, prepared, name, **options):
             yield ids[done : done + len(features)].tolist(), images, features

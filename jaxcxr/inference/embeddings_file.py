@@ -22,13 +22,14 @@ from typing_extensions import TypedDict
 from jaxcxr.errors import InputError, reading
 from jaxcxr.files import atomic_path
 from jaxcxr.parquet import read_parquet
-from jaxcxr.provenance import Provenance
+from jaxcxr.provenance import AugmentedOnce, Provenance
 from jaxcxr.small_files import parse_json
 from jaxcxr.unpacking import check_unpacked
 
 FORMAT = 1
 SUFFIXES = (".npz", ".parquet")
 ORIGIN = b"jaxcxr"
+AUGMENTED_ONCE = "augmented_once"  # in the origin: what was drawn for each image, once
 REMEDY = "python -m jaxcxr.embed makes one"
 
 
@@ -45,6 +46,7 @@ class Origin(TypedDict, total=False):
     dataset: str | None
     data: dict[str, str]
     rejects: list[tuple[str, str]]
+    augmented_once: AugmentedOnce
 
 
 @dataclass(frozen=True)

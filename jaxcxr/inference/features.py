@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from input_pipeline.images import Batch
 from input_pipeline.loader import Prepared, eval_batches
 from jaxcxr.inference.forward import fill_devices, in_flight
 from jaxcxr.model import Model, split
@@ -65,6 +66,7 @@ def features_of_split(
     batch_size: int,
     mesh: Mesh,
     rows: np.ndarray | None = None,
+    change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Go through a split batch by batch, on every process.
 
@@ -76,10 +78,11 @@ def features_of_split(
       batch_size: images at a time, rounded up to fill all devices.
       mesh: the devices.
       rows: of `prepared.records(split)`, in this order; None for all.
+      change: a function of rows and images `[images, side, side]`, to embed what it returns.
 
     Yields:
-      This process's images of a batch, `[images, side, side]` uint8, and the features of the whole
-      batch, `[images, 2, width]`; without what only filled the last batch up.
+      This process's images of a batch, `[images, side, side]` uint8 as stored, and the features of
+      the whole batch, `[images, 2, width]`; without what only filled the last batch up.
     """
     left = len(prepared.records(split)) if rows is None else len(rows)
     if not left:
@@ -93,7 +96,17 @@ def features_of_split(
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
+    if change is not None:
+        batches = _changed(batches, change)
     for batch, whole in in_flight(partial(extract, put_state(mesh, params)), batches):
         features = whole[:left]
         left -= len(features)
-        yield batch["image"][batch["valid"] == 1], features
+        yield batch.get("stored", batch["image"])[batch["valid"] == 1], features
+
+
+def _changed(
+    batches: Iterator[Batch], change: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Iterator[Batch]:
+    for batch in batches:
+        changed = change(batch["index"], batch["image"])
+        yield batch | {"stored": batch["image"], "image": changed}

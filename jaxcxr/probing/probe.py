@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from input_pipeline.loader import open_prepared
+from input_pipeline.subset import patient_subset
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256, write_json
-from jaxcxr.inference.embeddings_file import read_embeddings
+from jaxcxr.inference.embeddings_file import AUGMENTED_ONCE, read_embeddings
 from jaxcxr.inference.predictions_file import predictions_of_split, write_predictions
 from jaxcxr.probing.examples import Choice, Examples, mean_auc
 from jaxcxr.probing.join import join, unused
 from jaxcxr.probing.linear import choose_linear
+from jaxcxr.probing.mlp_512 import choose_mlp_512
 from jaxcxr.probing.neighbours import choose_neighbours
 from jaxcxr.probing.perceptron import choose_perceptron
 from jaxcxr.run.directory import PREDICTIONS
@@ -28,6 +30,7 @@ HEADS: dict[str, tuple[str, Callable[[Examples, Examples, int], Choice]]] = {
     "logistic": ("inverse strength of the penalty", lambda t, v, _: choose_linear(t, v)),
     "neighbours": ("neighbours", lambda t, v, _: choose_neighbours(t, v)),
     "perceptron": ("steps", choose_perceptron),
+    "mlp_512": ("steps", choose_mlp_512),
 }
 
 
@@ -40,6 +43,7 @@ def probe(
     features: str = "class",
     labels: tuple[str, ...] = (),
     seed: int = 0,
+    train_patients: float = 1.0,
 ) -> dict[str, Any]:
     """Fit on the training patients, choose on the validation patients, predict both others.
 
@@ -50,7 +54,9 @@ def probe(
       head: a key of `HEADS`.
       features: see `jaxcxr.probing.join`.
       labels: names to learn; empty for all.
-      seed: of the perceptron.
+      seed: of the perceptron and of `mlp_512`, and of who is learnt from.
+      train_patients: share of the training patients to learn from, the same who a training with
+        this share and seed learns from.
 
     Returns:
       What `probe.json` holds.
@@ -65,7 +71,14 @@ def probe(
     for split in ("train", "test"):
         if split not in examples:
             raise InputError(f"{data}: no split {split!r}; it has {', '.join(prepared.splits)}")
-    train = examples["train"]
+    records = prepared.records("train")
+    learnt = patient_subset(records, train_patients, seed)
+    if not len(learnt):
+        raise InputError(
+            f"{data}: no patient is among the {train_patients:g} of the training patients that "
+            f"seed {seed} draws; raise --train-patients"
+        )
+    train = examples["train"] = examples["train"].at(learnt)
     setting, fit = HEADS[head]
     chosen = fit(train, examples.get("validation", train.at(_NOBODY)), seed)
     described = {
@@ -77,9 +90,13 @@ def probe(
         "loss_of_chosen": min(chosen.losses),
         "validation_auc_of_chosen": _validation_auc(chosen, examples),
         "seed": seed,
+        "train_patients": train_patients,
         "images": {split: len(one.truth) for split, one in examples.items()},
         "embeddings_unused": unused(embeddings, prepared),
     }
+    if AUGMENTED_ONCE in embeddings.origin:
+        described[AUGMENTED_ONCE] = embeddings.origin[AUGMENTED_ONCE]
+    named = records["patient_id"].fillna("").ne("").any()
     cohort = prepared.cohort
     origin = {
         "source": "frozen features and a head, by jaxcxr.probe",
@@ -87,6 +104,11 @@ def probe(
         "dataset": prepared.dataset,
         **{name: cohort.get(name) for name in ("label_rules", "recipe", "recipe_hash")},
         "labels": list(names),
+        "trained_on": {
+            "share_of_patients": train_patients,
+            "patients": len(set(train.patients)) if named else None,
+            "images": len(learnt),
+        },
         "probe": described,
         "embeddings": {"sha256": sha256(embeddings_path), **embeddings.origin},
     }

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import TypedDict
-
 from input_pipeline.cohort_file import COHORT
 from jaxcxr.config import flat_fields
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import ModelSpec, read_header
-from jaxcxr.provenance import LabelNoise, origin_of
+from jaxcxr.provenance import TrainedOn, origin_of
 from jaxcxr.reporting.robustness_file import read_robustness
 from jaxcxr.reporting.statistics_shape import read_reported
 from jaxcxr.results.predictions import Predictions, read_predictions
@@ -22,7 +20,7 @@ from jaxcxr.run.belongs import TEST_READ, check_predictions, check_weights, open
 from jaxcxr.run.directory import PREDICTIONS, WEIGHTS, read_config
 from jaxcxr.run.inputs import training_rows
 from jaxcxr.run.run_files import read_environment, read_start
-from jaxcxr.small_files import Count, checked
+from jaxcxr.small_files import checked
 from jaxcxr.use.card import LabelCard, read_card
 
 if TYPE_CHECKING:
@@ -31,14 +29,6 @@ if TYPE_CHECKING:
     from input_pipeline.loader import Prepared
 
 REMEDY = "run its command again to the end"
-
-
-class TrainedOn(TypedDict, total=False):
-    """What is read of a run's `trained_on`."""
-
-    images: Count
-    patients: Count | None
-    label_noise: LabelNoise
 
 
 @dataclass(frozen=True)

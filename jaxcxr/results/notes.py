@@ -13,6 +13,7 @@ def notes(statistics: dict[str, Any]) -> list[str]:
     said = [
         *_read_before(statistics),
         *_seen(statistics),
+        *_disturbed(statistics),
         *(f"{note}." for note in statistics.get("notes", [])),
         *_labels(statistics),
         *_average(statistics),
@@ -52,6 +53,23 @@ def _seen(statistics: dict[str, Any]) -> Iterator[str]:
                 f"The weights that the model{which} started from were, or may have been, trained "
                 f"on {', '.join(datasets)}, on which images is not known: reported ones of these "
                 "may be among them."
+            )
+
+
+def _disturbed(statistics: dict[str, Any]) -> Iterator[str]:
+    """What was done on purpose to the labels or the images, as follow-up studies do."""
+    for which, origin in _models(statistics):
+        if noise := (origin.get("trained_on") or {}).get("label_noise"):
+            yield (
+                f"The model{which} learnt from labels made wrong on purpose: positives with "
+                f"probability {noise['probability']:g}, negatives with a quarter of it. Labels of "
+                "validation and test images are as they were."
+            )
+        if once := (origin.get("embeddings") or {}).get("augmented_once"):
+            yield (
+                f"The model{which} learnt from, and is tested on, images that were flipped and "
+                f"turned by up to {once['rotation_degrees']:g} degrees, once, before they were "
+                "embedded."
             )
 
 

@@ -31,6 +31,13 @@ def augment(
       The images `[batch, side, side]` uint8, and which were flipped `[batch]` bool.
     """
     keys = jax.vmap(lambda position: jax.random.fold_in(key, position))(jnp.arange(len(images)))
+    return augment_each(keys, images, flip=flip, rotation_degrees=rotation_degrees)
+
+
+def augment_each(
+    keys: Array, images: Array, *, flip: bool, rotation_degrees: float
+) -> tuple[Array, Array]:
+    """As `augment`, with `keys` `[batch]`, one of each image."""
 
     def one(key: Array, image: Array) -> tuple[Array, Array]:
         flip_key, angle_key = jax.random.split(key)

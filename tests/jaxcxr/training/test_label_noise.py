@@ -5,16 +5,21 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tiny import get_config
 
 from input_pipeline.label_noise import noisy_labels
 from input_pipeline.loader import open_prepared
+from jaxcxr.errors import InputError
 from jaxcxr.main import run_experiment
 from jaxcxr.model import read_header
 from jaxcxr.provenance import origin_of
 from jaxcxr.reporting.data_facts import FACTS
 from jaxcxr.reporting.run_record import read_run
+from jaxcxr.results.notes import _disturbed
+from jaxcxr.run.run_files import read_start
 from jaxcxr.training import start as start_module
 from jaxcxr.training import train as train_module
 from jaxcxr.training.loss import positive_weights
@@ -146,6 +151,29 @@ def test_a_probe_on_features_that_never_change_sees_the_noise(tiny_data, tmp_pat
     told = read_header(tmp_path / "model.safetensors").provenance["trained_on"]
     counted = told["label_noise"]["labels"]["Cardiomegaly"]
     assert counted["positives"] + counted["negatives"] <= told["images"] < 100
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [3, {}, {**SAID, "labels": {"Edema": {"positives": -1}}}, {**SAID, "labels": [], "x": 1}],
+)
+def test_a_damaged_account_of_noise_is_refused(tmp_path, noise):
+    table = pa.table({"image_id": ["a"]})
+    told = json.dumps({"trained_on": {"label_noise": noise}}).encode()
+    pq.write_table(table.replace_schema_metadata({b"jaxcxr": told}), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match=r"metadata: damaged \(trained_on.label_noise"):
+        origin_of(tmp_path / "p.parquet")
+    start = {"run": "r", "data": {}, "weights_sha256": None, "label_noise": noise}
+    (tmp_path / "start.json").write_text(json.dumps(start))
+    with pytest.raises(InputError, match=r"start.json: damaged \(label_noise"):
+        read_start(tmp_path)
+
+
+def test_the_notes_of_statistics_say_it():
+    origin = {"trained_on": {"label_noise": SAID | {"labels": {}}}}
+    (said,) = _disturbed({"origin": origin})
+    assert "learnt from labels made wrong on purpose: positives with probability 0.4" in said
+    assert list(_disturbed({"origin": {"trained_on": None}})) == []
 
 
 def test_without_noise_nothing_is_told_of_it(tiny_data, tmp_path):

@@ -1,5 +1,11 @@
 """LoRA with alpha, dropout and parts of the fused map, in the step and in a run."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import numpy as np
 import pandas as pd
@@ -15,9 +21,16 @@ from jaxcxr.model import ViT, ViTSpec, flatten, read_header, split
 from jaxcxr.model.lora import SCALE
 from jaxcxr.reporting.model_facts import FACTS
 from jaxcxr.reporting.run_record import read_run
+from jaxcxr.run.mesh import mesh_of, put_batch, put_state
 from jaxcxr.training import train as train_module
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
-from jaxcxr.training.step import init_state, make_train_step, with_lora
+from jaxcxr.training.step import (
+    create_state,
+    init_state,
+    make_train_step,
+    shapes_of_state,
+    with_lora,
+)
 
 SPEC = ViTSpec(patch_size=7, width=32, depth=1, heads=4, mlp_width=64, native_image_size=28)
 PIXELS = (np.full(3, 0.45, "float32"), np.full(3, 0.25, "float32"))
@@ -97,6 +110,48 @@ def _config_of():
     config = study_config()
     config.update(FOLLOW_UP)
     return config
+
+
+MESHES = """
+import jax, json
+import numpy as np
+from test_lora_training import losses_on
+
+print(json.dumps([losses_on(*mesh) for mesh in ((1, 1), (4, 1), (2, 2))]))
+"""
+
+
+def losses_on(data, fsdp):
+    """Losses of three steps on some devices."""
+    config = _config_of()
+    config.update({"trainable": "lora", "learning_rate": 1e-2})
+    model = ViT(SPEC, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    mesh = mesh_of(jax.devices()[: data * fsdp], data, fsdp, 8)
+    params = put_state(mesh, with_lora(config, flatten(split(model)[1])))
+    optimizer = make_optimizer(config, SPEC.depth, 3)
+    shapes = shapes_of_state(config, params, optimizer, mesh)
+    state = create_state(config, params, optimizer, shapes)
+    step = jax.jit(make_train_step(config, model, optimizer, "abc", np.ones(3, "float32"), PIXELS))
+    losses = []
+    for _ in range(3):
+        state, metrics = step(state, put_batch(mesh, _batch()))
+        losses.append(float(metrics["loss"]))
+    return losses
+
+
+@pytest.mark.slow
+def test_dropout_is_the_same_on_every_mesh():
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent), str(here.parents[2])])
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", MESHES], capture_output=True, text=True, env=os.environ | flags
+    )
+    assert done.returncode == 0, done.stderr
+    one, *others = json.loads(done.stdout)
+    assert len(set(one)) == 3
+    for losses in others:
+        np.testing.assert_allclose(losses, one, rtol=1e-5)
 
 
 def _run_config(data):
