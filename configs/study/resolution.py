@@ -8,11 +8,11 @@ Needs data/DATASET at 224 pixels a side for each dataset, and for the larger ima
         --image-size 512 --out-dir data/chestxray14_512
 
 as well (1,024 pixels: data/DATASET_1024 of three datasets). UKA-CXR is learnt without sides, by
-`--label-set merged_sides`, in data/uka_cxr_merged_sides and data/uka_cxr_merged_sides_512. Of the
-weights, five files in weights/, by
-`python -m convert import` (docs/conversion.md). 70 trainings of the main grid, 15 at 1,024 pixels,
-15 of LoRA and 12 with wrong labels, each with three seeds, where the paper had one: `--only '*-s0'`
-runs one of them. What it costs: `--dry-run`.
+`--label-set merged_sides`, in data/uka_cxr_merged_sides and data/uka_cxr_merged_sides_512. Five
+weights files in weights/ come from `python -m convert import` (docs/conversion.md).
+
+70 trainings of the main grid, 15 at 1,024 pixels, 15 of LoRA and 12 with wrong labels, each with
+three seeds, where the paper had one: `--only '*-s0'` runs one of them. What it costs: `--dry-run`.
 
 ViTs read the mean of all tokens where they are DINO's, the class token where they are ImageNet's.
 DINOv2 has patches of 14 pixels: of 512 it sees 36 x 36 patches and drops 8, as in the paper.

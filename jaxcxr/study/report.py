@@ -39,6 +39,7 @@ from jaxcxr.study.analyses.row_table import row_table
 from jaxcxr.study.page.build import Results, write_page
 from jaxcxr.study.page.follow_up import follow_up_table
 from jaxcxr.study.planning.definition import FIRST, FOLLOW_UP, Study
+from jaxcxr.study.planning.grid_definition import Grid
 from jaxcxr.study.planning.jobs import Plan
 
 REPORT = "report"
@@ -62,8 +63,7 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
         for dataset in grid.datasets:
             measured = measure_grid(study, plan, grid, dataset)
             pairs = [] if measured is None else pairs_of(study, plan, grid, measured)
-            if len(pairs) < len(grid.compared):
-                missing.append(f"{dataset}-{grid.label_set}")
+            missing += _missing(grid, dataset, pairs)
             if measured is not None:
                 every.append(measured)
                 comparisons += pairs
@@ -94,6 +94,15 @@ def _write(study: Study, plan: Plan, out: Path, report: Path) -> list[str]:
         )
         write_page(study, plan, out, report, found)
     return missing
+
+
+def _missing(grid: Grid, dataset: str, pairs: Sequence[Measured]) -> list[str]:
+    """Name what is not finished of a dataset: all, or the pairs that are not."""
+    if not pairs:
+        return [f"{dataset}-{grid.label_set}"]
+    known = {one.paired.pair for one in pairs if one.paired.pair}
+    names = [f"{first}_{second}" for first, second in grid.compared]
+    return [f"{dataset}-{grid.label_set}-{name}" for name in names if known and name not in known]
 
 
 def _place(study: Study, one: Measured) -> tuple[int, int]:

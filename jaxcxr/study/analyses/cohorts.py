@@ -30,7 +30,7 @@ def cohort_tables(plan: Plan) -> dict[str, pd.DataFrame]:
     sources = {
         experiment.dataset: experiment.data
         for experiment in plan.experiments.values()
-        if experiment.label_set in WHOLE
+        if experiment.label_set in WHOLE and not experiment.variant
     }
     for dataset, data in sources.items():
         if not (Path(data) / "cohort.json").is_file():

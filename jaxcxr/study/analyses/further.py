@@ -37,6 +37,11 @@ from jaxcxr.study.planning.cross_jobs import CROSS
 from jaxcxr.study.planning.definition import Study
 from jaxcxr.study.planning.jobs import Plan
 
+_TWICE = (
+    "Of the first image size the differences between initializations stand in `comparisons` too, "
+    "where p is the same and adjusted over that size alone."
+)
+
 
 def further_analyses(
     study: Study, plan: Plan, out: Path, comparisons: Sequence[Measured]
@@ -111,9 +116,11 @@ def _sizes(
     of_each = scaling_table(study, name, f"{what}: AUC and average precision", every, missing)
     title = f"{what}: differences and interactions"
     rows = difference_rows(every)
-    differences = difference_table(study, f"{name}_differences", title, every, rows)
+    elsewhere = name == "external"
+    notes = [] if elsewhere else [_TWICE]
+    differences = difference_table(study, f"{name}_differences", title, every, rows, notes)
     drawn_rows = [row for one in every for row in scaling_rows(one)]
-    words = "image size" if name == "resolution" else "image size in external tests"
+    words = "image size in external tests" if elsewhere else "image size"
     drawn = draw_sizes(out, name, drawn_rows, words)
     return [of_each, differences], drawn
 

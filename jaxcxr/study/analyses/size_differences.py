@@ -176,6 +176,7 @@ def difference_table(
     title: str,
     every: Sequence[Trainings],
     rows: Sequence[SizeDifference],
+    more_notes: Sequence[str] = (),
 ) -> Table:
     """Make the table of `difference_rows`."""
     most = max((one.measured.resamples for one in every), default=study.resamples)
@@ -184,6 +185,7 @@ def difference_table(
         f"{family_words(rows)}",
         "An interaction is the difference of the larger image size less that of the smaller: how "
         "much more one initialization gains from it than the other.",
+        *more_notes,
         *scope_of(study, every),
         *floor_words(rows, len(study.seeds), most),
     ]

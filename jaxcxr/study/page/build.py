@@ -169,7 +169,7 @@ def _views(
     datasets = {
         PAPER_DATASETS[experiment.dataset]: f"#{data[experiment.data].anchor}"
         for experiment in plan.experiments.values()
-        if experiment.label_set in WHOLE and experiment.data in data
+        if experiment.label_set in WHOLE and not experiment.variant and experiment.data in data
     }
     return [view(table, targets, datasets) for table in tables]
 

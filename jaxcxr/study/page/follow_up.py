@@ -35,8 +35,8 @@ def follow_up_table(study: Study, plan: Plan, tables: Sequence[Table]) -> Table:
             "test images",
             "features of frozen models were drawn once under a random flip and rotation, those of "
             "test images too",
-            "training images alone are flipped and rotated; each training is measured against a "
-            "logistic regression on its frozen initial features, without either",
+            "flips and rotations are of training images alone; each training is measured against "
+            "a logistic regression on its frozen initial features, without either",
             _floors(done),
         ),
         (

@@ -24,7 +24,7 @@ def get_study():
     )
     kept = tuple(one for one in study.initializations if one.name in names)
     phantom = replace(study.phantom, images=120, size=96)
-    more = (("epochs", 1), ("warmup_steps", 1), ("floor", False), ("bootstrap_resamples", 20))
+    more = (("epochs", 1), ("warmup_steps", 0), ("floor", False), ("bootstrap_resamples", 20))
     return replace(
         study, grids=(grid,), initializations=kept, pretrainings=(), phantom=phantom,
         overrides=tuple((dict(study.overrides) | dict(more)).items()), resamples=50,

@@ -1,5 +1,6 @@
 """Image sizes, equivalence, wrong labels and external tests: every number computed again."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from jaxcxr.stats import resample_counts
 from jaxcxr.study.analyses.further import further_analyses
 from jaxcxr.study.analyses.gathering import read_paired
 from jaxcxr.study.analyses.paired import measure
-from jaxcxr.study.analyses.pairs import pairs_of
+from jaxcxr.study.analyses.pairs import measure_grid, pairs_of
 from jaxcxr.study.planning.grid import plan_study
 
 AVERAGE = "Average"
@@ -221,3 +222,16 @@ def test_a_pair_has_the_numbers_that_it_has_alone(sized, seeds):
         ]
         mine, other = pairs[1].column("auc", 0, label), alone.column("auc", 0, label)
         assert mine == other
+
+
+def test_a_pair_that_is_not_finished_is_left_out_and_the_rest_is_told(sized, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(sized[0], out)
+    shutil.rmtree(out / "runs/mimic_cxr-merged_sides-convnext_dinov3-s1")
+    plan, grid = plan_study(study(), out), study().grids[0]
+    measured = measure_grid(study(), plan, grid, "mimic_cxr")
+    assert measured.paired.titles == ("DINOv3", "DINOv2")
+    pairs = pairs_of(study(), plan, grid, measured)
+    assert [one.paired.pair for one in pairs] == ["dinov3_dinov2"]
+    shutil.rmtree(out / "runs/mimic_cxr-merged_sides-dinov3-s0")
+    assert measure_grid(study(), plan_study(study(), out), grid, "mimic_cxr") is None

@@ -123,3 +123,18 @@ def test_where_it_differs_from_the_paper_is_counted_from_the_tables(told):
     same = sum(row["same"] == "True" for row in rows_of(report, "equivalence"))
     assert f"of 14 differences {same} are shown to lie within the margin" in found["no difference"]
     assert found["test images"] == "no floor was measured"
+
+
+@pytest.mark.slow
+def test_a_pair_to_come_is_named_and_the_others_are_told(tmp_path):
+    once = study(seeds=(0,))
+    plan = finish(once, tmp_path, evaluated=True)
+    shutil.rmtree(plan.experiments["mimic_cxr-merged_sides-convnext_dinov3-s0"].directory)
+    missing = write_report(once, plan_study(once, tmp_path), tmp_path)
+    assert missing == ["mimic_cxr-merged_sides-convnext_dinov3_dinov3"]
+    averages = rows_of(tmp_path / "report", "comparisons")
+    told = [(row["dataset"], row["first"]) for row in averages if row["label"] == "Average"]
+    assert told == [
+        *(("MIMIC-CXR", "DINOv3"), ("ChestX-ray14", "DINOv3")),
+        ("ChestX-ray14", "ConvNeXt DINOv3"),
+    ]
