@@ -1,6 +1,6 @@
 """A training step that does not fit a device whole, and does with `mesh.fsdp`: by compilation.
 
-    python -m benchmarks.sharded [--target l4] [--devices 8] [--batch 1216]
+    python -m benchmarks.sharded [--target l4] [--devices 8] [--batch 1088]
 
 DINOv2's ViT-L/14 at 224 pixels in bfloat16, parameters and optimizer state whole on every device
 and then split over all. Nothing is run. Writes a file in `benchmarks/compiled/sharded/`, prints the
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--target", default="l4")
     parser.add_argument("--devices", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=1216)
+    parser.add_argument("--batch", type=int, default=1088)
     options = parser.parse_args()
     import jax
 
