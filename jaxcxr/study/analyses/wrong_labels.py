@@ -84,8 +84,8 @@ def noise_table(
     notes = [
         f"Average AUC over labels, percent; {interval_words_of(study, every)}. Labels were "
         "flipped in training images alone; validation and test keep theirs. Of negatives a quarter "
-        "of that share was flipped, and 'No finding' follows from the others. The difference is to training with all labels right. "
-        f"{family_words(rows)}",
+        "of that share was flipped, and 'No finding' follows from the others. The difference is to "
+        f"training with all labels right. {family_words(rows)}",
         *scope_of(study, every),
     ]
     if missing:
