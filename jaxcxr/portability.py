@@ -82,7 +82,7 @@ def _train(dtype: str, precision: str | None) -> dict[str, Any]:
     from jaxcxr.config import study_config
     from jaxcxr.inference.forward import make_predict_step
     from jaxcxr.model import ViT, ViTSpec, flatten, split
-    from jaxcxr.run.inputs import fused_attention
+    from jaxcxr.run.attention import fused_attention
     from jaxcxr.training.optimizer import make_optimizer
     from jaxcxr.training.step import init_state, make_train_step
 

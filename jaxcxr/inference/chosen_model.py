@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.model import Model, load, read_header
+from jaxcxr.run.attention import tried_attention
 from jaxcxr.run.belongs import TEST_READ, check_weights
 from jaxcxr.run.directory import WEIGHTS, read_config
-from jaxcxr.run.inputs import fused_attention, matmul_precision
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.pixels import PixelStatistics, pixel_statistics
 from jaxcxr.run.run_files import read_start
 
@@ -37,7 +38,8 @@ def load_run(
             f"{directory}: the run has not kept any weights yet (no {WEIGHTS}); run its command "
             "again to go on with the training"
         )
-    provenance = read_header(path).provenance
+    header = read_header(path)
+    provenance = header.provenance
     if not provenance.get("labels"):
         raise InputError(f"{path}: does not name its outputs; put the weights of the run back")
     check_weights(directory, provenance)
@@ -50,6 +52,6 @@ def load_run(
         resample_at="load" if plain else config.model.resample_at,
         dtype=jnp.dtype("float32" if plain else config.dtype),
         matmul_precision=matmul_precision(config),
-        attention=None if plain else fused_attention(config, jax.devices()[0]),
+        attention=None if plain else tried_attention(config, header.spec, jax.devices()[0]),
     )
     return model, tuple(origin["labels"]), pixel_statistics(config), origin

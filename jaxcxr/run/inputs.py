@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from jaxcxr.model import (
     spec_from_dict,
     split,
 )
+from jaxcxr.run.attention import tried_attention
 from jaxcxr.run.learnt import (
     FINE_TUNED,
     Learnt,
@@ -126,7 +127,7 @@ def make_model(
         "dtype": jnp.dtype(config.dtype),
         "remat": config.remat,
         "matmul_precision": matmul_precision(config),
-        "attention": fused_attention(config, mesh.devices.flat[0]),
+        "attention": tried_attention(config, model_spec(config), mesh.devices.flat[0]),
     }
     if config.model.weights and config.model.spec:
         _check_same_model(config)
@@ -159,17 +160,6 @@ def reading_here(config: ConfigDict) -> Reading:
 def matmul_precision(config: ConfigDict) -> str | None:
     """The config's, as JAX takes it: None leaves it to the device."""
     return None if config.matmul_precision == "default" else config.matmul_precision
-
-
-def fused_attention(config: ConfigDict, device: jax.Device) -> Literal["cudnn"] | None:
-    """The `attention` of a vision transformer: cuDNN's kernel where there is one.
-
-    That is in 16 bits, on NVIDIA's GPUs since Ampere (compute capability 8.0).
-    """
-    if config.attention == "plain" or config.dtype != "bfloat16":
-        return None
-    known = device.device_kind.startswith("NVIDIA")
-    return "cudnn" if known and float(device.compute_capability) >= 8 else None
 
 
 def _keep_outputs(

@@ -24,7 +24,8 @@ from jaxcxr import __version__
 from jaxcxr.errors import InputError, first_line
 from jaxcxr.inference.forward import fill_devices, make_predict_step
 from jaxcxr.model import Model, ModelSpec, build_model, flatten, split
-from jaxcxr.run.inputs import fused_attention, matmul_precision
+from jaxcxr.run.attention import fused_attention
+from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.mesh import batch_sharding, mesh_of, replicated, state_shardings
 from jaxcxr.targets.chips import Chip
 from jaxcxr.targets.program import Counts, count_program

@@ -7,10 +7,12 @@ import pytest
 from flax import nnx
 
 from jaxcxr.config import study_config
+from jaxcxr.errors import InputError
 from jaxcxr.model import ViT, ViTSpec, split
-from jaxcxr.model.fused import can_fuse
+from jaxcxr.model.fused import Fused, can_fuse
 from jaxcxr.model.spec import rope_periods
-from jaxcxr.run.inputs import fused_attention
+from jaxcxr.run import attention
+from jaxcxr.run.attention import fused_attention
 
 PLAIN = ViTSpec(
     patch_size=14, width=24, depth=2, heads=3, mlp_width=40, native_image_size=42, layer_scale=True
@@ -96,3 +98,48 @@ def test_heads_that_the_kernel_does_not_know_are_attended_by_parts():
     spec = ViTSpec(**PLAIN.to_dict() | {"heads": 2, "register_tokens": 1})
     model = ViT(spec, num_labels=4, image_size=42, attention="cudnn", rngs=nnx.Rngs(0))
     assert model.padding == 0 and model.blocks[0].attention.fused is None
+
+
+@pytest.mark.parametrize("tokens", [10, 11])
+def test_a_kernel_is_tried_before_it_is_taken(monkeypatch, tokens):
+    assert attention.deviation(Fused("xla", tokens), heads=3, head_width=8) < 0.02
+    own = jax.nn.dot_product_attention
+
+    def without_scale(query, key, value, **options):
+        return own(8 * query, key, value, **options)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", without_scale)
+    assert attention.deviation(Fused("xla", tokens), heads=3, head_width=8) > 0.2
+
+
+def test_a_kernel_that_attends_to_the_padding_is_noticed(monkeypatch):
+    own = jax.nn.dot_product_attention
+
+    def unmasked(*given, key_value_seq_lengths, **options):
+        return own(*given, **options)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", unmasked)
+    assert attention.deviation(Fused("xla", 11), heads=3, head_width=8) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (0.31, "cuDNN's attention on NVIDIA L4 is off by 31% of .*--config.attention=plain"),
+        (float("nan"), "cuDNN's attention on NVIDIA L4 is off by nan"),
+        (RuntimeError("no cuDNN"), r"does not run on NVIDIA L4 \(no cuDNN\).*attention=plain"),
+    ],
+)
+def test_a_kernel_that_is_wrong_here_is_refused(monkeypatch, found, message):
+    def deviation(fused, heads, head_width):
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(attention, "deviation", deviation)
+    config = study_config()
+    config.dtype, config.image_size = "bfloat16", 42
+    spec = ViTSpec(**PLAIN.to_dict())
+    with pytest.raises(InputError, match=message):
+        attention.tried_attention(config, spec, Device("NVIDIA L4", "8.9"))
+    assert attention.tried_attention(config, spec, Device("cpu")) is None
