@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.labels import finding_id
 from input_pipeline.phantom.anatomy import draw
-from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.inference.attention import make_maps
 from jaxcxr.inference.chosen_model import load_run

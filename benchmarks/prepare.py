@@ -25,9 +25,9 @@ from pydicom import dcmread
 from pydicom.pixels import get_decoder
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from input_pipeline import dicom
-from input_pipeline.decode import decode_full_depth
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding import dicom
+from input_pipeline.decoding.decode import decode_full_depth
+from input_pipeline.decoding.recipes import RECIPES
 
 TURNS, SIZE = 7, 224
 Decoder = Callable[[bytes], np.ndarray]
@@ -108,7 +108,7 @@ def _textures() -> Iterator[tuple[str, bytes]]:
     yield "8-bit PNG", cv2.imencode(".png", eight)[1].tobytes()
     yield "16-bit PNG", cv2.imencode(".png", levels)[1].tobytes()
     yield "JPEG", cv2.imencode(".jpg", eight)[1].tobytes()
-    from input_pipeline.recipe_hash import _dicom
+    from input_pipeline.decoding.recipe_hash import _dicom
 
     plain = _dicom(levels, levels.tobytes(), ExplicitVRLittleEndian)
     yield "DICOM, uncompressed", plain

@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from input_pipeline import ids, splits
+from input_pipeline import splits
 from input_pipeline.datasets import declared
 from input_pipeline.datasets.release import ROW_COLUMNS, Release
-from input_pipeline.declaration import DECLARATION, read_declaration
+from input_pipeline.declared.declaration import DECLARATION, read_declaration
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import DATASETS, NAMES, label_set
 from input_pipeline.sides import merge_sides
+from input_pipeline.tables import ids
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 

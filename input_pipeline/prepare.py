@@ -22,9 +22,9 @@ import pandas as pd
 from input_pipeline.builder import PROGRESS, write_metadata
 from input_pipeline.cohort import Cohort, cohort_json
 from input_pipeline.cohort_file import read_cohort
+from input_pipeline.decoding.recipe_hash import recipe_hash
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.identity import PIXELS, differences, identify
-from input_pipeline.recipe_hash import recipe_hash
-from input_pipeline.recipes import RECIPES
 from input_pipeline.shards import Shard, deal, note
 from input_pipeline.workers import write_shards
 from jaxcxr import __version__

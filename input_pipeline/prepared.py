@@ -15,8 +15,8 @@ import pandas as pd
 from input_pipeline.builder import PROGRESS
 from input_pipeline.cohort_file import read_cohort
 from input_pipeline.identity import PIXELS, Identity, differences, identify
-from input_pipeline.ids import named_patients
 from input_pipeline.images import digests_in_shards
+from input_pipeline.tables.ids import named_patients
 from jaxcxr.errors import InputError, reading
 from jaxcxr.parquet import read_parquet
 

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from typing_extensions import TypedDict
 
-from input_pipeline import decode
 from input_pipeline.builder import PROGRESS, shard_name, write_shard
 from input_pipeline.cohort import Cohort
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding import decode
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.splits import SPLITS
 from jaxcxr.files import write_json
 from jaxcxr.small_files import read_json

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids
 from input_pipeline.label_rule import UNKNOWN
 from input_pipeline.labels import NAMES, SIDES
+from input_pipeline.tables import ids
 from jaxcxr.errors import InputError
 
 _WORDS = {

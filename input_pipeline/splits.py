@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import codes, ids, joins
-from input_pipeline.datasets import tables
+from input_pipeline.tables import codes, ids, joins, raw_tables
 from jaxcxr.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -79,12 +78,12 @@ def from_list(records: pd.DataFrame, path: Path) -> tuple[pd.Series, joins.Joine
         InputError: if the list is damaged, names an image twice, lacks one of the records, or has
             a column `patient_id` with another patient.
     """
-    table = tables.read(path, ["image_id", "split"], ["patient_id"])
+    table = raw_tables.read(path, ["image_id", "split"], ["patient_id"])
     split = codes.translate(table["split"], codes.SPLITS)
     known = split.where(split.ne(""), None)
     codes.refuse_unknown(table["split"], known, str(path), "split", ", ".join(SPLITS))
-    images = tables.identifiers(path, "image_id", table["image_id"])
-    tables.refuse(path, "image_id", images, images.duplicated(), "each image once")
+    images = raw_tables.identifiers(path, "image_id", table["image_id"])
+    raw_tables.refuse(path, "image_id", images, images.duplicated(), "each image once")
     joined = joins.join(
         joins.Side(records["image_id"], "the cohort"),
         joins.Side(images, f"{path} column image_id"),

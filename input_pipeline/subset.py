@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from input_pipeline.ids import units
 from input_pipeline.splits import fraction
+from input_pipeline.tables.ids import units
 
 
 def patient_subset(records: pd.DataFrame, share: float, seed: int) -> np.ndarray:

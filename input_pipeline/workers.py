@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from input_pipeline.image_errors import UnreadableImageError
+from input_pipeline.decoding.image_errors import UnreadableImageError
 from jaxcxr.errors import InputError
 from jaxcxr.interrupts import end_with_parent, held_back
 from jaxcxr.terminal import console, progress_bar

@@ -122,7 +122,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.image_size is not None and options.image_size < 1:
         raise InputError(f"--image-size {options.image_size}: give a number of pixels above zero")
     if options.recipe is not None:
-        from input_pipeline.recipes import RECIPES
+        from input_pipeline.decoding.recipes import RECIPES
 
         if options.recipe not in RECIPES:
             raise InputError(f"--recipe {options.recipe}: choose {' or '.join(RECIPES)}")

@@ -99,8 +99,8 @@ def pictures(dicom=False):
     from pydicom import dcmread
     from pydicom.uid import JPEG2000Lossless, RLELossless
 
-    from input_pipeline.recipe_hash import _files
-    from input_pipeline.recipes import RECIPES
+    from input_pipeline.decoding.recipe_hash import _files
+    from input_pipeline.decoding.recipes import RECIPES
 
     files = list(_files())
     wholes = files[3:] if dicom else files[:3]
@@ -139,7 +139,7 @@ def tables():
 
     from input_pipeline.cohort import load_cohort
     from input_pipeline.phantom.release import write_release
-    from input_pipeline.text_table import read_text
+    from input_pipeline.tables.text_table import read_text
     from jaxcxr.results.predictions import read_predictions
 
     release = Path(tempfile.mkdtemp()) / "uka"

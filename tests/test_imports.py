@@ -15,8 +15,11 @@ SHARED = (
     *("jaxcxr", "jaxcxr.interrupts", "jaxcxr.terminal", "jaxcxr.errors", "jaxcxr.files"),
     *("jaxcxr.small_files", "jaxcxr.unpacking", "jaxcxr.parquet", "jaxcxr.provenance"),
 )
-DATA_TO_MODEL = (*SHARED, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run", "input_pipeline")
-NUMBERS = (*SHARED, "jaxcxr.stats", "jaxcxr.results", "input_pipeline", "jaxcxr.run")
+LABELS = ("input_pipeline.labels", "input_pipeline.label_rule", "input_pipeline.sides")
+READING = (*SHARED, *LABELS, "input_pipeline.tables", "input_pipeline.declared")
+DATA = (*READING, "input_pipeline.decoding", "input_pipeline.datasets", "input_pipeline")
+DATA_TO_MODEL = (*DATA, "jaxcxr.config", "jaxcxr.model", "jaxcxr.run")
+NUMBERS = (*DATA, "jaxcxr.stats", "jaxcxr.results", "jaxcxr.run")
 ROOMS_OF_RUNS = (
     *("jaxcxr.inference", "jaxcxr.probing", "jaxcxr.training", "jaxcxr.use"),
     "jaxcxr.reporting",
@@ -40,14 +43,21 @@ ROOMS = {
     ),
     "jaxcxr.stats": (),
     "jaxcxr.model": SHARED,
-    "input_pipeline": SHARED,
+    "input_pipeline.labels": SHARED,
+    "input_pipeline.label_rule": SHARED,
+    "input_pipeline.sides": (*SHARED, *LABELS, "input_pipeline.tables"),
+    "input_pipeline.decoding": SHARED,
+    "input_pipeline.tables": SHARED,
+    "input_pipeline.declared": (*SHARED, *LABELS, "input_pipeline.tables"),
+    "input_pipeline.datasets": READING,
+    "input_pipeline": DATA,
     "convert": (*SHARED, "jaxcxr.model", "input_pipeline.labels"),
     "jaxcxr.run": DATA_TO_MODEL,
     "jaxcxr.inference": (*DATA_TO_MODEL, "jaxcxr.stats"),
     "jaxcxr.probing": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference"),
     "jaxcxr.training": (*DATA_TO_MODEL, "jaxcxr.stats", "jaxcxr.inference", "jaxcxr.probing"),
     "jaxcxr.targets": (*DATA_TO_MODEL, "jaxcxr.training", "jaxcxr.inference"),
-    "jaxcxr.results": (*SHARED, "jaxcxr.stats", "input_pipeline"),
+    "jaxcxr.results": (*DATA, "jaxcxr.stats"),
     "jaxcxr.use": (*NUMBERS, "jaxcxr.config", "jaxcxr.model", "jaxcxr.inference"),
     "jaxcxr.reporting": (
         *(*NUMBERS, "jaxcxr.config", "jaxcxr.model", "jaxcxr.inference", "jaxcxr.use"),

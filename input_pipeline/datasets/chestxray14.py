@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline import codes, ids, joins
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import ROW_COLUMNS, Release
 from input_pipeline.label_rule import LabelRule
+from input_pipeline.tables import codes, ids, joins, raw_tables
 from jaxcxr.errors import InputError
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
@@ -51,8 +50,8 @@ FINDINGS = {
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`. Both label rules agree: every image is kept as labelled."""
-    path = tables.require(raw_dir, TABLES)
-    table = tables.read(path, COLUMNS)
+    path = raw_tables.require(raw_dir, TABLES)
+    table = raw_tables.read(path, COLUMNS)
     findings = _findings(path, table["Finding Labels"])
     ages = codes.ages(table["Patient Age"], str(path), "Patient Age")
     rows = _rows(raw_dir, path, table).assign(age=ages.years)
@@ -72,9 +71,11 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
 def _findings(path: Path, cells: pd.Series) -> pd.DataFrame:
     items = {cell: frozenset(cell.split("|")) for cell in cells.unique()}
     wrong = {cell for cell, names in items.items() if not names <= FINDINGS.keys()}
-    tables.refuse(path, "Finding Labels", cells, cells.isin(wrong), "names of findings, | between")
+    raw_tables.refuse(
+        path, "Finding Labels", cells, cells.isin(wrong), "names of findings, | between"
+    )
     both = {cell for cell, names in items.items() if "No Finding" in names and len(names) > 1}
-    tables.refuse(path, "Finding Labels", cells, cells.isin(both), "No Finding or findings")
+    raw_tables.refuse(path, "Finding Labels", cells, cells.isin(both), "No Finding or findings")
     columns = {
         finding: cells.map({cell: name in names for cell, names in items.items()}).astype(np.int8)
         for name, finding in FINDINGS.items()
@@ -84,13 +85,15 @@ def _findings(path: Path, cells: pd.Series) -> pd.DataFrame:
 
 
 def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    names = tables.file_names(path, "Image Index", table["Image Index"])
-    patients = tables.identifiers(path, "Patient ID", table["Patient ID"], images=names)
+    names = raw_tables.file_names(path, "Image Index", table["Image Index"])
+    patients = raw_tables.identifiers(path, "Patient ID", table["Patient ID"], images=names)
     inside = names.str.extract(f"^{NAME}$")["patient"]
     other = inside.isna() | ids.keys(inside.fillna("")).ne(ids.keys(patients))
-    tables.refuse(path, "Image Index", names, other, "the name of an image of the row's Patient ID")
+    raw_tables.refuse(
+        path, "Image Index", names, other, "the name of an image of the row's Patient ID"
+    )
     patients = patients.str.replace(r"^0+(?=\d)", "", regex=True)
-    visits = tables.identifiers(path, "Follow-up #", table["Follow-up #"], images=names)
+    visits = raw_tables.identifiers(path, "Follow-up #", table["Follow-up #"], images=names)
     views = codes.translate(table["View Position"], VIEWS)
     codes.refuse_unknown(table["View Position"], views, str(path), "View Position", "PA or AP")
     return pd.DataFrame(
@@ -106,7 +109,7 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lists(raw_dir: Path) -> dict[str, Path]:
-    found = {split: tables.find(raw_dir, [file]) for split, file in LISTS.items()}
+    found = {split: raw_tables.find(raw_dir, [file]) for split, file in LISTS.items()}
     return {split: path for split, path in found.items() if path is not None}
 
 

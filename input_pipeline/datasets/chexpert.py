@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import codes, ids
-from input_pipeline.datasets import chexpert_labels, tables
+from input_pipeline.datasets import chexpert_labels
 from input_pipeline.datasets.chexpert_places import image_paths
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
+from input_pipeline.tables import codes, ids, raw_tables
 
 TABLES = {"train.csv": "train", "valid.csv": "validation", "test.csv": "test"}
 TEST_TABLES = ("test.csv", "test_labels.csv")  # the second as CheXlocalize ships it
@@ -35,11 +35,11 @@ _PLACE = re.compile(
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
-    train = tables.require(raw_dir, ["train.csv"])
+    train = raw_tables.require(raw_dir, ["train.csv"])
     found = {
         "train": train,
-        "validation": tables.find(raw_dir, ["valid.csv"]),
-        "test": tables.find(raw_dir, TEST_TABLES, deeper=("*/CheXpert",)),
+        "validation": raw_tables.find(raw_dir, ["valid.csv"]),
+        "test": raw_tables.find(raw_dir, TEST_TABLES, deeper=("*/CheXpert",)),
     }
     sources = {split: path for split, path in found.items() if path is not None}
     parts = [_read_part(raw_dir, path, split) for split, path in sources.items()]
@@ -66,22 +66,22 @@ def _read_part(
     raw_dir: Path, path: Path, split: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, codes.Ages]:
     required, optional = ((), PERSONAL) if split == "test" else (PERSONAL, ())
-    table = tables.read(
+    table = raw_tables.read(
         path,
         ["Path", *required, *chexpert_labels.HEADINGS],
         [*optional, *OWN_PATIENTS],
     )
-    cells = tables.relative_paths(path, "Path", table["Path"])
+    cells = raw_tables.relative_paths(path, "Path", table["Path"])
     places = cells.str.extract(_PLACE)
     names = places["name"]
     wanted = f"…/{FOLDERS[split]}/patient00001/study1/view1_frontal.jpg"
     odd = names.isna() | ~names.str.startswith(f"{FOLDERS[split]}/").fillna(False).astype(bool)
-    tables.refuse(path, "Path", cells, odd, wanted)
-    tables.identifiers(path, "Path", names)
+    raw_tables.refuse(path, "Path", cells, odd, wanted)
+    raw_tables.identifiers(path, "Path", names)
     if "patient_id" in table:
-        own = tables.identifiers(path, "patient_id", table["patient_id"], images=names)
+        own = raw_tables.identifiers(path, "patient_id", table["patient_id"], images=names)
         other = ids.keys(own.str.removeprefix("patient")) != ids.keys(places["patient"].str[7:])
-        tables.refuse(path, "Path", names, other, "an image of the patient that the row names")
+        raw_tables.refuse(path, "Path", names, other, "an image of the patient that the row names")
     sides, views = _views(path, table, places["side"])
     ages = _ages(path, table)
     rows = pd.DataFrame(
@@ -118,7 +118,7 @@ def _views(path: Path, table: pd.DataFrame, named: pd.Series) -> tuple[pd.Series
         bad = told.where(told.ne(""), None)
         codes.refuse_unknown(column, bad, str(path), "Frontal/Lateral", "Frontal or Lateral")
         wanted = "the side that the file name tells"
-        tables.refuse(path, "Frontal/Lateral", column, told.ne(sides), wanted)
+        raw_tables.refuse(path, "Frontal/Lateral", column, told.ne(sides), wanted)
     views = codes.translate(_optional(table, "AP/PA"), VIEWS)
     codes.refuse_unknown(
         _optional(table, "AP/PA"), views, str(path), "AP/PA", ", ".join(VIEWS.values())

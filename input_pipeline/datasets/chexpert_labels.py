@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline.datasets import tables
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import TRAINED
+from input_pipeline.tables import raw_tables
 
 FINDINGS = {
     "No Finding": "no_finding",
@@ -42,8 +42,8 @@ def marks(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     """The publisher's marks by finding id: 1, 0, -1, and NaN where blank."""
     columns = {}
     for column, finding in FINDINGS.items():
-        values = tables.numbers(path, column, table[column])
-        tables.refuse(
+        values = raw_tables.numbers(path, column, table[column])
+        raw_tables.refuse(
             path,
             column,
             table[column],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline.datasets import tables
+from input_pipeline.tables import raw_tables
 from jaxcxr.errors import InputError
 
 BATCHES = "CheXpert-v1.0 batch * (train *)"
@@ -34,19 +34,19 @@ def image_paths(raw_dir: Path, path: Path, cells: pd.Series, names: pd.Series) -
     for place in (base, base.parent):
         for candidates in (names, cells):
             if place.is_relative_to(raw_dir) and (place / candidates.iloc[0]).is_file():
-                return tables.prefix(raw_dir, place) + candidates
+                return raw_tables.prefix(raw_dir, place) + candidates
     if names.str.startswith("train/").all():
         if homes := _homes(raw_dir):
             patients = names.str.split("/").str[1]
             found = patients.map(homes)
             inside = found + names.str.removeprefix("train/")
-            return inside.where(found.notna(), tables.prefix(raw_dir, base) + names)
+            return inside.where(found.notna(), raw_tables.prefix(raw_dir, base) + names)
         if base == raw_dir and base.name.startswith(TABLES_BATCH):
             raise InputError(
                 f"{raw_dir} holds the tables and not the training images; give the folder that "
                 f"holds it and the folders {BATCHES}"
             )
-    return tables.prefix(raw_dir, base) + names
+    return raw_tables.prefix(raw_dir, base) + names
 
 
 def _homes(raw_dir: Path) -> dict[str, str]:
@@ -55,7 +55,7 @@ def _homes(raw_dir: Path) -> dict[str, str]:
     for batch in sorted(raw_dir.glob(BATCHES)):
         for inner in INSIDE:
             for folder in (batch / inner).glob("patient*"):
-                home = tables.prefix(raw_dir, folder.parent)
+                home = raw_tables.prefix(raw_dir, folder.parent)
                 if homes.setdefault(folder.name, home) != home:
                     raise InputError(
                         f"{folder} is in {homes[folder.name]} too; keep one of the two folders"

@@ -1,6 +1,6 @@
 """Any table that a declaration describes: a hospital's own, or a publisher's beside the six.
 
-Layout: as `table.toml` says, see `input_pipeline.declaration` and docs/own_data.md.
+Layout: as `table.toml` says, see `input_pipeline.declared.declaration` and docs/own_data.md.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import codes, ids
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
-from input_pipeline.declaration import Declaration, LabelTable
-from input_pipeline.declared_labels import any_row, evidence_of, findings_of
-from input_pipeline.declared_tables import Column, columns_of, named_by
-from input_pipeline.image_places import image_paths
-from input_pipeline.table_sections import Coded, Identifier
+from input_pipeline.declared.declaration import Declaration, LabelTable
+from input_pipeline.declared.declared_labels import any_row, evidence_of, findings_of
+from input_pipeline.declared.declared_tables import Column, columns_of, named_by
+from input_pipeline.declared.image_places import image_paths
+from input_pipeline.declared.table_sections import Coded, Identifier
+from input_pipeline.tables import codes, ids, raw_tables
 from jaxcxr.errors import InputError
 
 Steps = list[tuple[str, pd.Series]]
@@ -135,7 +134,7 @@ def images_of(declared: LabelTable, column: Column) -> tuple[str, pd.Series]:
     assert declared.image is not None
     where, cells = column(declared.image.column)
     named = named_by(declared.image, where, cells, ids.nobody(cells), None)
-    return where, tables.identifiers(Path(where), declared.image.column, named)
+    return where, raw_tables.identifiers(Path(where), declared.image.column, named)
 
 
 def _identifiers(
@@ -146,8 +145,8 @@ def _identifiers(
     blank = ids.nobody(cells)
     cells = named_by(declared, where, cells, blank, images)
     if whole or not blank.any():
-        return tables.identifiers(Path(where), declared.column, cells, images=images)
-    named = tables.identifiers(
+        return raw_tables.identifiers(Path(where), declared.column, cells, images=images)
+    named = raw_tables.identifiers(
         Path(where), declared.column, cells.where(~blank, images), images=images
     )
     return named.where(~blank, "")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import codes, joins
-from input_pipeline.datasets import chexpert_labels, tables
+from input_pipeline.datasets import chexpert_labels
 from input_pipeline.datasets.mimic_patients import patients
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
+from input_pipeline.tables import codes, joins, raw_tables
 from jaxcxr.errors import reading
 
 VERSIONS = ("2.1.0", "2.0.0")
@@ -36,7 +36,7 @@ DROPPED_BY_STUDY = (
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
     metadata_path = _part(raw_dir, "metadata")
-    metadata = _identified(metadata_path, tables.read(metadata_path, [*IDS, "ViewPosition"]))
+    metadata = _identified(metadata_path, raw_tables.read(metadata_path, [*IDS, "ViewPosition"]))
     marks, labels = _marks(raw_dir, metadata, str(metadata_path))
     official, split = _official(raw_dir, metadata, str(metadata_path))
     known = patients(raw_dir, metadata, metadata_path)
@@ -64,11 +64,11 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
 
 
 def _part(raw_dir: Path, part: str) -> Path:
-    return tables.require(raw_dir, [f"mimic-cxr-{version}-{part}.csv" for version in VERSIONS])
+    return raw_tables.require(raw_dir, [f"mimic-cxr-{version}-{part}.csv" for version in VERSIONS])
 
 
 def _split(raw_dir: Path) -> Path | None:
-    return tables.find(raw_dir, [f"mimic-cxr-{version}-split.csv" for version in VERSIONS])
+    return raw_tables.find(raw_dir, [f"mimic-cxr-{version}-split.csv" for version in VERSIONS])
 
 
 def _identified(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +77,10 @@ def _identified(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     for column in table.columns.intersection(list(IDS)):
         images = table["dicom_id"] if "dicom_id" in table else table["study_id"]
         private = None if column in ("dicom_id", "study_id") else images
-        cells = tables.identifiers(path, column, table[column], images=private)
+        cells = raw_tables.identifiers(path, column, table[column], images=private)
         form = r"[0-9A-Za-z-]+" if column == "dicom_id" else r"\d+"
         odd = ~cells.str.fullmatch(form)
-        tables.refuse(
+        raw_tables.refuse(
             path, column, cells if private is None else images, odd, f"{column} as MIMIC-CXR's"
         )
         checked[column] = cells
@@ -90,7 +90,7 @@ def _identified(path: Path, table: pd.DataFrame) -> pd.DataFrame:
 def _marks(raw_dir: Path, metadata: pd.DataFrame, where: str) -> tuple[pd.DataFrame, joins.Joined]:
     """Each image's marks, those of its study."""
     path = _part(raw_dir, "chexpert")
-    table = tables.read(path, ["subject_id", "study_id", *chexpert_labels.COLUMNS])
+    table = raw_tables.read(path, ["subject_id", "study_id", *chexpert_labels.COLUMNS])
     table = _identified(path, table)
     joined = joins.join(
         joins.Side(metadata["study_id"], f"{where} column study_id"),
@@ -106,7 +106,7 @@ def _marks(raw_dir: Path, metadata: pd.DataFrame, where: str) -> tuple[pd.DataFr
 
 def _rows(raw_dir: Path, path: Path, metadata: pd.DataFrame) -> pd.DataFrame:
     patients, studies, images = (metadata[c] for c in ("subject_id", "study_id", "dicom_id"))
-    base = tables.prefix(raw_dir, path.parent)
+    base = raw_tables.prefix(raw_dir, path.parent)
     folders = base + "files/p" + patients.str[:2] + "/p" + patients + "/s" + studies
     return pd.DataFrame(
         {
@@ -129,7 +129,7 @@ def _official(
     if path is None:
         return pd.Series("", index=metadata.index), ()
     others = ("subject_id", "study_id")
-    table = _identified(path, tables.read(path, ["dicom_id", "split"], others))
+    table = _identified(path, raw_tables.read(path, ["dicom_id", "split"], others))
     split = codes.translate(table["split"], SPLITS)
     known = split.where(split.ne(""), None)
     codes.refuse_unknown(table["split"], known, str(path), "split", " or ".join(SPLITS))

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from input_pipeline import codes, ids, joins
-from input_pipeline.datasets import tables
+from input_pipeline.tables import codes, ids, joins, raw_tables
 
 NAMES = ("patients.csv",)
 PLACES = ("hosp", "*/hosp")  # of MIMIC-IV, beside or below which it may lie
@@ -40,15 +39,15 @@ def patients(raw_dir: Path, metadata: pd.DataFrame, where: Path) -> Patients:
     Raises:
       InputError: the table is damaged, is of other patients, or the studies have no dates.
     """
-    path = tables.find(raw_dir, NAMES, deeper=PLACES)
+    path = raw_tables.find(raw_dir, NAMES, deeper=PLACES)
     nothing = pd.Series("", index=metadata.index)
     if path is None:
         return Patients(pd.Series(float("nan"), index=metadata.index), nothing)
-    table = tables.read(path, ["subject_id", "gender", "anchor_age", "anchor_year"])
+    table = raw_tables.read(path, ["subject_id", "gender", "anchor_age", "anchor_year"])
     rows = pd.Series([f"row {number + 2}" for number in range(len(table))], index=table.index)
-    subjects = tables.identifiers(path, "subject_id", table["subject_id"], images=rows)
+    subjects = raw_tables.identifiers(path, "subject_id", table["subject_id"], images=rows)
     again = ids.keys(subjects).duplicated()
-    tables.refuse(path, "subject_id", rows, again, "each patient once")
+    raw_tables.refuse(path, "subject_id", rows, again, "each patient once")
     sides = (
         joins.Side(metadata["subject_id"], f"{where} column subject_id"),
         joins.Side(subjects, f"{path} column subject_id"),
@@ -57,7 +56,7 @@ def patients(raw_dir: Path, metadata: pd.DataFrame, where: Path) -> Patients:
     if not joined.matched.any():
         joins.join(*sides, "patients and MIMIC-IV")  # refuses, and counts
     anchor = codes.ages(table["anchor_age"], str(path), "anchor_age").years
-    years = tables.numbers(path, "anchor_year", table["anchor_year"])
+    years = raw_tables.numbers(path, "anchor_year", table["anchor_year"])
     at_anchor, in_year = (joined.take(one, float("nan"), metadata.index) for one in (anchor, years))
     ages = codes.plausible(at_anchor + _study_years(where, metadata) - in_year)
     oldest = int(at_anchor.eq(OVER_89).sum())
@@ -81,8 +80,8 @@ def patients(raw_dir: Path, metadata: pd.DataFrame, where: Path) -> Patients:
 
 def _study_years(where: Path, metadata: pd.DataFrame) -> pd.Series:
     """The shifted year of each study; NaN where its date is blank."""
-    dates = tables.named(metadata, where, ["StudyDate"])["StudyDate"]
+    dates = raw_tables.named(metadata, where, ["StudyDate"])["StudyDate"]
     found = dates.str.extract(r"^(\d{4})-?\d{2}-?\d{2}(?:\.0)?$")[0]
     odd = found.isna() & dates.ne("")
-    tables.refuse(where, "StudyDate", dates, odd, "a date such as 21800506")
+    raw_tables.refuse(where, "StudyDate", dates, odd, "a date such as 21800506")
     return pd.to_numeric(found)

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline import codes, ids
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import LabelRule
+from input_pipeline.tables import codes, ids, raw_tables
 
 TABLES = (
     "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv",
@@ -134,8 +133,8 @@ SILENT = frozenset({"", "unchanged", "exclude", "suboptimal study"})
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
-    path = tables.require(raw_dir, TABLES)
-    table = tables.read(path, COLUMNS)
+    path = raw_tables.require(raw_dir, TABLES)
+    table = raw_tables.read(path, COLUMNS)
     labelled = ~ids.missing(table["Labels"])
     terms = _terms(path, table["Labels"].where(labelled, "[]"))
     rows, ages = _rows(raw_dir, path, table)
@@ -171,7 +170,7 @@ def _terms(path: Path, cells: pd.Series) -> pd.Series:
 
     known = {cell: parse(cell) for cell in cells.unique()}
     terms = cells.map(known)
-    tables.refuse(path, "Labels", cells, terms.isna(), "a list of terms such as ['normal']")
+    raw_tables.refuse(path, "Labels", cells, terms.isna(), "a list of terms such as ['normal']")
     return terms
 
 
@@ -208,11 +207,11 @@ def _evidence(terms: pd.Series, finding: str) -> pd.Series:
 
 def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, codes.Ages]:
     dates = table["StudyDate_DICOM"]
-    year = tables.numbers(path, "StudyDate_DICOM", dates.str[:4])
-    birth = tables.numbers(path, "PatientBirth", table["PatientBirth"])
-    names = tables.file_names(path, "ImageID", table["ImageID"])
-    patients = tables.identifiers(path, "PatientID", table["PatientID"], images=names)
-    studies = tables.identifiers(path, "StudyID", table["StudyID"], images=names)
+    year = raw_tables.numbers(path, "StudyDate_DICOM", dates.str[:4])
+    birth = raw_tables.numbers(path, "PatientBirth", table["PatientBirth"])
+    names = raw_tables.file_names(path, "ImageID", table["ImageID"])
+    patients = raw_tables.identifiers(path, "PatientID", table["PatientID"], images=names)
+    studies = raw_tables.identifiers(path, "StudyID", table["StudyID"], images=names)
     _refuse_other_studies(path, names, studies)
     views = codes.translate(table["Projection"], VIEWS)
     codes.refuse_unknown(
@@ -239,12 +238,12 @@ def _refuse_other_studies(path: Path, names: pd.Series, studies: pd.Series) -> N
     """The release's file names begin with the study: one that begins with another is misplaced."""
     inside, theirs = ids.keys(names.str.rsplit("_", n=1).str[0]), ids.keys(studies)
     other = inside.isin(set(theirs)) & inside.ne(theirs)
-    tables.refuse(path, "ImageID", names, other, "an image of the row's StudyID")
+    raw_tables.refuse(path, "ImageID", names, other, "an image of the row's StudyID")
 
 
 def _image_paths(raw_dir: Path, path: Path, folders: pd.Series, names: pd.Series) -> pd.Series:
     """`<base>/<ImageDir>/<ImageID>`, or `<base>/<ImageID>` where all files lie in one folder."""
-    tables.refuse(
+    raw_tables.refuse(
         path, "ImageDir", folders, ~folders.str.fullmatch(r"\d{1,3}(\.0)?"), "a folder number"
     )
     numbered = folders.str.removesuffix(".0")
@@ -252,8 +251,8 @@ def _image_paths(raw_dir: Path, path: Path, folders: pd.Series, names: pd.Series
     places = [base, base / "images", raw_dir, raw_dir / "images"]
     for place in places:
         if any((place / folder).is_dir() for folder in numbered.unique()):
-            return tables.prefix(raw_dir, place) + numbered + "/" + names
+            return raw_tables.prefix(raw_dir, place) + numbered + "/" + names
     for place in places:
         if (place / names.iloc[0]).is_file():
-            return tables.prefix(raw_dir, place) + names
-    return tables.prefix(raw_dir, base) + numbered + "/" + names
+            return raw_tables.prefix(raw_dir, place) + names
+    return raw_tables.prefix(raw_dir, base) + numbered + "/" + names

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline.joins import Joined
+from input_pipeline.tables.joins import Joined
 
 ROW_COLUMNS = (
     "image_id",

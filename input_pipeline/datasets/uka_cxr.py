@@ -16,12 +16,11 @@ import pandas as pd
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from input_pipeline import codes, ids
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
 from input_pipeline.labels import SIDES
 from input_pipeline.sides import merge_sides
+from input_pipeline.tables import codes, ids, raw_tables
 from jaxcxr.errors import InputError
 from jaxcxr.small_files import read_json
 
@@ -72,8 +71,8 @@ CURATED = Severities(positive=frozenset({3, 4, 5}), unknown=frozenset({0}))
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the table in `raw_dir`."""
-    path = tables.require(raw_dir, TABLES)
-    table = tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"], OPTIONAL)
+    path = raw_tables.require(raw_dir, TABLES)
+    table = raw_tables.read(path, ["image_id", "subject_id", *COLUMNS, "healthy"], OPTIONAL)
     own = path.with_name("severities.json")
     severities = STUDY if rule.name == "paper" else _severities(own)
     levels = _levels(path, table)
@@ -81,8 +80,8 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     findings = _findings(levels, severities)
     if rule.name == "curated":
         steps.append(("any finding is reported", levels.ne(0).any(axis=1)))
-    healthy = tables.numbers(path, "healthy", table["healthy"])
-    tables.refuse(path, "healthy", table["healthy"], ~healthy.isin([0, 1]), "0 or 1")
+    healthy = raw_tables.numbers(path, "healthy", table["healthy"])
+    raw_tables.refuse(path, "healthy", table["healthy"], ~healthy.isin([0, 1]), "0 or 1")
     rows, ages = _rows(raw_dir, path, table)
     return Release(
         rows=rows,
@@ -110,8 +109,10 @@ def _severities(path: Path) -> Severities:
 def _levels(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column, finding in COLUMNS.items():
-        values = tables.numbers(path, column, table[column]).fillna(0)
-        tables.refuse(path, column, table[column], ~values.isin(SEVERITIES), "a severity 0 to 5")
+        values = raw_tables.numbers(path, column, table[column]).fillna(0)
+        raw_tables.refuse(
+            path, column, table[column], ~values.isin(SEVERITIES), "a severity 0 to 5"
+        )
         columns[finding] = values.astype(np.int8)
     return pd.DataFrame(columns, index=table.index)
 
@@ -136,8 +137,8 @@ def _rows(raw_dir: Path, path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame,
     def optional(column: str) -> pd.Series:
         return table[column] if column in table else pd.Series("", index=table.index)
 
-    images = tables.identifiers(path, "image_id", table["image_id"])
-    patients = tables.identifiers(path, "subject_id", table["subject_id"], images=images)
+    images = raw_tables.identifiers(path, "image_id", table["image_id"])
+    patients = raw_tables.identifiers(path, "subject_id", table["subject_id"], images=images)
     splits = codes.translate(optional("split"), codes.SPLIT_WORDS)
     if "split" in table:
         known = splits.where(splits.ne(""), None)
@@ -169,5 +170,5 @@ def _image_paths(raw_dir: Path, path: Path, table: pd.DataFrame, images: pd.Seri
         column, places = "subset", table["subset"] + "/" + images + ".jpg"
     else:
         raise InputError(f"{path} needs a column image_path (or subset) to say where images lie")
-    places = tables.relative_paths(path, column, places)
-    return tables.prefix(raw_dir, path.parent) + places
+    places = raw_tables.relative_paths(path, column, places)
+    return raw_tables.prefix(raw_dir, path.parent) + places

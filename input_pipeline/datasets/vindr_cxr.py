@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
+from input_pipeline.tables import raw_tables
 
 READERS = 3
 MAJORITY = 2
@@ -67,16 +67,16 @@ KAGGLE_CLASSES = (
 
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read either edition. Both label rules agree: at least two of the three readers."""
-    train = tables.find(raw_dir, ["image_labels_train.csv"])
+    train = raw_tables.find(raw_dir, ["image_labels_train.csv"])
     if train is None:
-        boxes = tables.require(raw_dir, ["image_labels_train.csv", "train.csv"])
+        boxes = raw_tables.require(raw_dir, ["image_labels_train.csv", "train.csv"])
         base, parts, lists = boxes.parent, {"": _kaggle_votes(boxes)}, ""
         sources = [boxes]
     else:
         base = raw_dir if train.parent == raw_dir else train.parent.parent
         parts, sources = {"train": _reader_votes(train)}, [train]
         lists = "image_labels_train.csv and image_labels_test.csv"
-        test = tables.find(raw_dir, ["image_labels_test.csv"])
+        test = raw_tables.find(raw_dir, ["image_labels_test.csv"])
         if test is not None:
             parts["test"] = _consensus_votes(test)
             sources.append(test)
@@ -85,7 +85,7 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
     splits = pd.Series([split for split, part in parts.items() for _ in range(len(part))])
     votes = votes.reset_index(drop=True)
     return Release(
-        rows=_rows(tables.prefix(raw_dir, base), images, splits),
+        rows=_rows(raw_tables.prefix(raw_dir, base), images, splits),
         findings=_majority(votes),
         steps=[("frontal (the release holds no other view)", images.ne(""))],
         evidence=lambda finding: _evidence(votes, finding),
@@ -96,41 +96,41 @@ def read(raw_dir: Path, rule: LabelRule) -> Release:
 
 def _reader_votes(path: Path) -> pd.DataFrame:
     """Votes per image of the three readers, from one row an image and reader."""
-    table = tables.read(path, ["image_id", "rad_id", *FINDINGS])
-    images = tables.file_names(path, "image_id", table["image_id"])
-    tables.identifiers(path, "rad_id", table["rad_id"])
+    table = raw_tables.read(path, ["image_id", "rad_id", *FINDINGS])
+    images = raw_tables.file_names(path, "image_id", table["image_id"])
+    raw_tables.identifiers(path, "rad_id", table["rad_id"])
     again = table.duplicated(["image_id", "rad_id"])
-    tables.refuse(path, "rad_id", table["rad_id"], again, "each reader once an image")
+    raw_tables.refuse(path, "rad_id", table["rad_id"], again, "each reader once an image")
     readers = images.map(images.value_counts())
-    tables.refuse(path, "image_id", images, readers.ne(READERS), f"{READERS} readers' rows")
+    raw_tables.refuse(path, "image_id", images, readers.ne(READERS), f"{READERS} readers' rows")
     return _marks(path, table).groupby(images, sort=False).sum()
 
 
 def _consensus_votes(path: Path) -> pd.DataFrame:
     """The test set's consensus, counted as three votes."""
-    table = tables.read(path, ["image_id", *FINDINGS])
-    images = tables.file_names(path, "image_id", table["image_id"])
+    table = raw_tables.read(path, ["image_id", *FINDINGS])
+    images = raw_tables.file_names(path, "image_id", table["image_id"])
     return _marks(path, table).set_index(pd.Index(images)) * READERS
 
 
 def _marks(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column in FINDINGS:
-        values = tables.numbers(path, column, table[column])
-        tables.refuse(path, column, table[column], ~values.isin([0, 1]), "0 or 1")
+        values = raw_tables.numbers(path, column, table[column])
+        raw_tables.refuse(path, column, table[column], ~values.isin([0, 1]), "0 or 1")
         columns[column] = values.astype(np.int8)
     return pd.DataFrame(columns, index=table.index)
 
 
 def _kaggle_votes(path: Path) -> pd.DataFrame:
     """Votes per image from one row a box: a reader who drew any box of a class gave a vote."""
-    table = tables.read(path, ["image_id", "class_name", "rad_id"])
-    images = tables.file_names(path, "image_id", table["image_id"])
-    tables.identifiers(path, "rad_id", table["rad_id"])
+    table = raw_tables.read(path, ["image_id", "class_name", "rad_id"])
+    images = raw_tables.file_names(path, "image_id", table["image_id"])
+    raw_tables.identifiers(path, "rad_id", table["rad_id"])
     unknown = ~table["class_name"].isin(KAGGLE_CLASSES)
-    tables.refuse(path, "class_name", table["class_name"], unknown, "a class of the edition")
+    raw_tables.refuse(path, "class_name", table["class_name"], unknown, "a class of the edition")
     readers = images.map(table["rad_id"].groupby(images).nunique())
-    tables.refuse(path, "image_id", images, readers.ne(READERS), f"{READERS} readers")
+    raw_tables.refuse(path, "image_id", images, readers.ne(READERS), f"{READERS} readers")
     boxes = table.drop_duplicates(["image_id", "class_name", "rad_id"])
     votes = pd.crosstab(boxes["image_id"], boxes["class_name"])
     # NaN marks what this edition never asked its readers.

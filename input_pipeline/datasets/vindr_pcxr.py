@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.release import Release
 from input_pipeline.label_rule import UNKNOWN, LabelRule
+from input_pipeline.tables import raw_tables
 
 SPLITS = ("train", "test")
 # The publisher's headings; other spellings of some, as copies may have them.
@@ -66,8 +66,8 @@ CURATED = FINDINGS | {"pneumonia": ("Pneumonia", "Brocho-pneumonia", "Pleuro-pne
 def read(raw_dir: Path, rule: LabelRule) -> Release:
     """Read the release in `raw_dir`."""
     names = {split: f"image_labels_{split}.csv" for split in SPLITS}
-    paths = {"train": tables.require(raw_dir, [names["train"]])}
-    if (test := tables.find(raw_dir, [names["test"]])) is not None:
+    paths = {"train": raw_tables.require(raw_dir, [names["train"]])}
+    if (test := raw_tables.find(raw_dir, [names["test"]])) is not None:
         paths["test"] = test
     parts = [_read_part(raw_dir, path, split) for split, path in paths.items()]
     rows = pd.concat([part[0] for part in parts], ignore_index=True)
@@ -87,22 +87,22 @@ def _read_part(raw_dir: Path, path: Path, split: str) -> tuple[pd.DataFrame, pd.
     """One table's images, and its marks: 1, 0, and -1 where the table lacks a rare disease."""
     wanted = [(name, *SPELLED.get(name, ())) for name in DISEASES]
     rare = [(name, *SPELLED.get(name, ())) for name in RARE]
-    table = tables.read(path, ["image_id", *wanted], ["rad_id", *rare])
-    images = tables.file_names(path, "image_id", table["image_id"])
-    tables.refuse(path, "image_id", images, images.duplicated(), "each image once")
+    table = raw_tables.read(path, ["image_id", *wanted], ["rad_id", *rare])
+    images = raw_tables.file_names(path, "image_id", table["image_id"])
+    raw_tables.refuse(path, "image_id", images, images.duplicated(), "each image once")
     marks = {}
     for name in (*DISEASES, *RARE):
         if name not in table:
             marks[name] = pd.Series(UNKNOWN, index=table.index, dtype=np.int8)
             continue
-        values = tables.numbers(path, name, table[name])
-        tables.refuse(path, name, table[name], ~values.isin([0, 1]), "0 or 1")
+        values = raw_tables.numbers(path, name, table[name])
+        raw_tables.refuse(path, name, table[name], ~values.isin([0, 1]), "0 or 1")
         marks[name] = values.astype(np.int8)
     found = pd.DataFrame(marks)
     # The one thing that its labels cannot say at once.
     both = found["No finding"].eq(1) & found.drop(columns="No finding").eq(1).any(axis=1)
-    tables.refuse(path, "No finding", images, both, "a finding or none, not both, of the image")
-    return _rows(tables.prefix(raw_dir, _base(raw_dir, path)), images, split), found
+    raw_tables.refuse(path, "No finding", images, both, "a finding or none, not both, of the image")
+    return _rows(raw_tables.prefix(raw_dir, _base(raw_dir, path)), images, split), found
 
 
 def _base(raw_dir: Path, path: Path) -> Path:

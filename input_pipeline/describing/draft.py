@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline import text_table
 from input_pipeline.describing import roles
 from input_pipeline.describing.draft_codes import draft_age, draft_sex, draft_split, draft_view
 from input_pipeline.describing.draft_identifiers import draft_image, draft_patient, draft_study
 from input_pipeline.describing.draft_labels import draft_labels
 from input_pipeline.describing.found_images import find_images
 from input_pipeline.describing.toml_text import question, said, shown
-from input_pipeline.text_table import SEPARATORS, Form
+from input_pipeline.tables import text_table
+from input_pipeline.tables.text_table import SEPARATORS, Form
 from jaxcxr.errors import InputError
 
 FEW = 12  # different cells of a column that is shown as a possible reason to leave rows out

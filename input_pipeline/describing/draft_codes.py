@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from input_pipeline import codes, ids
 from input_pipeline.describing import roles
 from input_pipeline.describing.toml_text import question, said, shown
+from input_pipeline.tables import codes, ids
 
 
 def draft_view(table: pd.DataFrame, used: list[str]) -> list[str]:

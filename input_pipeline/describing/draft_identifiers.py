@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from input_pipeline import ids
 from input_pipeline.describing import roles
 from input_pipeline.describing.found_images import Found
 from input_pipeline.describing.toml_text import question, said, shown
+from input_pipeline.tables import ids
 
 
 def draft_image(table: pd.DataFrame, found: Found | None, used: list[str]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from input_pipeline import ids, text_table
 from input_pipeline.describing import roles
 from input_pipeline.describing.toml_text import question, said, shown
 from input_pipeline.labels import NAMES
 from input_pipeline.sides import sides_named
+from input_pipeline.tables import ids, text_table
 
 
 def draft_labels(table: pd.DataFrame, used: list[str]) -> list[str]:

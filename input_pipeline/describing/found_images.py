@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from input_pipeline import ids
+from input_pipeline.tables import ids
 
 # What else lies among images.
 NOT_IMAGES = (".csv", ".tsv", ".txt", ".json", ".xlsx", ".md", ".html", ".pdf", ".zip", ".toml")

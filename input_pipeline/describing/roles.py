@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from input_pipeline import codes, ids, text_table
-from input_pipeline.declared_labels import split_terms
+from input_pipeline.declared.declared_labels import split_terms
 from input_pipeline.labels import NAMES
+from input_pipeline.tables import codes, ids, text_table
 
 # Whole headings, and beginnings of them, as `text_table.heading` compares them.
 HEADINGS = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline.decode import read_given
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding.decode import read_given
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import atomic_path
 from jaxcxr.inference.image_names import image_id_of, named_images

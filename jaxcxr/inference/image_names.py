@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from input_pipeline.dicom import MARK
+from input_pipeline.decoding.dicom import MARK
 from jaxcxr.errors import InputError, reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from input_pipeline.decoding.recipes import STEPS
 from input_pipeline.labels import PAPER_DATASETS
-from input_pipeline.recipes import STEPS
 from jaxcxr.reporting.fact import Answer, Fact, Missing, counted
 from jaxcxr.reporting.run_record import RunRecord
 from jaxcxr.reporting.words import listed

@@ -63,7 +63,7 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
 
 
 def _keys(cells: np.ndarray) -> np.ndarray:
-    from input_pipeline.ids import key
+    from input_pipeline.tables.ids import key
 
     return np.array([key(str(cell)) for cell in cells])
 
@@ -81,7 +81,7 @@ def _refuse_other_patients(first: Predictions, second: Predictions) -> None:
 
 def _refuse_labels_alike(first: Predictions, second: Predictions) -> None:
     """A label spelled in two ways would be passed over as one that only one file has."""
-    from input_pipeline.ids import key
+    from input_pipeline.tables.ids import key
 
     theirs = {key(name): name for name in second.label_names}
     for name in first.label_names:

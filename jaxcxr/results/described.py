@@ -34,8 +34,8 @@ def headed(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     Raises:
       InputError: two columns mean one thing, or one is nearly a known one.
     """
-    from input_pipeline.datasets.tables import named
-    from input_pipeline.ids import key
+    from input_pipeline.tables.ids import key
+    from input_pipeline.tables.raw_tables import named
 
     def of_label(column: Any) -> str:
         kind, colon, name = str(column).partition(":")
@@ -61,7 +61,7 @@ def describe_images(table: pd.DataFrame, path: Path) -> dict[str, Any]:
       InputError: an image stands twice, an identifier is damaged or spelled in two ways, only some
         images have a patient or split, or a sex or age is none.
     """
-    from input_pipeline import codes, ids
+    from input_pipeline.tables import codes, ids
 
     images = _images(table, path)
     patients = _patients(_text(table, "patient_id"), images, path)
@@ -97,7 +97,7 @@ def _text(table: pd.DataFrame, column: str) -> pd.Series:
 def _images(table: pd.DataFrame, path: Path) -> pd.Series:
     import pandas as pd
 
-    from input_pipeline import ids
+    from input_pipeline.tables import ids
 
     if "image_id" not in table:
         return pd.Series([str(row + 1) for row in range(len(table))], index=table.index)
@@ -112,7 +112,7 @@ def _images(table: pd.DataFrame, path: Path) -> pd.Series:
 
 def _patients(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
     """All images' patients, or none's; where each is only the image's name, none is named."""
-    from input_pipeline import ids
+    from input_pipeline.tables import ids
 
     unnamed = ids.nobody(cells)
     if unnamed.all():
@@ -128,7 +128,7 @@ def _patients(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
 
 def _studies(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
     """Each image's study; empty where none is named."""
-    from input_pipeline import ids
+    from input_pipeline.tables import ids
 
     unnamed = ids.nobody(cells)
     if unnamed.all():
@@ -139,7 +139,7 @@ def _studies(cells: pd.Series, images: pd.Series, path: Path) -> pd.Series:
 
 def _splits(table: pd.DataFrame, images: pd.Series, path: Path) -> pd.Series:
     """Each image's split; `test` for all where the file tells none."""
-    from input_pipeline import codes, ids
+    from input_pipeline.tables import codes, ids
 
     cells = _text(table, "split")
     if "split" not in table:
@@ -159,7 +159,7 @@ def _splits(table: pd.DataFrame, images: pd.Series, path: Path) -> pd.Series:
 def _ages(table: pd.DataFrame, path: Path) -> Any:
     import pandas as pd
 
-    from input_pipeline import codes
+    from input_pipeline.tables import codes
 
     if "age" in table and pd.api.types.is_numeric_dtype(table["age"]):
         return codes.plausible(table["age"].astype("float64"))
@@ -168,6 +168,6 @@ def _ages(table: pd.DataFrame, path: Path) -> Any:
 
 def split_named(split: str, present: Sequence[str]) -> str:
     """The split that is asked for, under the spelling that the file has."""
-    from input_pipeline import ids
+    from input_pipeline.tables import ids
 
     return next((one for one in present if ids.key(one) == ids.key(split)), split)

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids
-from input_pipeline.datasets import tables
 from input_pipeline.datasets.declared import images_of
-from input_pipeline.declaration import LabelTable, read_label_table
-from input_pipeline.declared_labels import any_row, findings_of
-from input_pipeline.declared_tables import Column, columns_of, named_by
+from input_pipeline.declared.declaration import LabelTable, read_label_table
+from input_pipeline.declared.declared_labels import any_row, findings_of
+from input_pipeline.declared.declared_tables import Column, columns_of, named_by
+from input_pipeline.declared.table_sections import Identifier
 from input_pipeline.labels import NAMES
-from input_pipeline.table_sections import Identifier
+from input_pipeline.tables import ids, raw_tables
 from jaxcxr.errors import InputError
 
 IDENTIFIERS = (("image_id", "dicom_id"), "study_id", ("patient_id", "subject_id"))
@@ -62,20 +61,22 @@ def finding(name: str) -> str:
 
 
 def _plain(path: Path, wanted: Collection[str]) -> OtherLabels:
-    table = tables.read(path, [], IDENTIFIERS)
+    table = raw_tables.read(path, [], IDENTIFIERS)
     of = next((one for one in ("image", "study") if f"{one}_id" in table), None)
     if of is None:
         raise InputError(f"{path} lacks the column image_id (or study_id); whose are its labels?")
-    keys = tables.identifiers(path, f"{of}_id", table[f"{of}_id"])
+    keys = raw_tables.identifiers(path, f"{of}_id", table[f"{of}_id"])
     findings = {}
     for name in table.columns:
         if finding(name) in wanted:
-            values = tables.numbers(path, name, table[name]).fillna(-1)
-            tables.refuse(path, name, table[name], ~values.isin([1, 0, -1]), "1, 0, -1 or blank")
+            values = raw_tables.numbers(path, name, table[name]).fillna(-1)
+            raw_tables.refuse(
+                path, name, table[name], ~values.isin([1, 0, -1]), "1, 0, -1 or blank"
+            )
             findings[finding(name)] = values.astype(np.int8)
     patients = studies = None
     if "patient_id" in table:
-        patients = tables.identifiers(path, "patient_id", table["patient_id"], images=keys)
+        patients = raw_tables.identifiers(path, "patient_id", table["patient_id"], images=keys)
     if "study_id" in table and of == "image":
         studies = table["study_id"].where(~ids.nobody(table["study_id"]), "")
     found = pd.DataFrame(findings, index=table.index)
@@ -109,4 +110,4 @@ def _patients(declared: LabelTable, column: Column, keys: pd.Series) -> pd.Serie
 def _named(declared: Identifier, column: Column, images: pd.Series | None) -> tuple[str, pd.Series]:
     where, cells = column(declared.column)
     named = named_by(declared, where, cells, ids.nobody(cells), images)
-    return where, tables.identifiers(Path(where), declared.column, named, images=images)
+    return where, raw_tables.identifiers(Path(where), declared.column, named, images=images)

@@ -141,7 +141,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             frame = table.to_pandas()
         return frame, parsed_origin(table.schema.metadata or {}, path)
     if path.suffix == ".csv":
-        from input_pipeline.text_table import read_text
+        from input_pipeline.tables.text_table import read_text
 
         return read_text(path), {}
     raise InputError(f"{path} is neither .parquet nor .csv: rename or convert it")
@@ -173,7 +173,7 @@ def _number_column(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 def _numbers(table: pd.DataFrame, column: str, path: Path, blank: float) -> np.ndarray:
     import pandas as pd
 
-    from input_pipeline.ids import missing
+    from input_pipeline.tables.ids import missing
 
     if column not in table.columns:
         raise InputError(f"no column {column} in {path}: every label:NAME needs its scores")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from input_pipeline import joins
+from input_pipeline.tables import joins
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.results.other_labels import OtherLabels, finding, read_labels

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from input_pipeline.ids import key
 from input_pipeline.loader import Prepared
+from input_pipeline.tables.ids import key
 from jaxcxr.errors import InputError
 from jaxcxr.model.weights import EXTRA, read_header, read_some
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline.image_files import ImageFiles, Opened
-from input_pipeline.recipe_hash import recipe_hash
+from input_pipeline.decoding.image_files import ImageFiles, Opened
+from input_pipeline.decoding.recipe_hash import recipe_hash
 from input_pipeline.workers import in_processes
 from jaxcxr.errors import InputError
 from jaxcxr.inference.embedding_parts import Parts, Report, joined, made_in_parts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline.image_files import ImageFiles
+from input_pipeline.decoding.image_files import ImageFiles
 from input_pipeline.loader import images_at
 from input_pipeline.workers import in_processes
 from jaxcxr.errors import InputError

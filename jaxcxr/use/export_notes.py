@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from input_pipeline.recipes import STEPS
+from input_pipeline.decoding.recipes import STEPS
 from jaxcxr import __version__
 from jaxcxr.files import sha256
 from jaxcxr.run.belongs import TEST_READ

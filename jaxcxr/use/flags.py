@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from input_pipeline.dicom_about import About
+from input_pipeline.decoding.dicom_about import About
 from jaxcxr.errors import InputError
 from jaxcxr.run.belongs import open_run_data
 from jaxcxr.run.directory import read_config
 from jaxcxr.run.inputs import population
 
 ADULT = 18  # years
-LATERAL = ("LATERAL", "L", "LL", "RL", "XTABLE LATERAL")  # of `input_pipeline.codes.VIEWS`
+LATERAL = ("LATERAL", "L", "LL", "RL", "XTABLE LATERAL")  # of `input_pipeline.tables.codes.VIEWS`
 
 
 @dataclass(frozen=True)

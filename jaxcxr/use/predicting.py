@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from input_pipeline.decoding.image_files import ImageFiles, Opened
 from input_pipeline.identity import digest_of_pixels
-from input_pipeline.image_files import ImageFiles, Opened
 from input_pipeline.workers import in_processes
 from jaxcxr import __version__
 from jaxcxr.errors import InputError

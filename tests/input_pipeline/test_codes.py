@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from input_pipeline import codes
+from input_pipeline.tables import codes
 from jaxcxr.errors import InputError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.decode import (
+from input_pipeline.decoding.decode import (
     UnreadableImageError,
     decode_full_depth,
     decode_high_byte,

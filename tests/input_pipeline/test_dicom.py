@@ -16,9 +16,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from input_pipeline import dicom
-from input_pipeline.decode import UnreadableImageError
-from input_pipeline.recipes import RECIPES, faithful, paper
+from input_pipeline.decoding import dicom
+from input_pipeline.decoding.decode import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES, faithful, paper
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from input_pipeline.dicom_about import about
+from input_pipeline.decoding.dicom_about import about
 from jaxcxr.use.flags import Trained, flags_of
 
 KNOWN = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.1", "SOPInstanceUID": "1.2.3"}

@@ -20,8 +20,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from input_pipeline import dicom
-from input_pipeline.recipes import faithful
+from input_pipeline.decoding import dicom
+from input_pipeline.decoding.recipes import faithful
 
 WINDOW = {"WindowCenter": "1000", "WindowWidth": "801"}
 NEGATIVE = {"RescaleSlope": "-1", "RescaleIntercept": "4095"}

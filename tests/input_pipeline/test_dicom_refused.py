@@ -8,9 +8,9 @@ import pytest
 from dicom_files import LEVELS, lut, padded, save
 from pydicom import dcmread
 
-from input_pipeline import dicom
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES, faithful, paper
+from input_pipeline.decoding import dicom
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES, faithful, paper
 
 WINDOW = {"WindowCenter": "1000", "WindowWidth": "801"}
 NEGATIVE = {"RescaleSlope": "-1", "RescaleIntercept": "4095"}

@@ -18,10 +18,10 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from input_pipeline import shards
 from input_pipeline.cohort import Cohort
+from input_pipeline.decoding.recipe_hash import _files
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.loader import eval_batches, open_prepared
 from input_pipeline.prepare import prepare
-from input_pipeline.recipe_hash import _files
-from input_pipeline.recipes import RECIPES
 
 CASES = 1200
 SIZE = 32

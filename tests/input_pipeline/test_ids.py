@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from input_pipeline import ids
+from input_pipeline.tables import ids
 from jaxcxr.errors import InputError
 
 SAME = [

@@ -16,8 +16,9 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from input_pipeline import decode, dicom, jpeg, workers
-from input_pipeline.image_errors import MAX_BYTES, UnreadableImageError
+from input_pipeline import workers
+from input_pipeline.decoding import decode, dicom, jpeg
+from input_pipeline.decoding.image_errors import MAX_BYTES, UnreadableImageError
 from input_pipeline.prepare import prepare
 
 FATAL, ENDLESS = b"takes the process down", b"takes for ever"

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from input_pipeline import joins
+from input_pipeline.tables import joins
 from jaxcxr.errors import InputError
 
 

@@ -16,10 +16,10 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
-from input_pipeline import decode, dicom
-from input_pipeline.decode import decode_full_depth, decode_high_byte
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding import decode, dicom
+from input_pipeline.decoding.decode import decode_full_depth, decode_high_byte
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES
 
 SMOOTH = cv2.resize(
     np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8), (160, 120), interpolation=2

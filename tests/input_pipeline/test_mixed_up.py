@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from input_pipeline.cohort import load_cohort
-from input_pipeline.ids import key
 from input_pipeline.labels import DATASETS
 from input_pipeline.phantom.release import write_table
+from input_pipeline.tables.ids import key
 from jaxcxr.errors import InputError
 
 IMAGES = 90

@@ -12,8 +12,8 @@ import pytest
 from own_tables import DECLARATION, HEADER, as_text, cohort_of, grid, truth, write
 
 from input_pipeline.cohort import cohort_json, load_cohort
-from input_pipeline.datasets import tables
-from input_pipeline.text_table import read_text
+from input_pipeline.tables import raw_tables
+from input_pipeline.tables.text_table import read_text
 from jaxcxr.errors import InputError
 from jaxcxr.training.augment import mirror_labels
 
@@ -127,7 +127,7 @@ def test_a_workbook_keeps_numbers_and_shows_dates(tmp_path):
     )
     assert read_text(tmp_path / "t.xlsx").iloc[0].tolist() == ["0012", "12", "02-Jan-2026", "TRUE"]
     with pytest.raises(InputError, match=r"row 2, column d: .* a spreadsheet made"):
-        tables.identifiers(tmp_path, "d", read_text(tmp_path / "t.xlsx")["d"])
+        raw_tables.identifiers(tmp_path, "d", read_text(tmp_path / "t.xlsx")["d"])
     (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04 no workbook")
     with pytest.raises(InputError, match=r"bad\.xlsx is not a readable Excel table"):
         read_text(tmp_path / "bad.xlsx")

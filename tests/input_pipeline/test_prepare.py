@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from input_pipeline import recipes, shards
+from input_pipeline import shards
+from input_pipeline.decoding import recipes
+from input_pipeline.decoding.recipe_hash import recipe_hash
 from input_pipeline.loader import open_prepared
 from input_pipeline.prepare import prepare
-from input_pipeline.recipe_hash import recipe_hash
 from jaxcxr import __version__
 from jaxcxr.errors import InputError
 

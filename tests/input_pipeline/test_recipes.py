@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import zoom
 
-from input_pipeline import recipes, spline
-from input_pipeline.decode import UnreadableImageError
-from input_pipeline.recipes import RECIPES, faithful, paper
+from input_pipeline.decoding import recipes, spline
+from input_pipeline.decoding.decode import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES, faithful, paper
 
 # The reference of these two was decoded by libjpeg (pylibjpeg-libjpeg, GPL), whose rounding differs
 # by 1 in 3 % of the pixels from libjpeg-turbo (Pillow, OpenCV, GDCM); equalization makes up to 5

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from input_pipeline import recipes
-from input_pipeline.image_errors import UnreadableImageError
+from input_pipeline.decoding import recipes
+from input_pipeline.decoding.image_errors import UnreadableImageError
 from input_pipeline.shards import deal
 
 

@@ -17,7 +17,7 @@ from own_tables import as_text
 
 from input_pipeline.cohort import load_cohort
 from input_pipeline.datasets.chexpert_labels import FINDINGS
-from input_pipeline.declaration import read_label_table
+from input_pipeline.declared.declaration import read_label_table
 from input_pipeline.labels import NAMES
 from jaxcxr.errors import InputError
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from input_pipeline.cohort import load_cohort
-from input_pipeline.text_table import read_text
+from input_pipeline.tables.text_table import read_text
 from jaxcxr.errors import InputError
 
 HEAD = """

@@ -17,8 +17,8 @@ from mixed import (
     swap,
 )
 
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.loader import images_at, open_prepared
-from input_pipeline.recipes import RECIPES
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256
 from jaxcxr.inference.splits import predict_elsewhere, predict_run

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tiny import get_config
 
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding.recipes import RECIPES
 from jaxcxr import embed, export, predict
 from jaxcxr.errors import InputError
 from jaxcxr.files import sha256

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from rich.table import Table as RichTable
 
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding.recipes import RECIPES
 from jaxcxr.errors import InputError, report_input_errors
 from jaxcxr.evaluate import evaluate
 from jaxcxr.inference.image_files import find_images, image_id_of, read_images

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from input_pipeline.text_table import read_text
+from input_pipeline.tables.text_table import read_text
 from jaxcxr import unpacking
 from jaxcxr.errors import InputError
 from jaxcxr.inference.embeddings_file import read_embeddings

@@ -129,7 +129,7 @@ class Study:
         Raises:
           InputError: one sentence that names the field.
         """
-        from input_pipeline.declaration import read_declaration  # pandas: not for --help
+        from input_pipeline.declared.declaration import read_declaration  # pandas: not for --help
 
         for declaration in self.declarations:
             read_declaration(Path(declaration))

@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from input_pipeline.decoding.recipes import paper
 from input_pipeline.loader import images_at, open_prepared
 from input_pipeline.phantom.dicom import encode
-from input_pipeline.recipes import paper
 from jaxcxr import embed as embed_command
 from jaxcxr import probe as probe_command
 from jaxcxr.errors import InputError

@@ -16,8 +16,8 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
+from input_pipeline.decoding.recipes import RECIPES
 from input_pipeline.loader import images_at, open_prepared
-from input_pipeline.recipes import RECIPES
 from jaxcxr import embed, predict
 from jaxcxr.errors import InputError
 from jaxcxr.inference.embeddings_file import read_embeddings, write_embeddings

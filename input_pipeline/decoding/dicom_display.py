@@ -12,8 +12,8 @@ import numpy as np
 from pydicom import Dataset
 from scipy.special import expit
 
-from input_pipeline.dicom_elements import integer, number, numbers, single, values
-from input_pipeline.image_errors import UnreadableImageError
+from input_pipeline.decoding.dicom_elements import integer, number, numbers, single, values
+from input_pipeline.decoding.image_errors import UnreadableImageError
 
 
 def shown_levels(levels: np.ndarray, dataset: Dataset) -> np.ndarray:

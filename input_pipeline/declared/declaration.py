@@ -13,9 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from input_pipeline.label_sections import ColumnLabel, LabelName, TermColumn
-from input_pipeline.labels import declare
-from input_pipeline.table_sections import (
+from input_pipeline.declared.label_sections import ColumnLabel, LabelName, TermColumn
+from input_pipeline.declared.table_sections import (
     Coded,
     Exclude,
     Identifier,
@@ -27,6 +26,7 @@ from input_pipeline.table_sections import (
     View,
     refuse_twice,
 )
+from input_pipeline.labels import declare
 from jaxcxr.errors import InputError
 
 DECLARATION = "table.toml"

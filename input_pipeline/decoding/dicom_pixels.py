@@ -13,10 +13,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from input_pipeline.decode import check_decodes
-from input_pipeline.dicom_elements import integer
-from input_pipeline.image_errors import UnreadableImageError, check_size
-from input_pipeline.jpeg import check_jpeg
+from input_pipeline.decoding.decode import check_decodes
+from input_pipeline.decoding.dicom_elements import integer
+from input_pipeline.decoding.image_errors import UnreadableImageError, check_size
+from input_pipeline.decoding.jpeg import check_jpeg
 
 # In this order, since decoders differ by a gray level in how they round a lossy JPEG.
 PLUGINS = ("pylibjpeg", "pillow", "pydicom", "gdcm")

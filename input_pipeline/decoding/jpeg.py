@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from input_pipeline.image_errors import UnreadableImageError, check_size
+from input_pipeline.decoding.image_errors import UnreadableImageError, check_size
 
 START = b"\xff\xd8\xff"
 END = 0xD9

@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from input_pipeline import ids
-from input_pipeline.text_table import Form
+from input_pipeline.tables import ids
+from input_pipeline.tables.text_table import Form
 
 
 def _as_text(value: Any) -> Any:

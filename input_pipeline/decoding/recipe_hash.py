@@ -18,8 +18,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES
 
 HEIGHT, WIDTH = 150, 130
 

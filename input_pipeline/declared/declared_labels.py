@@ -9,11 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids
-from input_pipeline.datasets import tables
-from input_pipeline.declaration import LabelTable
+from input_pipeline.declared.declaration import LabelTable
+from input_pipeline.declared.label_sections import ColumnLabel, TermColumn
 from input_pipeline.label_rule import UNKNOWN
-from input_pipeline.label_sections import ColumnLabel, TermColumn
+from input_pipeline.tables import ids, raw_tables
 from jaxcxr.errors import InputError
 
 LIST = "list"  # the separator of cells such as `['a', 'b']`
@@ -134,7 +133,7 @@ def _refuse_unnamed(
     bad = found.isna()
     if bad.any():
         raise InputError(
-            f"{where} row {tables.row_number(bad)}, column {column}: "
+            f"{where} row {raw_tables.row_number(bad)}, column {column}: "
             f"{str(cells[bad].iloc[0])[:80]!r} is none of the declaration's words ({wanted}; "
             f"{int(bad.sum()):,} such rows)"
         )

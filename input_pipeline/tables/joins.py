@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids
+from input_pipeline.tables import ids
 from jaxcxr.errors import InputError
 
 SHARE = 0.05  # of the rows that ask, at most, may find no partner

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from input_pipeline import ids
+from input_pipeline.tables import ids
 
 KEY = "key"
 LONGEST_LIST = 100_000  # characters of a cell that is taken apart as a list

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from input_pipeline import ids
+from input_pipeline.declared.table_sections import Cell, Part, Pattern, Text, refuse_twice
 from input_pipeline.labels import NAMES
 from input_pipeline.sides import check_side
-from input_pipeline.table_sections import Cell, Part, Pattern, Text, refuse_twice
+from input_pipeline.tables import ids
 
 
 class LabelName(Part):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids
+from input_pipeline.tables import ids
 from jaxcxr.errors import InputError
 
 OLDEST = 120  # years; above it the field is a typing error (the first NIH table holds 413)

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow
 from pyarrow import csv as arrow_csv
 
-from input_pipeline import ids, json_table, table_files
+from input_pipeline.tables import ids, json_table, table_files
 from jaxcxr.errors import InputError, refuse_pipe
 from jaxcxr.unpacking import read_unpacked
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom import Dataset
 
-from input_pipeline.image_errors import UnreadableImageError
+from input_pipeline.decoding.image_errors import UnreadableImageError
 
 
 def values(dataset: Dataset, name: str) -> list[Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from input_pipeline.datasets import tables
-from input_pipeline.table_sections import Image
+from input_pipeline.declared.table_sections import Image
+from input_pipeline.tables import raw_tables
 from jaxcxr.errors import InputError
 
 _HEADING = re.compile(r"\{([^{}]*)\}")
@@ -30,7 +30,7 @@ def image_paths(
       InputError: a path would leave the folder, no folder is there, or an image has two files.
     """
     where, names = _names(image, images, column)
-    tables.relative_paths(Path(where), image.path or image.column, names)
+    raw_tables.relative_paths(Path(where), image.path or image.column, names)
     folders = _folders(raw_dir, image.folders)
     if len(folders) == 1 and len(image.suffixes) == 1:
         return folders[0] + names + image.suffixes[0], 0
@@ -72,7 +72,7 @@ def _folders(raw_dir: Path, declared: list[str]) -> list[str]:
         inside = [path for path in paths if path.is_dir()]
         if not inside:
             raise InputError(f"image.folders: no folder {folder} is in {raw_dir}")
-        found += [tables.prefix(raw_dir, path) for path in inside]
+        found += [raw_tables.prefix(raw_dir, path) for path in inside]
     return list(dict.fromkeys(found))
 
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from input_pipeline import dicom
-from input_pipeline.decode import decode_full_depth, decode_high_byte
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.spline import resize
+from input_pipeline.decoding import dicom
+from input_pipeline.decoding.decode import decode_full_depth, decode_high_byte
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.spline import resize
 
 Recipe = Callable[[bytes, int], np.ndarray]
 DEEP = 2**16 - 1

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from input_pipeline import ids, text_table
+from input_pipeline.tables import ids, text_table
 from jaxcxr.errors import InputError
 
 # An empty segment, `.` or `..`, a backslash, a control character, or a drive letter.
@@ -173,7 +173,7 @@ def refuse(path: Path, column: str, cells: pd.Series, bad: pd.Series, wanted: st
 def identifiers(
     path: Path, column: str, cells: pd.Series, *, images: pd.Series | None = None
 ) -> pd.Series:
-    """Cells that name an image, study or patient, checked; see `input_pipeline.ids.check`."""
+    """Cells that name an image, study or patient, checked; see `ids.check`."""
     return ids.check(cells, str(path), column, images=images)
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from input_pipeline import dicom_elements
-from input_pipeline.dicom_display import falls, shown_levels
-from input_pipeline.dicom_pixels import CODESTREAM, stored_levels
-from input_pipeline.image_errors import UnreadableImageError, check_bytes
+from input_pipeline.decoding import dicom_elements
+from input_pipeline.decoding.dicom_display import falls, shown_levels
+from input_pipeline.decoding.dicom_pixels import CODESTREAM, stored_levels
+from input_pipeline.decoding.image_errors import UnreadableImageError, check_bytes
 
 __all__ = ["CODESTREAM", "is_dicom", "shown", "stored"]
 

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from pydicom import Dataset, dcmread
 
-from input_pipeline import dicom
+from input_pipeline.decoding import dicom
 
 # Digital and computed radiography, and what fluoroscopes and digitizers of films call theirs.
 RADIOGRAPHY = ("CR", "DX", "DR", "RF", "RG", "XA")

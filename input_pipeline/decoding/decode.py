@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from input_pipeline.image_errors import UnreadableImageError, check_bytes, check_size
-from input_pipeline.jpeg import START, check_jpeg
+from input_pipeline.decoding.image_errors import UnreadableImageError, check_bytes, check_size
+from input_pipeline.decoding.jpeg import START, check_jpeg
 from jaxcxr.terminal import say
 
 PNG = b"\x89PNG\r\n\x1a\n"

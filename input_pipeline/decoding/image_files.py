@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline.decode import read_file
-from input_pipeline.dicom_about import About, about
-from input_pipeline.image_errors import UnreadableImageError
-from input_pipeline.recipes import RECIPES, shown
+from input_pipeline.decoding.decode import read_file
+from input_pipeline.decoding.dicom_about import About, about
+from input_pipeline.decoding.image_errors import UnreadableImageError
+from input_pipeline.decoding.recipes import RECIPES, shown
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Opened:
       reasons: why not; empty for those that could.
       about: what their headers say.
       shown: where asked for, each picture at its own size, `[height, width]` uint8, see
-        `input_pipeline.recipes.shown`; None for those that could not be used.
+        `input_pipeline.decoding.recipes.shown`; None for those that could not be used.
     """
 
     images: np.ndarray

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from input_pipeline import ids, joins, json_table, text_table
-from input_pipeline.datasets import tables
-from input_pipeline.declaration import LabelTable
-from input_pipeline.table_sections import FILE, Identifier, TableFile
+from input_pipeline.declared.declaration import LabelTable
+from input_pipeline.declared.table_sections import FILE, Identifier, TableFile
+from input_pipeline.tables import ids, joins, json_table, raw_tables, text_table
 from jaxcxr.errors import InputError
 
 Column = Callable[[str], tuple[str, pd.Series]]  # the file of a heading, and its cells
@@ -101,7 +100,7 @@ def _table(raw_dir: Path, declared: TableFile) -> tuple[str, pd.DataFrame]:
 
 
 def _file(raw_dir: Path, declared: TableFile, file: str) -> pd.DataFrame:
-    tables.relative_paths(Path("the declaration"), "file", pd.Series([file]))
+    raw_tables.relative_paths(Path("the declaration"), "file", pd.Series([file]))
     path = raw_dir / file
     table = text_table.read_text(path, declared.form)
     if table.empty:
@@ -124,7 +123,7 @@ def _apart(where: str, table: pd.DataFrame, lists: list[str]) -> pd.DataFrame:
         cells = table[column].map(json_table.entries)
         if (bad := cells.isna()).any():
             raise InputError(
-                f"{where} row {tables.row_number(bad)}, column {column}: "
+                f"{where} row {raw_tables.row_number(bad)}, column {column}: "
                 f"{str(table[column][bad].iloc[0])[:80]!r} where a list such as ['a', 'b'] is "
                 f"expected ({int(bad.sum()):,} such rows)"
             )
@@ -132,8 +131,8 @@ def _apart(where: str, table: pd.DataFrame, lists: list[str]) -> pd.DataFrame:
     lengths = pd.DataFrame({column: cells.map(len) for column, cells in found.items()})
     if (uneven := lengths.nunique(axis=1).gt(1)).any():
         raise InputError(
-            f"{where} row {tables.row_number(uneven)}: its lists {', '.join(lists)} are not of one "
-            f"length ({int(uneven.sum()):,} such rows)"
+            f"{where} row {raw_tables.row_number(uneven)}: its lists {', '.join(lists)} are not of "
+            f"one length ({int(uneven.sum()):,} such rows)"
         )
     some = lengths.iloc[:, 0].gt(0)  # a row of no image names none
     if not some.any():
@@ -165,7 +164,8 @@ def named_by(
     if bad.any():
         of = f" (of image {images[bad].iloc[0]!r})" if images is not None else ""
         raise InputError(
-            f"{where} row {tables.row_number(bad)}, column {declared.column}: the cell{of} does "
-            f"not match the declared pattern {declared.pattern!r} ({int(bad.sum()):,} such rows)"
+            f"{where} row {raw_tables.row_number(bad)}, column {declared.column}: the cell{of} "
+            f"does not match the declared pattern {declared.pattern!r} "
+            f"({int(bad.sum()):,} such rows)"
         )
     return found.where(~blank, cells).astype("str")

@@ -1,0 +1,1 @@
+"""Tables that a declaration describes: its sections, and the columns, labels, images they name."""

@@ -1,0 +1,1 @@
+"""Tables of any form as text, and what their cells say: identifiers, codes, joins."""
