@@ -99,7 +99,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{TRAINING}step.py::test_a_head_learns_from_class_tokens_as_pytorchs_linear_layer",
         f"{TRAINING}step.py::test_a_batch_of_which_nothing_is_known_teaches_nothing",
         f"{TRAINING}step.py::test_micro_batches_give_the_step_of_the_whole_batch",
-        f"{TRAINING}sharded_state.py::test_each_of_eight_devices_holds_and_reads_an_eighth",
+        f"{TRAINING}step.py::test_the_state_that_is_created_is_the_first_where_its_shapes_say",
     ),
     "jaxcxr.training.train": (
         f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",

@@ -39,9 +39,9 @@ def _watched(monkeypatch):
         seen["rows"].append(rows)
         add(losses, step, rows, *more)
 
-    def step(config, model, optimizer, labels, pos_weight, pixels):
+    def step(config, model, optimizer, labels, pos_weight, *others):
         seen["pos_weight"].append(pos_weight)
-        return make(config, model, optimizer, labels, pos_weight, pixels)
+        return make(config, model, optimizer, labels, pos_weight, *others)
 
     monkeypatch.setattr(train_module.Losses, "add", watched)
     monkeypatch.setattr(train_module, "make_train_step", step)

@@ -13,8 +13,9 @@ from jaxcxr.config import study_config
 from jaxcxr.inference.forward import make_predict_step
 from jaxcxr.model import ConvNeXtSpec, ViT, ViTSpec, build_model, flatten, split
 from jaxcxr.run.inputs import matmul_precision
+from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import init_state, make_train_step
+from jaxcxr.training.step import create_state, init_state, make_train_step, shapes_of_state
 
 SPEC = ViTSpec(
     patch_size=7, width=32, depth=3, heads=4, mlp_width=64, native_image_size=28, layer_scale=True
@@ -125,6 +126,19 @@ def test_a_frozen_backbone_stays_and_costs_no_optimizer_state(trainable):
     assert changed == {"head/kernel", "head/bias"}
     moments = [leaf for leaf in jax.tree.leaves(state["opt"]) if leaf.ndim == 2]
     assert len(moments) == 2  # of the head's kernel; without add_lora there is nothing else
+
+
+def test_the_state_that_is_created_is_the_first_where_its_shapes_say():
+    config, mesh = _config(), make_mesh(1, 1, batch_size=8)
+    model = ViT(SHALLOW, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    optimizer = make_optimizer(config, SHALLOW.depth, 10)
+    params = put_state(mesh, flatten(split(model)[1]))
+    shapes = shapes_of_state(config, params, optimizer, mesh)
+    state = create_state(config, params, optimizer, shapes)
+    jax.tree.map(np.testing.assert_array_equal, state, init_state(config, params, optimizer))
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.sharding), state) == (
+        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.sharding), shapes)
+    )
 
 
 def test_random_numbers_depend_on_seed_and_step_alone():
