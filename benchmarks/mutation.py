@@ -100,6 +100,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{TRAINING}step.py::test_a_batch_of_which_nothing_is_known_teaches_nothing",
         f"{TRAINING}step.py::test_micro_batches_give_the_step_of_the_whole_batch",
         f"{TRAINING}step.py::test_the_state_that_is_created_is_the_first_where_its_shapes_say",
+        f"{TRAINING}step.py::test_the_updates_are_those_that_the_config_asks_for",
     ),
     "jaxcxr.training.train": (
         f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",

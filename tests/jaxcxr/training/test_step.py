@@ -15,7 +15,13 @@ from jaxcxr.model import ConvNeXtSpec, ViT, ViTSpec, build_model, flatten, split
 from jaxcxr.run.inputs import matmul_precision
 from jaxcxr.run.mesh import make_mesh, put_state
 from jaxcxr.training.optimizer import make_optimizer
-from jaxcxr.training.step import create_state, init_state, make_train_step, shapes_of_state
+from jaxcxr.training.step import (
+    create_state,
+    init_state,
+    make_train_step,
+    shapes_of_state,
+    with_lora,
+)
 
 SPEC = ViTSpec(
     patch_size=7, width=32, depth=3, heads=4, mlp_width=64, native_image_size=28, layer_scale=True
@@ -126,6 +132,18 @@ def test_a_frozen_backbone_stays_and_costs_no_optimizer_state(trainable):
     assert changed == {"head/kernel", "head/bias"}
     moments = [leaf for leaf in jax.tree.leaves(state["opt"]) if leaf.ndim == 2]
     assert len(moments) == 2  # of the head's kernel; without add_lora there is nothing else
+
+
+def test_the_updates_are_those_that_the_config_asks_for():
+    model = ViT(SHALLOW, num_labels=3, image_size=28, rngs=nnx.Rngs(0))
+    params = flatten(split(model)[1])
+    config = _config(lora_rank=2, lora_alpha=6.0, lora_targets=("attention/query",), seed=5)
+    found = with_lora(config, params)
+    a, b = (f"lora/blocks/0/attention/query/{factor}" for factor in "ab")
+    assert found.keys() - params.keys() == {a, b, "lora_scale"}
+    assert found[a].shape == (32, 2) and found[b].shape == (2, 32) and found["lora_scale"] == 3
+    config.seed = 6
+    assert (with_lora(config, params)[a] != found[a]).any()
 
 
 def test_the_state_that_is_created_is_the_first_where_its_shapes_say():
