@@ -101,6 +101,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{TRAINING}step.py::test_micro_batches_give_the_step_of_the_whole_batch",
         f"{TRAINING}step.py::test_the_state_that_is_created_is_the_first_where_its_shapes_say",
         f"{TRAINING}step.py::test_the_updates_are_those_that_the_config_asks_for",
+        f"{TRAINING}lora_training.py"
+        "::test_dropout_draws_from_seed_and_step_whatever_the_micro_batches",
     ),
     "jaxcxr.training.train": (
         f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",
