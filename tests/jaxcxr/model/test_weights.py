@@ -2,6 +2,7 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -92,6 +93,16 @@ def test_numbers_that_no_training_gives_are_refused(tmp_path, tensors, name, num
             load(path, image_size=image_size)
     with pytest.raises(InputError, match=message):
         read_tensors(path)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_half_precision_is_no_shelter_for_them(tmp_path, tensors, dtype, number):
+    half = {path: value.astype(jnp.dtype(dtype)) for path, value in tensors.items()}
+    write_weights(tmp_path / "w.safetensors", SPEC, half, {})
+    half["head/bias"] = np.asarray([0, number, 0], jnp.dtype(dtype))
+    with pytest.raises(InputError, match="head/bias holds NaN, infinity or numbers beyond"):
+        write_weights(tmp_path / "w.safetensors", SPEC, half, {})
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, tensors, monkeypatch):

@@ -51,9 +51,9 @@ def _watched(monkeypatch):
             assert seen["learnt"].setdefault(row, labels) == labels  # in each epoch the same
         add(losses, step, rows, *more)
 
-    def making(config, model, optimizer, labels, pos_weight, pixels):
+    def making(config, model, optimizer, labels, pos_weight, *others):
         seen["pos_weight"].append(pos_weight)
-        return make(config, model, optimizer, labels, pos_weight, pixels)
+        return make(config, model, optimizer, labels, pos_weight, *others)
 
     def finding(names, train, validation, start):
         seen["floor"].append((train.truth, validation.truth))
