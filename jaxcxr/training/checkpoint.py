@@ -161,7 +161,7 @@ def _named_error(manager: ocp.CheckpointManager) -> Iterator[None]:
 
 
 def restore_newest(
-    manager: ocp.CheckpointManager, state: Any, report: Any = print
+    manager: ocp.CheckpointManager, state: Any, report: Callable[[str], None]
 ) -> tuple[Any, dict[str, Any]] | None:
     """Restore the newest checkpoint that is whole; None if there has never been one.
 

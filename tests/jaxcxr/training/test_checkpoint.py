@@ -50,7 +50,7 @@ def test_progress_is_what_it_was_when_it_was_saved(tmp_path):
     checkpoint.save(manager, 1, _state(1), progress)
     progress["window"].append(2.0)  # as training does while the checkpoint is being written
     checkpoint.wait(manager)
-    assert checkpoint.restore_newest(manager, _state(0))[1] == {"window": [1.0]}
+    assert checkpoint.restore_newest(manager, _state(0), report=pytest.fail)[1] == {"window": [1.0]}
     manager.close()
 
 
@@ -78,7 +78,7 @@ def test_a_missing_file_counts_as_damage_and_all_damaged_stops(saved):
 
 def test_without_checkpoints_there_is_nothing_to_restore(tmp_path):
     manager = checkpoint.open_checkpoints(tmp_path / "new")
-    assert checkpoint.restore_newest(manager, _state(0)) is None
+    assert checkpoint.restore_newest(manager, _state(0), report=pytest.fail) is None
     manager.close()
 
 
@@ -121,7 +121,7 @@ def test_what_is_not_damage_is_raised_with_its_cause_and_nothing_is_touched(save
         with pytest.raises(InputError, match=r"cannot be read \(Permission denied\); nothing was"):
             checkpoint.restore_newest(manager, _state(0), report=pytest.fail)
     assert {path: path.read_bytes() for path in _files(directory)} == before
-    assert int(checkpoint.restore_newest(manager, _state(0))[0]["step"]) == 30
+    assert int(checkpoint.restore_newest(manager, _state(0), report=pytest.fail)[0]["step"]) == 30
 
 
 def _refused(path):
@@ -163,4 +163,4 @@ def test_a_step_that_is_damaged_twice_keeps_both(saved):
         checkpoint.save(manager, 30, _state(30), {"epoch": 3})
         checkpoint.wait(manager)
     assert _steps(directory) == ["20", "30", "damaged-30", "damaged-30-2"]
-    assert int(checkpoint.restore_newest(manager, _state(0))[0]["step"]) == 30
+    assert int(checkpoint.restore_newest(manager, _state(0), report=pytest.fail)[0]["step"]) == 30

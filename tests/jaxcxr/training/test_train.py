@@ -87,10 +87,20 @@ def every_step(tiny_data, tmp_path_factory):
 
 
 def test_epochs_windows_and_checkpoints_end_where_they_say(
-    tiny_data, tmp_path, watched, every_step, monkeypatch
+    tiny_data, tmp_path, watched, every_step, monkeypatch, capsys
 ):
     monkeypatch.setattr(train_module, "peak_flops", lambda kind, dtype, precision: 1e9)
-    train(_config(tiny_data, seed=0), tmp_path)  # log_every 3, checkpoint_every 4
+    timer, waits = train_module.checkpoint.Timer, []
+
+    def timing(manager, seconds):
+        waits.append(seconds)
+        return timer(manager, seconds)
+
+    monkeypatch.setattr(train_module.checkpoint, "Timer", timing)
+    # log_every 3, checkpoint_every 4
+    train(_config(tiny_data, seed=0, checkpoint_minutes=7.0), tmp_path)
+    assert waits == [420]
+    assert "test split was read" not in capsys.readouterr().out
     assert watched["saved"] == [4, 7, 8, 12, 14, 16, 20, 21]
     # A step takes the memory of the state before it: a device holds one of them, not two.
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(watched["first"]))
