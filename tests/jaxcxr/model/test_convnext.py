@@ -74,6 +74,7 @@ def test_bfloat16_computation_leaves_parameters_and_logits_float32(images):
     np.testing.assert_allclose(logits, _model()(images)[0], atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_weights_file_says_which_architecture_it_is(tmp_path, images):
     model = _model()
     tensors = {path: np.asarray(value) for path, value in flatten(split(model)[1]).items()}

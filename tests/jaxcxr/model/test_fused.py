@@ -42,7 +42,7 @@ def images():
 @pytest.mark.parametrize(
     ("spec", "padding"), [(PLAIN, 0), (ROTATED, 1), (MEAN, 0)], ids=["even", "rotated", "mean"]
 )
-@pytest.mark.parametrize("registers", [0, 1])
+@pytest.mark.parametrize("registers", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_logits_intermediates_and_gradients_are_those_of_plain_attention(
     images, spec, padding, registers
 ):

@@ -228,6 +228,7 @@ def test_the_head_is_pytorchs_with_dropout_in_training_alone():
     assert (np.abs(drawn.mean(0) - theirs[:2]) < 5 * error).all()
 
 
+@pytest.mark.slow
 def test_the_head_learns_what_is_known_of_its_labels():
     train, others = _examples(200, 0), _examples(150, 1)
     truth = train.truth.copy()

@@ -83,6 +83,7 @@ def test_dropout_draws_from_seed_and_step_whatever_the_micro_batches():
     assert not np.allclose(losses[1:], other[1:], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_learns_and_what_is_predicted():
     _, params, model, *_ = _trained()
     start = with_lora(_config_of(), flatten(split(model)[1]))

@@ -181,6 +181,7 @@ def test_a_signal_within_the_last_step_is_too_late_to_stop(tiny_data, tmp_path, 
     assert (tmp_path / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_from_the_end_of_the_last(tiny_data, tmp_path, every_step):
     """Stopped at the end of an epoch by its config: the next begins with the next order."""
     for epochs in (1, 3):
@@ -213,6 +214,7 @@ def test_a_loss_that_is_no_number_names_its_step_and_images(
     assert not (tmp_path / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_training_stops_when_patience_runs_out_and_keeps_the_best(tiny_data, tmp_path, monkeypatch):
     aucs = iter([0.6, 0.8, 0.7, 0.8, 0.9])
     monkeypatch.setattr(train_module, "mean_auc", lambda *_: next(aucs))
@@ -270,6 +272,7 @@ def test_one_batch_is_the_least(tiny_data, tmp_path):
         train(_config(tiny_data, batch_size=121), tmp_path)
 
 
+@pytest.mark.slow
 def test_lora_trains_its_updates_and_merges_them(tiny_data, tmp_path, capsys):
     train(_config(tiny_data, epochs=1, trainable="lora", lora_rank=3), tmp_path)
     kept = load_file(tmp_path / "model.safetensors")
