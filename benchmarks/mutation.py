@@ -108,6 +108,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{TRAINING}train.py::test_epochs_windows_and_checkpoints_end_where_they_say",
         f"{TRAINING}train.py::test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again",
         f"{TRAINING}train.py::test_one_batch_is_the_least",
+        f"{TRAINING}train.py"
+        "::test_a_signal_stops_after_its_step_and_the_run_goes_on_as_if_nothing_was",
         f"{TRAINING}floor.py::test_a_finished_training_says_its_verdict_again",
         f"{TRAINING}fewer_patients.py"
         "::test_only_its_patients_are_learnt_from_and_the_rest_stays_whole",

@@ -42,13 +42,18 @@ def _records(directory, field):
 @pytest.fixture
 def watched(monkeypatch):
     """Collect the steps that are saved, and the rows of the batches that are learnt from."""
-    seen = {"saved": [], "rows": [], "first": None}
+    seen = {"saved": [], "rows": [], "first": None, "order": []}
     save, dataset = train_module.checkpoint.save, train_module.train_dataset
-    create = train_module.create_state
+    create, restart = train_module.create_state, train_module.Losses.restart_clock
+
+    def restarting(losses):
+        seen["order"].append("clock")
+        restart(losses)
 
     def saving(manager, step, state, progress):
         assert int(state["step"]) == step
         seen["saved"].append(step)
+        seen["order"].append("saved")
         save(manager, step, state, progress)
 
     def creating(*arguments):
@@ -71,6 +76,7 @@ def watched(monkeypatch):
             return batch
 
     monkeypatch.setattr(train_module.checkpoint, "save", saving)
+    monkeypatch.setattr(train_module.Losses, "restart_clock", restarting)
     monkeypatch.setattr(train_module, "create_state", creating)
     monkeypatch.setattr(
         train_module, "train_dataset", lambda *a, **k: Batches(iter(dataset(*a, **k)))
@@ -102,6 +108,9 @@ def test_epochs_windows_and_checkpoints_end_where_they_say(
     assert waits == [420]
     assert "test split was read" not in capsys.readouterr().out
     assert watched["saved"] == [4, 7, 8, 12, 14, 16, 20, 21]
+    # The time of saving is none of the steps'.
+    order = watched["order"]
+    assert all(order[i + 1] == "clock" for i, what in enumerate(order) if what == "saved")
     # A step takes the memory of the state before it: a device holds one of them, not two.
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(watched["first"]))
     assert _records(tmp_path, "epoch") == {7: 1, 14: 2, 21: 3}
@@ -225,7 +234,7 @@ def test_training_stops_when_patience_runs_out_and_keeps_the_best(tiny_data, tmp
 
 
 def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
-    tiny_data, tmp_path, capsys
+    tiny_data, tmp_path, capsys, watched
 ):
     def run(epochs):
         config = _config(tiny_data, epochs=epochs)
@@ -235,6 +244,7 @@ def test_a_head_of_the_probe_is_validated_before_it_learns_and_never_again(
 
     said, floor = run(1)
     assert "initial features of 160 " in said
+    assert watched["saved"] == [0, 4, 7]
     assert _records(tmp_path, "epoch") == {0: 0, 7: 1}
     assert (tmp_path / "start.json").is_file()  # what this run belongs to, from its start on
     weights = tmp_path / "model.safetensors"
