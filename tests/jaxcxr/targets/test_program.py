@@ -1,5 +1,6 @@
 """What is counted in a program, by hand and on one that the CPU compiled."""
 
+import json
 from pathlib import Path
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import compiled, large_images, sharded
+from jaxcxr import portability
 from jaxcxr.targets.chips import CHIPS
 from jaxcxr.targets.compiling import account
 from jaxcxr.targets.program import Counts, bytes_of, count_program, origin
@@ -136,3 +138,31 @@ def test_the_table_of_the_docs_is_that_of_the_files(page, table, rows):
     assert len(kept) >= rows
     for line in kept:
         assert line in shown
+
+
+def test_two_compiled_programs_stand_side_by_side(tmp_path, capsys):
+    files = [
+        Path(f"benchmarks/compiled/{target}-padchest_dinov2-bfloat16.json")
+        for target in ("h100", "v5e-4x4")
+    ]
+    steps = [json.loads(file.read_text())["train_step"] for file in files]
+    portability.main(["compare", *map(str, files)])
+    rows = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:4]]
+        for line in reversed(capsys.readouterr().out.splitlines())  # the step's table is the first
+        if len(cells := line.split("\u2502")) == 5
+    }
+    assert rows["kernels"] == [str(step["kernels"]) for step in steps]
+    assert rows["traffic, GB"] == [f"{step['traffic_bytes'] / 1e9:.1f}" for step in steps]
+    assert rows["memory a device, GB"] == [f"{step['memory_bytes'] / 1e9:.2f}" for step in steps]
+    moved = f"{steps[1]['collective_bytes']['all-reduce'] / 1e6:.1f}"
+    assert rows["exchanges, MB"] == [
+        "",
+        f"{steps[1]['collectives']['all-reduce']} all-reduce {moved}",
+    ]
+    # A program that did not compile says why, in the place of its numbers.
+    failed = json.loads(files[0].read_text())
+    failed["train_step"] = {"batch": 256, "error": "[out] of memory"}
+    (tmp_path / "failed.json").write_text(json.dumps(failed))
+    portability.main(["compare", str(files[0]), str(tmp_path / "failed.json")])
+    assert "[out] of memory" in capsys.readouterr().out
