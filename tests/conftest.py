@@ -40,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # These files take longest: no worker shall be left alone with one at the end.
-FIRST = ("test_docs_run.py", "test_layouts.py", "test_run.py")
+FIRST = (
+    *("test_docs_run.py", "test_damaged_inputs.py", "test_resolution_end_to_end.py"),
+    *("test_layouts.py", "test_run.py"),
+)
 
 
 def pytest_collection_modifyitems(items):
