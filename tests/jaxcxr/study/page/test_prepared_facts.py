@@ -1,6 +1,6 @@
 """What the page says of prepared data, from what their file says."""
 
-from jaxcxr.study.page.provenance import _cohort_facts
+from jaxcxr.study.page.provenance import _cohort_facts, _start
 
 DESCRIBED = {
     "dataset": "padchest",
@@ -31,3 +31,9 @@ def test_what_an_old_file_does_not_tell_is_unknown():
     said = dict(_cohort_facts({"dataset": "elsewhere"}))
     assert said["Dataset"] == "elsewhere" and said["Recipe"] == "unknown, hash unknown"
     assert "Who is in" not in said and "Left out as unreadable" not in said
+
+
+def test_a_run_that_starts_from_another_names_it():
+    origin = {"initialized_from": {"sha256": "d" * 64, "name": "w.safetensors"}}
+    assert "run first-s0" in _start(origin, {"d" * 64: "first-s0"})
+    assert "run " not in _start(origin, {})
