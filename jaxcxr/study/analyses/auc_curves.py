@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DASHES = {"Full": "-", "LoRA": "--", "Linear probe": ":"}
-
-
 _COLORS = (*COLORS, "#2f8f5b", "#8d4aa8", "#5b6470")  # of initializations, two in most studies
 
 

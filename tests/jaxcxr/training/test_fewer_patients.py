@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from stopped_run import assert_goes_on_exactly
 from tiny import get_config
 
 from input_pipeline.splits import fraction
@@ -83,22 +84,7 @@ def test_the_trained_parameters_are_told(tiny_data, tmp_path):
 
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_exactly(tiny_data, tmp_path, monkeypatch):
-    run_experiment(_config(tiny_data), tmp_path / "whole")
-    settle, steps = train_module.put_batch, []
-
-    def stop_at_the_fifth(mesh, batch):
-        steps.append(1)
-        if len(steps) == 5:
-            raise KeyboardInterrupt
-        return settle(mesh, batch)
-
-    monkeypatch.setattr(train_module, "put_batch", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(_config(tiny_data), tmp_path / "stopped")
-    monkeypatch.undo()
-    run_experiment(_config(tiny_data), tmp_path / "stopped")
-    whole, stopped = (tmp_path / name / "predictions.parquet" for name in ("whole", "stopped"))
-    pd.testing.assert_frame_equal(pd.read_parquet(whole), pd.read_parquet(stopped))
+    assert_goes_on_exactly(_config(tiny_data), tmp_path, monkeypatch)
 
 
 def test_too_few_images_for_a_batch_is_one_sentence(tiny_data, tmp_path):

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from stopped_run import assert_goes_on_exactly
 from tiny import get_config
 
 from input_pipeline.label_noise import noisy_labels
@@ -120,22 +121,7 @@ def test_all_that_learns_sees_the_noise_and_nothing_that_measures_does(
 
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_same_labels(tiny_data, tmp_path, monkeypatch):
-    run_experiment(_config(tiny_data), tmp_path / "whole")
-    put, steps = train_module.put_batch, []
-
-    def stop_at_the_fifth(mesh, batch):
-        steps.append(1)
-        if len(steps) == 5:
-            raise KeyboardInterrupt
-        return put(mesh, batch)
-
-    monkeypatch.setattr(train_module, "put_batch", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(_config(tiny_data), tmp_path / "stopped")
-    monkeypatch.undo()
-    run_experiment(_config(tiny_data), tmp_path / "stopped")
-    whole, stopped = (tmp_path / name / "predictions.parquet" for name in ("whole", "stopped"))
-    pd.testing.assert_frame_equal(pd.read_parquet(whole), pd.read_parquet(stopped))
+    assert_goes_on_exactly(_config(tiny_data), tmp_path, monkeypatch)
 
 
 def test_a_probe_on_features_that_never_change_sees_the_noise(tiny_data, tmp_path, monkeypatch):

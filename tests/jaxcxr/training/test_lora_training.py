@@ -8,21 +8,19 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import pandas as pd
 import pytest
 from flax import nnx
 from safetensors.numpy import load_file
+from stopped_run import assert_goes_on_exactly
 from tiny import get_config
 
 from jaxcxr.config import study_config
 from jaxcxr.inference.forward import make_predict_step
-from jaxcxr.main import run_experiment
 from jaxcxr.model import ViT, ViTSpec, flatten, read_header, split
 from jaxcxr.model.lora import SCALE
 from jaxcxr.reporting.model_facts import FACTS
 from jaxcxr.reporting.run_record import read_run
 from jaxcxr.run.mesh import mesh_of, put_batch, put_state
-from jaxcxr.training import train as train_module
 from jaxcxr.training.optimizer import is_trainable, make_optimizer
 from jaxcxr.training.step import (
     create_state,
@@ -166,7 +164,7 @@ def _run_config(data):
 def test_a_run_stopped_and_resumed_ends_as_an_ordinary_weights_file(
     tiny_data, tmp_path, monkeypatch, capsys
 ):
-    run_experiment(_run_config(tiny_data), tmp_path / "whole")
+    assert_goes_on_exactly(_run_config(tiny_data), tmp_path, monkeypatch, at=10)
     said = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
     header = read_header(tmp_path / "whole" / "model.safetensors")
     kept = load_file(tmp_path / "whole" / "model.safetensors")
@@ -184,18 +182,3 @@ def test_a_run_stopped_and_resumed_ends_as_an_ordinary_weights_file(
     fact = FACTS["training"](read_run(tmp_path / "whole")).text
     assert "updates of rank 2, alpha 4 and dropout 0.4 of attention/query, attention/v" in fact
     assert "Adam, learning rate 0.005" in fact
-    put, steps = train_module.put_batch, []
-
-    def stop_at_the_tenth(mesh, batch):
-        steps.append(1)
-        if len(steps) == 10:
-            raise KeyboardInterrupt
-        return put(mesh, batch)
-
-    monkeypatch.setattr(train_module, "put_batch", stop_at_the_tenth)
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(_run_config(tiny_data), tmp_path / "stopped")
-    monkeypatch.undo()
-    run_experiment(_run_config(tiny_data), tmp_path / "stopped")
-    whole, stopped = (tmp_path / name / "predictions.parquet" for name in ("whole", "stopped"))
-    pd.testing.assert_frame_equal(pd.read_parquet(whole), pd.read_parquet(stopped))
